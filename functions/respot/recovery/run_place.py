@@ -1,4 +1,4 @@
-"""Finds a job's place in its run by what Respot wrote; tags are a hint for people."""
+"""Finds a job's place in its run by what Respot wrote; tags are for people."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
