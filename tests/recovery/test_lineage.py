@@ -156,10 +156,12 @@ def test_a_strangers_job_of_the_next_attempts_name_begins_a_run_of_its_own(
 
 
 def test_a_job_that_takes_the_name_of_a_deleted_attempt_begins_a_run_of_its_own(env: RecoveryEnvironment) -> None:
-    env.recover(env.ended())
-    env.end(name=SECOND)
+    first = env.ended()
+    env.recover(first)
+    second = env.end(name=SECOND)
+    assert env.outcome(first).job_created == second.created
     del env.sagemaker.jobs[SECOND]
-    env.submit(SECOND, OPTED_IN | MARKS)
+    env.submit(SECOND, OPTED_IN | MARKS, checkpoint_uri=f"s3://ml-bucket/checkpoints/{NAME}/")
     double = env.end(name=SECOND)
     env.recover(double)
     assert (env.decision(double).run, env.decision(double).number) == (run_id(double), 1)
