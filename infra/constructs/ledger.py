@@ -73,7 +73,13 @@ class Ledger(Construct):
         self._grant(grantee, "dynamodb:Query", "dynamodb:DescribeTable")
         self._grant_index(grantee, schema.BY_NAME)
         self._grant_index(grantee, schema.BY_LIVE)
-        self._grant_put(grantee, schema.JOB_PARTITION, schema.RUN_PARTITION, schema.WRITER_PARTITION)
+        self._grant_put(
+            grantee,
+            schema.JOB_PARTITION,
+            schema.RUN_PARTITION,
+            schema.ATTEMPT_NAME_PARTITION,
+            schema.WRITER_PARTITION,
+        )
 
     def grant_sweep(self, grantee: iam.IGrantable) -> None:
         """Read jobs with all of their items, find them by name, activity and life; put how far the sweep has come."""

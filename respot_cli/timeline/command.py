@@ -8,6 +8,7 @@ from respot.alerting.ports import Ledger
 from respot.errors import LedgerUnavailableError
 from respot.jobs.formatting import clause, iso
 from respot.jobs.job import JobId, JobState
+from respot.jobs.merge import same_creation
 from respot.recovery.ports import RunStore
 from respot.recovery.records import AttemptRecord, Outcome, OutcomeKind
 from respot.recovery.run_place import MAX_CLOCK_SKEW, place_in_run
@@ -140,12 +141,12 @@ def load(
 
 
 def _run(ledger: Ledger, runs: RunStore, state: JobState) -> tuple[RunAttempt, ...]:
-    """The attempts of the job's run, which its decision names, or its tags if the ledger confirms them.
+    """The attempts of the job's run, which its decision or the ledger's attempts name.
 
     The last attempt that was decided on counts only if it was created.
     """
     decided = runs.decision(state.job)
-    run, _ = (decided.run, decided.number) if decided else place_in_run(runs, state)
+    run, _ = (decided.run, decided.number) if decided else place_in_run(runs, ledger, state)
     planned = runs.attempts(run)
     rows = [
         _attempt(ledger, runs, number, job)
@@ -167,9 +168,11 @@ def _created(ledger: Ledger, runs: RunStore, attempt: AttemptRecord, outcome: Ou
     since = attempt.decided_at - MAX_CLOCK_SKEW
     jobs = [job for job in reversed(ledger.find(attempt.region, attempt.name)) if job.created >= since]
     if outcome:
-        return next(iter(jobs), None)
+        bound = outcome.job_created
+        return next((job for job in jobs if bound is None or same_creation(job.created, bound)), None)
     of_run = (attempt.run, attempt.number)
-    return next((job for job in jobs if (own := ledger.load(job).state) and place_in_run(runs, own) == of_run), None)
+    states = (ledger.load(job).state for job in jobs)
+    return next((own.job for own in states if own and place_in_run(runs, ledger, own) == of_run), None)
 
 
 def _attempt(ledger: Ledger, runs: RunStore, number: int, job: JobId) -> RunAttempt:

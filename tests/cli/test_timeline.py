@@ -11,7 +11,6 @@ from rich.console import Console
 from respot.alerting.alert import AlertOutcome
 from respot.alerting.kinds import AlertKind
 from respot.jobs.merge import reconcile
-from respot.recovery.planning.attempt import Lineage
 from respot.recovery.planning.decision import Action
 from respot.recovery.planning.run import run_id
 from respot.recovery.planning.waiting import StopIntent
@@ -406,9 +405,9 @@ def test_an_attempt_that_the_ledger_has_seen_is_one(ledger: MemoryLedger, *, set
     runs = decided(ledger)
     if settled:
         settle(runs, OutcomeKind.CREATED, "resubmitted as spot-job-r2")
-    tags = Lineage(run=run_id(job_id()), attempt=2, parent=NAME).to_tags()
     next_job = job_id(SECOND, created=at(1100))
-    save(ledger, "Starting=1100 Training=1200", job=next_job, tags=tags)
+    where = f"s3://ml-bucket/checkpoints/{NAME}/"
+    save(ledger, "Starting=1100 Training=1200", job=next_job, checkpoint_uri=where)
     # A job that had the name long before is another one.
     save(ledger, "Completed=-9000", job=job_id(SECOND, created=at(-9999)))
     for name in (NAME, SECOND):

@@ -113,6 +113,7 @@ def outcome(kind: OutcomeKind = OutcomeKind.CREATED) -> Outcome:
         name=SECOND,
         arn="arn:of:the:job" if kind is OutcomeKind.CREATED else None,
         warning="late" if kind is OutcomeKind.CREATED else None,
+        job_created=at(21_639.044) if kind in {OutcomeKind.CREATED, OutcomeKind.FAILED} else None,
     )
 
 
@@ -164,6 +165,14 @@ def test_attempts_come_in_order_and_of_one_run(env: Environment) -> None:
     assert env.runs.attempts(RUN) == tuple(attempt(number) for number in (2, 9, 10, 100, 9999))
     assert env.runs.attempts(foreign) == (attempt(2, run=foreign),)
     assert (env.runs.attempt(RUN, 100), env.runs.attempt(RUN, 3)) == (attempt(100), None)
+
+
+def test_attempts_are_found_by_their_name_the_latest_first(env: Environment) -> None:
+    again = attempt(run=RunId("again"), decided_at=at(90_000))
+    for number, each in enumerate((attempt(), again, attempt(3), attempt(run=RunId("far"), region="eu-west-1"))):
+        assert env.runs.decide(replace(FULL, job=job_id(f"job-{number}")), each)
+    assert env.runs.attempts_named(REGION, SECOND) == (again, attempt())
+    assert env.runs.attempts_named("eu-west-1", NAME) == ()
 
 
 PLACE = "s3://ml-bucket/checkpoints/"
@@ -289,7 +298,7 @@ def test_items_expire_as_the_settings_say(dynamodb: "DynamoDBClient") -> None:
     runs.notice(JOB, NoticeKind.POLICY_INVALID, "no JSON")
     runs.record_stop_intent(replace(STOP_INTENT, decided_at=at(1)))
     expiries = [int(item["expires_at"]["N"]) for item in dynamodb.scan(TableName=TABLE)["Items"]]
-    assert len(expiries) == 5
+    assert len(expiries) == 6
     assert min(expiries) == int((CREATED + timedelta(days=1)).timestamp())
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from infra.config import Config
 from respot import schema
 from respot.aws.dynamodb.keys import (
+    attempt_name_partition,
     digest_partition,
     partition_of,
     pool_partition,
@@ -110,7 +111,7 @@ def recover(roles: object, buckets: object, types: Sequence[str] = ("*",)) -> li
         (RECEIVE, "${RecoveryQueue.Arn}"),
         (("dynamodb:DescribeTable", "dynamodb:Query"), LEDGER),
         (("dynamodb:Query",), [f"{LEDGER}/index/by-live", f"{LEDGER}/index/by-name"]),
-        puts("job#*", "run#*", "writer#*"),
+        puts("job#*", "run#*", "attempt-of#*", "writer#*"),
         (("ssm:GetParameter",), [KILL_SWITCH, POLICY_PARAMETER]),
         # Wildcards: any job may end, and its next attempt is named after it.
         (("sagemaker:DescribeTrainingJob", "sagemaker:ListTags", "sagemaker:StopTrainingJob"), JOBS),
@@ -165,6 +166,7 @@ def test_each_key_of_the_ledger_is_in_one_kind_of_partition() -> None:
         partition_of(job_id()): "job#",
         partition_of(a_drill().job): "job#",
         run_partition(RunId("job#x")): "run#",
+        attempt_name_partition("run#", "job#x"): "attempt-of#",
         reservation_partition("s3://bucket/job#x"): "writer#",
         sweep_partition("job#x"): "sweep#",
         pool_partition(window.pool): "pool#",

@@ -17,6 +17,7 @@ from respot.aws.dynamodb.job_items import state_item, transition_item
 from respot.aws.dynamodb.lease import leased_item
 from respot.aws.dynamodb.run_items import (
     attempt_item,
+    attempt_name_item,
     decision_item,
     notice_item,
     outcome_item,
@@ -140,6 +141,7 @@ CASES: dict[str, tuple[Item, set[str]]] = {
     **{f"outcome: {kind}": (outcome(kind), {ALERT}) for kind in OutcomeKind},
     "a notice": (NOTICE, {ALERT}),
     "an attempt": (attempt_item(NEXT, RETENTION), set()),
+    "the name of an attempt": (attempt_name_item(NEXT, RETENTION), set()),
     "a stop that is about to follow": (stop_intent_item(INTENT, RETENTION), set()),
     "a location's writer": (reservation_item(WRITER), set()),
     "an alert, which has a status too": (alert_item(SENT, RETENTION), set()),

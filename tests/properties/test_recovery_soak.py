@@ -39,5 +39,6 @@ SOUGHT = (
         "stopped after the wait limit",
         "resumed after the wait limit",
     ),
+    "lineage tags changed",
     *("half-written ends sent", "pools refused", "created where there is quota"),
 )

@@ -10,8 +10,9 @@ from tests.support.with_hooks import ProcessCrashError
 
 CALLS = (
     *("ledger.load", "ledger.watched_since", "ledger.find", "runs.decision", "runs.reservation", "runs.attempts"),
-    *("ssm.load", "switch.why_on", "s3.list", "runs.attempt", "runs.live", "sagemaker.description", "runs.decide"),
-    *("runs.outcome", "sagemaker.describe", "sagemaker.tags", "sagemaker.create", "runs.record_outcome"),
+    *("ssm.load", "switch.why_on", "s3.list", "runs.attempt", "runs.attempts_named", "runs.live", "runs.decide"),
+    *("sagemaker.description", "sagemaker.describe", "sagemaker.tags", "sagemaker.create"),
+    *("runs.outcome", "runs.record_outcome"),
 )
 
 

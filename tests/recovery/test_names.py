@@ -1,13 +1,16 @@
 """Whose job it is that bears the next attempt's name."""
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from respot.errors import JobNameTakenError
+from respot.errors import JobNameTakenError, UpstreamUnavailableError
+from respot.jobs.job import Market
 from respot.recovery.planning.attempt import ATTEMPT_TAG, PARENT_TAG, RUN_TAG
 from respot.recovery.records import OutcomeKind
-from tests.support.builders import NAME
+from tests.support.builders import NAME, job_id
 from tests.support.recovery_environment import RUN, SECOND, RecoveryEnvironment
 
 MARKS = {RUN_TAG: RUN, ATTEMPT_TAG: "2", PARENT_TAG: NAME}
@@ -20,7 +23,7 @@ def test_a_name_that_is_taken_is_a_failure_with_that_reason(env: RecoveryEnviron
     assert env.recover(job) is None
     assert env.outcome(job).kind is OutcomeKind.FAILED
     assert env.outcome(job).summary == (
-        "not resubmitted: a job named spot-job-r2 exists that is none of this run's; "
+        "not resubmitted: a job named spot-job-r2 exists that is none of this run's, by its creation time; "
         "delete it or choose another job name"
     )
     assert env.sagemaker.created == []
@@ -35,20 +38,114 @@ def test_a_job_older_than_the_decision_is_not_ours_with_any_tags(env: RecoveryEn
     assert env.outcome(job).kind is OutcomeKind.FAILED
 
 
+HERE = f"s3://ml-bucket/checkpoints/{NAME}/"
+
+
 @pytest.mark.parametrize("recorded", [False, True], ids=["not recorded", "recorded"])
+@pytest.mark.parametrize("marks", [MARKS, {}, MARKS | {RUN_TAG: "another"}], ids=["marked", "bare", "forged"])
 @pytest.mark.parametrize(
-    ("marks", "kind"), [(MARKS, OutcomeKind.CREATED), ({}, OutcomeKind.FAILED)], ids=["ours", "a stranger's"]
+    ("differs", "others"),
+    [
+        (None, {}),
+        ("its HyperParameters", {"hyperparameters": {"steps": "2"}}),
+        ("its instance type", {"instance_type": "ml.p5.48xlarge"}),
+        ("its role, image or checkpoint location", {"role_arn": "arn:aws:iam::111122223333:role/theirs"}),
+        ("its role, image or checkpoint location", {"image": "theirs"}),
+        ("its role, image or checkpoint location", {"checkpoint_uri": "s3://ml-bucket/checkpoints/elsewhere/"}),
+        ("its CheckpointConfig", {"checkpoint_uri": None}),
+    ],
+    ids=["as requested", "hyperparameters", "type", "role", "image", "location", "no location"],
 )
-def test_a_name_that_is_taken_between_the_check_and_the_creation(
-    env: RecoveryEnvironment, marks: dict[str, str], kind: OutcomeKind, *, recorded: bool
+def test_a_job_of_the_next_attempts_name_is_ours_if_it_is_what_was_requested(
+    env: RecoveryEnvironment, marks: dict[str, str], differs: str | None, others: dict[str, Any], *, recorded: bool
 ) -> None:
-    """Another delivery of the same message, or a stranger, is faster."""
-    job = env.ended()
+    """Another delivery of the same message, or a stranger, is faster. Tags say nothing."""
+    plain: dict[str, Any] = {
+        "role_arn": "arn:aws:iam::111122223333:role/ours",
+        "image": "ours",
+        "hyperparameters": {"steps": "1"},
+    }
+    job = env.ended(**plain)
     submit = env.submit if recorded else env.sagemaker.submit
-    env.before["sagemaker.create"] = lambda: submit(SECOND, marks)
+    env.before["sagemaker.create"] = lambda: submit(SECOND, marks, **({"checkpoint_uri": HERE} | plain | others))
     env.recover(job)
-    assert env.outcome(job).kind is kind
+    outcome = env.outcome(job)
+    assert outcome.kind is (OutcomeKind.FAILED if differs else OutcomeKind.CREATED)
+    assert outcome.job_created == env.sagemaker.jobs[SECOND].state.job.created
+    assert f"none of this run's, by {differs}; delete it" in outcome.summary or not differs
     assert env.sagemaker.created == []
+
+
+def test_a_type_of_the_ladder_may_be_what_was_requested(env: RecoveryEnvironment) -> None:
+    """The decided pool was refused, and the answer to the creation in the next one was lost."""
+    job = env.ended()
+    env.set_ladder("spot:1 on-demand/ml.p5.48xlarge")
+    type_ = {"instance_type": "ml.p5.48xlarge", "market": Market.ON_DEMAND}
+    env.before["sagemaker.create"] = lambda: env.submit(SECOND, {}, checkpoint_uri=HERE, **type_)
+    env.recover(job)
+    assert env.outcome(job).kind is OutcomeKind.CREATED
+
+
+def test_a_job_cannot_be_judged_while_sagemaker_does_not_describe_it(env: RecoveryEnvironment) -> None:
+    job = env.decided()
+    env.submit(SECOND, {}, checkpoint_uri=HERE)
+    env.after["sagemaker.describe"] = lambda: env.sagemaker.jobs.pop(SECOND)
+    with pytest.raises(UpstreamUnavailableError, match="another or none"):
+        env.recover(job)
+    assert job not in env.runs.outcomes
+
+
+def test_without_the_ended_job_the_ledgers_knowledge_of_both_decides(env: RecoveryEnvironment) -> None:
+    job = env.decided(image="ours")
+    del env.sagemaker.jobs[NAME]
+    env.submit(SECOND, {}, image="ours", checkpoint_uri=HERE)
+    env.recover(job)
+    assert env.outcome(job).kind is OutcomeKind.CREATED
+
+
+def test_a_job_that_no_clone_can_be_is_not_ours(env: RecoveryEnvironment) -> None:
+    job = env.decided()
+    env.submit(SECOND, {}, checkpoint_uri=HERE)
+    env.sagemaker.jobs[SECOND].unclonable = True
+    env.recover(job)
+    assert env.outcome(job).kind is OutcomeKind.FAILED
+
+
+def test_a_creation_that_cannot_be_described_at_once_counts_until_shortly_after_its_outcome(
+    env: RecoveryEnvironment,
+) -> None:
+    job = env.ended()
+    env.after["sagemaker.create"] = lambda: env.faults.update({"sagemaker.describe": UpstreamUnavailableError("no")})
+    env.recover(job)
+    env.faults.clear()
+    assert (env.outcome(job).kind, env.outcome(job).job_created) == (OutcomeKind.CREATED, None)
+    second = env.end(name=SECOND)
+    env.recover(second)
+    assert env.decision(second).number == 2
+    env.clock.pass_by(timedelta(hours=1))
+    env.submit(SECOND, {"respot:resume": "on"})
+    later = env.end(name=SECOND)
+    env.recover(later)
+    assert env.decision(later).number == 1
+
+
+def test_the_attempt_of_an_earlier_run_is_not_the_one_of_a_later_run_of_that_name(env: RecoveryEnvironment) -> None:
+    """Within the minutes by which clocks may differ, and with everything alike."""
+    env.recover(env.ended())
+    env.end(name=SECOND)
+    del env.sagemaker.jobs[NAME]
+    again = env.submit()
+    env.sagemaker.move(NAME, "MaxWaitTimeExceeded")
+    env.observe(NAME)
+    env.clock.pass_by(timedelta(seconds=1))
+    env.set_policy(require_checkpoint=False)
+    made = env.outcome(env.runs.planned[RUN, 2].parent)
+    env.runs.outcomes[made.job] = replace(made, job_created=env.clock())
+    env.sagemaker.jobs[SECOND].state = replace(
+        env.sagemaker.jobs[SECOND].state, job=job_id(SECOND, created=env.clock())
+    )
+    env.recover(again)
+    assert env.outcome(again).kind is OutcomeKind.FAILED
 
 
 def test_a_taken_name_whose_job_cannot_be_described_is_retried(env: RecoveryEnvironment) -> None:

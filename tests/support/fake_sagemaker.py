@@ -26,6 +26,7 @@ class FakeJob:
     unclonable: bool = False
     unclonable_on: dict[str, Reach] = field(default_factory=dict)
     more: dict[str, Any] = field(default_factory=dict)
+    hyperparameters: dict[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
     @property
@@ -45,7 +46,13 @@ class FakeSageMaker:
     before_stop: Callable[[str], None] = lambda name: None  # noqa: ARG005
     before_creation: Callable[[Mapping[str, Any]], None] = lambda request: None  # noqa: ARG005
 
-    def submit(self, name: str, tags: Mapping[str, str] | None = None, **others: Any) -> JobId:  # noqa: ANN401
+    def submit(
+        self,
+        name: str,
+        tags: Mapping[str, str] | None = None,
+        hyperparameters: Mapping[str, str] | None = None,
+        **others: Any,  # noqa: ANN401
+    ) -> JobId:
         """A job that a user creates."""
         now = self.clock()
         job = JobId(region=self.region, name=name, created=now)
@@ -57,7 +64,10 @@ class FakeSageMaker:
         }
         transition = Transition(status="Starting", started=now)
         created = state(job, **(known | others))
-        self.jobs[name] = FakeJob(state=created, transitions=(transition,), tags=dict(tags or {}))
+        kept, given = dict(tags or {}), dict(hyperparameters or {})
+        self.jobs[name] = FakeJob(
+            state=created, transitions=(transition,), tags=kept, hyperparameters=given
+        )
         return job
 
     def move(self, name: str, status: str, reason: str | None = None) -> FakeJob:
@@ -112,7 +122,10 @@ class FakeSageMaker:
             instance_type=placement.instance_type,
             max_runtime=placement.max_runtime,
             max_wait=placement.max_wait,
+            hyperparameters=request.get("HyperParameters"),
             checkpoint_uri=request["checkpoint_uri"],
+            role_arn=request["RoleArn"],
+            image=request["AlgorithmSpecification"]["TrainingImage"],
         )
         self.created.append(name)
         return arn_of(name, self.region)
@@ -147,6 +160,11 @@ def clone(description: JobDescription, tags: Mapping[str, str], attempt: Attempt
         "Tags": [{"Key": key, "Value": value} for key, value in ({**tags} | attempt.lineage.to_tags()).items()],
         "placement": placement,
         "checkpoint_uri": fake.state.checkpoint_uri,
+        "CheckpointConfig": {"S3Uri": fake.state.checkpoint_uri},
+        "RoleArn": fake.state.role_arn,
+        "AlgorithmSpecification": {"TrainingImage": fake.state.image},
+        "HyperParameters": dict(fake.hyperparameters),
+        "ResourceConfig": {"InstanceType": placement.instance_type},
         **fake.more,
     }
     return Cloned(request=request, warnings=fake.warnings)

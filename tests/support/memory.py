@@ -462,6 +462,11 @@ class MemoryRunStore:
     def attempts(self, run: RunId) -> tuple[AttemptRecord, ...]:
         return tuple(attempt for (of, _), attempt in sorted(self.planned.items()) if of == run)
 
+    def attempts_named(self, region: str, name: str) -> tuple[AttemptRecord, ...]:
+        """See `RunStore.attempts_named`."""
+        named = [each for each in self.planned.values() if (each.region, each.name) == (region, name)]
+        return tuple(sorted(named, key=lambda each: each.decided_at, reverse=True))
+
     def outcome(self, job: JobId) -> Outcome | None:
         return self.outcomes.get(job)
 

@@ -127,7 +127,7 @@ class Alerter:
         if not advice:
             return None
         case = replace(_case(AlertKind.ADVICE, appearance(state), record, state), advice=advice)
-        _, number = place_in_run(self.runs, state)
+        _, number = place_in_run(self.runs, self.ledger, state)
         needless = None if number == 1 else f"attempt {number}, which Respot created with the settings of its run"
         return _Pending(alert=case, happened_at=state.job.created, needless=needless)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from respot.errors import (
@@ -12,18 +12,21 @@ from respot.errors import (
     JobNameTakenError,
     Postponement,
     Reach,
+    UpstreamUnavailableError,
 )
 from respot.jobs.description import JobDescription
-from respot.jobs.job import JobRecord, JobState
+from respot.jobs.job import JobId, JobRecord, JobSnapshot, JobState
+from respot.jobs.merge import is_same_job, same_creation
 from respot.jobs.ports import Clock, JobStore
 from respot.recovery.decide import Decider, Later, joined, summarize
 from respot.recovery.load_context import PlanContextLoader
-from respot.recovery.planning.attempt import RUN_TAG, AttemptRequest
+from respot.recovery.planning.attempt import AttemptRequest
 from respot.recovery.planning.context import PlanContext
 from respot.recovery.planning.decision import Action, Placement
 from respot.recovery.ports import Clone, KillSwitch, RecoverableJobs, RunStore
 from respot.recovery.records import DecisionRecord, Outcome, OutcomeKind
-from respot.recovery.run_place import MAX_CLOCK_SKEW
+from respot.recovery.run_place import is_after, planned_under_name
+from respot.recovery.same_request import difference, may_be_alike
 from respot.recovery.trial import deleted
 
 
@@ -66,6 +69,17 @@ class Creator:
             if not isinstance(step, PlanContext):
                 return step
             context = step
+
+    def settle_name(self, state: JobState) -> None:
+        """Record the outcome of the attempt that has this job's name, if it is open: whose the job is must be known.
+
+        Otherwise somebody else's job of that name would be recovered as the attempt.
+        """
+        for attempt in planned_under_name(self.runs, state):
+            if self.runs.outcome(attempt.parent) is None and (decided := self.runs.decision(attempt.parent)):
+                existing = self._existing(decided)
+                if existing is not None:
+                    self.runs.record_outcome(existing)
 
     def _try(
         self, context: PlanContext, decided: DecisionRecord, description: JobDescription
@@ -122,39 +136,104 @@ class Creator:
                 warning = joined(created.warning, f"created without {error.unwanted}, which SageMaker refuses here")
                 return self._create(decided, rest, replace(created, warning=warning))
             raise
-        self.runs.record_outcome(replace(created, arn=arn, settled_at=self.clock()))
+        seen = self._created(decided, arn)
+        self.runs.record_outcome(replace(created, arn=arn, settled_at=self.clock(), job_created=seen))
         return None
+
+    def _created(self, decided: DecisionRecord, arn: str) -> datetime | None:
+        """When SageMaker created the job; `None` if it does not say now: the time of the outcome bounds it then."""
+        try:
+            seen = self.jobs.describe(decided.job.region, decided.next_name or "")
+        except UpstreamUnavailableError:
+            return None
+        return seen.state.job.created if seen and seen.state.arn == arn else None
 
     def _close(self, decided: DecisionRecord, kind: OutcomeKind, reason: str) -> None:
         """Record that nothing is created, unless another delivery has created it: an outcome must not be untrue."""
         self.runs.record_outcome(self._existing(decided) or self._outcome(decided, kind, reason))
 
     def _existing(self, decided: DecisionRecord) -> Outcome | None:
-        """The outcome if a job of the next attempt's name exists: ours is success, anybody else's a failure."""
+        """The outcome if a job of the next attempt's name exists, or did: ours is success, anybody else's a failure."""
         name, region, warning = decided.next_name or "", decided.job.region, decided.decision.warning
         summary = decided.summary or decided.decision.reason
-        if self.runs.attempt(decided.run, decided.number + 2) is not None or self._has_existed(decided, name):
-            # It did exist, even if somebody has deleted it since: it was followed by another one, or was recorded.
-            return self._outcome(decided, OutcomeKind.CREATED, summary, warning=warning)
+        if (following := self.runs.attempt(decided.run, decided.number + 2)) is not None:
+            created = following.parent.created
+            return self._outcome(decided, OutcomeKind.CREATED, summary, job_created=created, warning=warning)
         seen = self.jobs.describe(region, name)
-        tags = None if seen is None else self.jobs.tags(region, seen.state.arn)
-        if seen is None or tags is None:
+        if (gone := self._has_existed(decided, name, seen)) is not None:
+            return self._outcome(decided, OutcomeKind.CREATED, summary, job_created=gone.created, warning=warning)
+        if seen is None:
             return None
-        is_ours = all(tags.get(key) == value for key, value in decided.next_lineage.to_tags().items())
-        if is_ours and seen.state.job.created >= decided.decided_at - MAX_CLOCK_SKEW:
-            summary += _elsewhere(decided.decision.placement, seen.state)
-            return self._outcome(decided, OutcomeKind.CREATED, summary, arn=seen.state.arn, warning=warning)
-        reason = f"a job named {name} exists that is none of this run's; delete it or choose another job name"
-        return self._outcome(decided, OutcomeKind.FAILED, reason)
-
-    def _has_existed(self, decided: DecisionRecord, name: str) -> bool:
-        """Whether the ledger has recorded the next attempt, alive or not."""
-        since = decided.decided_at - MAX_CLOCK_SKEW
-        jobs = (job for job in self.ledger.find(decided.job.region, name) if job.created >= since)
-        return any(
-            seen is not None and (seen.tags is None or seen.tags.get(RUN_TAG) == decided.run)
-            for seen in (self.ledger.load(job).state for job in jobs)
+        state = seen.state
+        in_time = is_after(decided.decided_at, state) and not self._is_anothers(decided, state)
+        different = self._difference(decided, state) if in_time else "its creation time"
+        if different is None:
+            summary += _elsewhere(decided.decision.placement, state)
+            created = state.job.created
+            return self._outcome(
+                decided, OutcomeKind.CREATED, summary, arn=state.arn, job_created=created, warning=warning
+            )
+        reason = (
+            f"a job named {name} exists that is none of this run's, by {different}; "
+            "delete it or choose another job name"
         )
+        return self._outcome(decided, OutcomeKind.FAILED, reason, job_created=state.job.created)
+
+    def _has_existed(self, decided: DecisionRecord, name: str, seen: JobSnapshot | None) -> JobId | None:
+        """The next attempt, if the ledger has recorded it and SageMaker no longer describes it."""
+        parent = self.ledger.load(decided.job).state
+        for job in self.ledger.find(decided.job.region, name):
+            state = None if seen and is_same_job(seen.state.job, job) else self.ledger.load(job).state
+            if not (parent and state and is_after(decided.decided_at, state)) or self._is_anothers(decided, state):
+                continue
+            if may_be_alike(parent, state):
+                return job
+        return None
+
+    def _is_anothers(self, decided: DecisionRecord, state: JobState) -> bool:
+        """Whether the job is the attempt of an earlier run, whose first job had the same name."""
+        others = (self.runs.outcome(each.parent) for each in planned_under_name(self.runs, state))
+        return any(
+            outcome is not None
+            and outcome.job != decided.job
+            and outcome.job_created is not None
+            and same_creation(outcome.job_created, state.job.created)
+            for outcome in others
+        )
+
+    def _difference(self, decided: DecisionRecord, state: JobState) -> str | None:
+        """What distinguishes a described job of the next attempt's name from the request; `None` if nothing does.
+
+        Both jobs are turned into the request for this attempt where the job runs. Tags play no part.
+
+        Raises:
+            UpstreamUnavailableError: SageMaker does not describe one of the two jobs now.
+            PolicyInvalidError: the ladder is needed to know which instance types may follow.
+        """
+        parent, planned = self.ledger.load(decided.job).state, decided.decision.placement
+        if parent is None or planned is None or not may_be_alike(parent, state):
+            return "its role, image or checkpoint location"
+        mine = self.decider.description_of(parent)
+        if mine is None:
+            return None  # deleted: what the ledger knows of both is all that is left
+        theirs = self.jobs.description(state.job.region, state.job.name)
+        if theirs is None or not is_same_job(theirs.job, state.job):
+            message = f"{state.job}: SageMaker described this job, and then another or none; repeat later"
+            raise UpstreamUnavailableError(message)
+        market, kind = state.market or planned.market, state.instance_type or planned.instance_type
+        placement = replace(planned, market=market, instance_type=kind)
+        attempt = AttemptRequest(name=state.job.name, lineage=decided.next_lineage, placement=placement)
+        try:
+            expected, found = (self.clone(each, {}, attempt).request for each in (mine, theirs))
+        except CloneRefusedError as error:
+            return error.field
+        if (different := difference(expected, found)) is not None:
+            return f"its {different}"
+        asked = expected.get("ResourceConfig", {}).get("InstanceType")  # none if the job names several types
+        if asked in {None, planned.instance_type, parent.instance_type}:
+            return None
+        ladder = self.contexts.resolve(parent).policy.ladder
+        return None if asked in {rung.instance_type for rung in ladder} else "its instance type"
 
     def _outcome(
         self,
@@ -163,6 +242,7 @@ class Creator:
         summary: str,
         *,
         arn: str | None = None,
+        job_created: datetime | None = None,
         warning: str | None = None,
     ) -> Outcome:
         return Outcome(
@@ -172,6 +252,7 @@ class Creator:
             settled_at=self.clock(),
             name=decided.next_name or "",
             arn=arn,
+            job_created=job_created,
             warning=warning,
         )
 

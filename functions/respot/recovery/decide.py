@@ -101,7 +101,7 @@ class Decider:
         return seen
 
     def _leave_alone(self, record: JobRecord, state: JobState, reason: str) -> None:
-        run, number = place_in_run(self.runs, state)
+        run, number = place_in_run(self.runs, self.ledger, state)
         decision = Decision(action=Action.NOTHING, reason=reason, inputs={"ended": iso(end_of(record, state).started)})
         decided = DecisionRecord(job=state.job, run=run, number=number, decision=decision, decided_at=self.clock())
         self.runs.decide(decided, None)

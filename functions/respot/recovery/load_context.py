@@ -69,7 +69,7 @@ class PlanContextLoader:
             UpstreamUnavailableError: S3 or a parameter did not answer, or too many concurrent writers may be alive.
             LedgerIncompleteError: an earlier attempt is missing from the ledger.
         """
-        run, number = place_in_run(self.runs, state)
+        run, number = place_in_run(self.runs, self.ledger, state)
         earlier = self._earlier(run, number)
         # A completed job, or one whose owner opted out, needs no policy: an invalid one must not hold it up.
         needs_none = state.status == "Completed" or opts_out(tags or {})

@@ -142,6 +142,8 @@ class RunStore(Protocol):
     ) -> bool:
         """Write the decision, the attempt it calls for and the reservation of the location: all or nothing.
 
+        The attempt is written under its run and under its job name.
+
         `reservation` takes a location that is free, its own run's, or reserved by `replaces`. `False`, with nothing
         written, if the job has a decision, the run the attempt, or the location another reservation.
         """
@@ -151,6 +153,12 @@ class RunStore(Protocol):
 
     def attempts(self, run: RunId) -> tuple[AttemptRecord, ...]:
         """All attempts that Respot has decided on, in order."""
+
+    def attempts_named(self, region: str, name: str) -> tuple[AttemptRecord, ...]:
+        """The attempts that Respot has decided to create under that job name, the latest first, read consistently.
+
+        Those of runs that began before names were written are not among them.
+        """
 
     def reservation(self, location: str) -> LocationReservation | None:
         """The reservation of a checkpoint location, read consistently; `None` if there is none."""

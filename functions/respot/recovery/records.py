@@ -102,6 +102,8 @@ class Outcome:
         settled_at: when.
         name: the next attempt's job name.
         arn: its ARN; `None` unless it was created.
+        job_created: when SageMaker created the job of that name: the next attempt if `kind` is created, otherwise
+            somebody else's job that has the name. `None` if nobody has seen it, and in older records.
         warning: what people should also know.
     """
 
@@ -111,6 +113,7 @@ class Outcome:
     settled_at: datetime
     name: str
     arn: str | None = None
+    job_created: datetime | None = None
     warning: str | None = None
 
 

@@ -1,7 +1,7 @@
 """Takes one job as far as possible: enforces the wait limit, decides on the end, creates the next attempt.
 
 The process may die after any step, and any step may be repeated. Therefore the decision is written once, and
-the next attempt's name follows from run and number. A job of that name with our own tags means "already created".
+the next attempt's name follows from run and number. A job of that name, as requested, means "already created".
 """
 
 from dataclasses import dataclass
@@ -48,6 +48,7 @@ class Recovery:
         try:
             if ended:
                 return self._recover_ended(record, record.state)
+            self.creator.settle_name(record.state)
             self.wait_timeout.enforce(record.state)
         except PolicyInvalidError as error:
             if ended:  # a live job only waits on; people are notified if its end cannot be decided on
@@ -63,6 +64,7 @@ class Recovery:
             )
         decided = self.runs.decision(job)
         if decided is None:
+            self.creator.settle_name(state)
             if later := self.decider.decide(record, state):
                 return later
             decided = self.runs.decision(job)

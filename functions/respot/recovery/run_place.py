@@ -1,28 +1,65 @@
-"""Finds a job's place in its run, as the ledger confirms it."""
+"""Finds a job's place in its run by what Respot wrote; tags are for people."""
 
-from datetime import timedelta
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Final
 
 from respot.jobs.job import JobState
+from respot.jobs.merge import same_creation
+from respot.jobs.ports import JobStore
 from respot.recovery.planning.attempt import ATTEMPT_TAG, RUN_TAG
 from respot.recovery.planning.run import RunId, run_id
 from respot.recovery.ports import RunStore
+from respot.recovery.records import AttemptRecord, Outcome, OutcomeKind
+from respot.recovery.same_request import may_be_alike
 
 MAX_CLOCK_SKEW: Final = timedelta(minutes=5)
 """By how much SageMaker's clock and ours may differ."""
 _MOST_DIGITS: Final = 4
 
 
-def place_in_run(runs: RunStore, state: JobState) -> tuple[RunId, int]:
-    """The run and the job's number in it, as the ledger confirms; tags alone make no job part of a run."""
-    tags = state.tags or {}
-    run, number = tags.get(RUN_TAG), tags.get(ATTEMPT_TAG, "")
-    if run and number.isascii() and number.isdigit() and len(number) <= _MOST_DIGITS:
-        attempt = runs.attempt(RunId(run), int(number))
-        if (
-            attempt
-            and (attempt.region, attempt.name) == (state.job.region, state.job.name)
-            and state.job.created >= attempt.decided_at - MAX_CLOCK_SKEW
-        ):
+def place_in_run(runs: RunStore, ledger: JobStore, state: JobState) -> tuple[RunId, int]:
+    """The run and the job's number in it; 1 for a job that Respot has not created.
+
+    While it is open whether Respot created the job, it counts as the attempt: that costs the run budget, and never
+    gives a new one.
+    """
+    for attempt in planned_under_name(runs, state):
+        outcome = runs.outcome(attempt.parent)
+        if outcome and outcome.job_created:
+            is_attempt = _created(outcome) and same_creation(state.job.created, outcome.job_created)
+        else:
+            parent = ledger.load(attempt.parent).state
+            in_time = outcome is None or state.job.created <= outcome.settled_at + MAX_CLOCK_SKEW
+            is_attempt = in_time and (parent is None or may_be_alike(parent, state))
+        if is_attempt:
             return attempt.run, attempt.number
     return run_id(state.job), 1
+
+
+def planned_under_name(runs: RunStore, state: JobState) -> Iterator[AttemptRecord]:
+    """The attempts that Respot decided to create under the job's name before it was created, the latest first.
+
+    Runs that began before attempts were written under their names are found by the tags, if the ledger confirms them.
+    """
+    named = runs.attempts_named(state.job.region, state.job.name) or _tagged(runs, state)
+    yield from (attempt for attempt in named if is_after(attempt.decided_at, state))
+
+
+def is_after(decided_at: datetime, state: JobState) -> bool:
+    """Whether the job was created after the decision, as far as two clocks can show."""
+    return state.job.created >= decided_at - MAX_CLOCK_SKEW
+
+
+def _created(outcome: Outcome) -> bool:
+    return outcome.kind is OutcomeKind.CREATED
+
+
+def _tagged(runs: RunStore, state: JobState) -> tuple[AttemptRecord, ...]:
+    tags = state.tags or {}
+    run, number = tags.get(RUN_TAG), tags.get(ATTEMPT_TAG, "")
+    if not (run and number.isascii() and number.isdigit() and len(number) <= _MOST_DIGITS):
+        return ()
+    attempt = runs.attempt(RunId(run), int(number))
+    named = attempt and (attempt.region, attempt.name) == (state.job.region, state.job.name)
+    return (attempt,) if attempt and named else ()

@@ -35,8 +35,8 @@ class Jobs:
     def __init__(self, world: World) -> None:
         self.world = world
 
-    def submit(self, name: str, *, forged: bool = True) -> None:
-        """A user creates a job, perhaps with tags of its own or, if `forged`, with the marks of another run."""
+    def submit(self, name: str) -> None:
+        """A user creates a job, perhaps with tags of its own, or with the lineage of another run."""
         world = self.world
         chance = world.random
         own: dict[str, str] = {}
@@ -44,19 +44,25 @@ class Jobs:
             own["respot:resume"] = chance.choice(("on", "off", "yes"))
         if chance.random() < 0.05:
             own["sagemaker:pipeline-execution-arn"] = "arn:of:pipeline"
-        if forged and chance.random() < 0.1 and world.origins:  # somebody else's marks
-            run = run_id(chance.choice(list(world.origins.values())).root)
-            own |= {RUN_TAG: run, ATTEMPT_TAG: str(chance.choice((2, 3))), PARENT_TAG: "job-0"}
+        if chance.random() < 0.1:
+            own |= self.any_lineage()
         where = chance.choice((name, name, name, name, "shared", None))
         job = world.sagemaker.submit(
             name,
             own,
             market=chance.choice((Market.SPOT, Market.SPOT, Market.SPOT, Market.ON_DEMAND)),
             checkpoint_uri=where and f"s3://ml-bucket/checkpoints/{where}/",
+            image=f"image-of-{name}",
         )
         world.sagemaker.jobs[name].unclonable = chance.random() < 0.03
         world.origins[job] = Origin(root=job, number=1)
         self.emit(name)
+
+    def any_lineage(self) -> dict[str, str]:
+        """The lineage tags of an attempt that there is, or was, or is not."""
+        chance, origins = self.world.random, list(self.world.origins.values())
+        run = run_id(chance.choice(origins).root) if origins else "us-east-1/nobody/0"
+        return {RUN_TAG: run, ATTEMPT_TAG: str(chance.choice((1, 2, 3))), PARENT_TAG: "job-0"}
 
     def move(self) -> None:
         """Some job goes on, having saved a checkpoint perhaps."""

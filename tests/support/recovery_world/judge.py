@@ -13,7 +13,7 @@ from respot.jobs.lifecycle import DELETING, WAITING, is_end, is_terminal
 from respot.recovery.planning.attempt import ATTEMPT_TAG, PARENT_TAG, RUN_TAG
 from respot.recovery.planning.decision import Action
 from respot.recovery.planning.ending import ending_of
-from respot.recovery.planning.run import run_id
+from respot.recovery.planning.run import Attempt, run_id
 from respot.recovery.planning.waiting import STOP_ATTRIBUTION_WINDOW
 from respot.recovery.policy.policy import resolve
 from respot.recovery.records import AttemptRecord, DecisionRecord, NoticeKind, OutcomeKind
@@ -124,6 +124,8 @@ class Judge:
             self.broken(f"{name} is created against its owner's will")
         if number > policy.policy.max_attempts:
             self.broken(f"{name} is attempt {number} of {policy.policy.max_attempts}")
+        if (most := policy.policy.max_billable_hours) is not None and (billed := self._billed(root)) >= most:
+            self.broken(f"{name} is created after {billed} instance-hours of {most}")
         self._check_author(parent, request)
         goes_on = ending_of(parent.state).trigger is not None or job in world.stopped
         if job not in world.lied and (not goes_on or parent.state.parent):
@@ -131,6 +133,18 @@ class Judge:
         made.append(number)
         world.seen["created in calm" if world.calm else "created in trouble"] += 1
         world.origins[JobId(region=REGION, name=name, created=world.clock())] = Origin(root=root, number=number)
+
+    def _billed(self, root: JobId) -> float:
+        """Instance-hours that the ledger knows of the jobs that truly are attempts of the run."""
+        ledger, hours = self.world.ledger, 0.0
+        for job, origin in self.world.origins.items():
+            state = ledger.load(job).state
+            if origin.root == root and state is not None:
+                attempt = Attempt(
+                    number=origin.number, state=state, transitions=ledger.load(job).transitions, checkpoint=None
+                )
+                hours += attempt.billable_hours
+        return hours
 
     def check_stop(self, name: str) -> None:
         """Whether this very moment is one at which this very job may be stopped."""

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from respot.jobs.lifecycle import DELETING, WAITING, is_end, is_terminal
 from respot.jobs.message import write_message
+from respot.recovery.planning.attempt import LINEAGE_TAGS
 from tests.support.fake_sagemaker import FakeJob
 from tests.support.recovery_world.controller import Controller
 from tests.support.recovery_world.jobs import Jobs
@@ -43,14 +44,13 @@ class People:
                 del world.sagemaker.jobs[name]
                 world.seen["deleted"] += 1
                 if chance.random() < 0.5:  # and submits another one under the same name
-                    # With an attempt's name and all of its marks, it would be that attempt to anybody.
-                    self.jobs.submit(name, forged=not any(each.name == name for each in world.runs.planned.values()))
+                    self.jobs.submit(name)
             case 6 if fake:
                 fake.tags["respot:resume"] = chance.choice(("on", "off", "maybe"))
             case 7 if fake:  # a stranger takes the name that the next attempt would have
                 name = f"{world.origins[fake.state.job].root.name}-r{chance.choice((2, 3))}"
                 if name not in world.sagemaker.jobs and name not in world.sagemaker.created:
-                    self.jobs.submit(name, forged=False)
+                    self.jobs.submit(name)
                     world.seen["names taken"] += 1
                     world.clock.pass_by(timedelta(minutes=10))
             case 8 if fake:  # somebody asks for the recovery of a job that may not have ended
@@ -62,6 +62,20 @@ class People:
                 self.jobs.stop_by_user(fake)
             case _:
                 world.clock.pass_by(timedelta(minutes=chance.choice((1, 10, 120))))
+
+    def tamper(self) -> None:
+        """Somebody removes, changes or forges the lineage tags of a job."""
+        world = self.world
+        jobs = list(world.sagemaker.jobs.values())
+        if not jobs:
+            return
+        tags = world.random.choice(jobs).tags
+        if world.random.random() < 0.5:
+            for key in LINEAGE_TAGS:
+                tags.pop(key, None)
+        else:
+            tags.update(self.jobs.any_lineage())
+        world.seen["lineage tags changed"] += 1
 
     def _may_go(self, fake: FakeJob) -> bool:
         """Whether it may be deleted: nothing could report a job that vanishes before anybody saw it."""

@@ -33,6 +33,7 @@ def any_policy(chance: Random, *, starved: bool) -> AccountPolicy:
         deadline=chance.choice((None, None, timedelta(hours=5), timedelta(hours=20))),
         give_up_waiting_after=chance.choice((None, *(timedelta(minutes=minutes) for minutes in (1, 20, 90)))),
         dry_run=chance.random() < 0.05,
+        max_billable_hours=chance.choice((None, None, 2.0, 8.0)),
     )
     if starved and chance.random() < 0.8:  # jobs wait long, and their owners would rather go elsewhere
         defaults = replace(
@@ -40,6 +41,7 @@ def any_policy(chance: Random, *, starved: bool) -> AccountPolicy:
             resume=True,
             max_attempts=5,
             budgets=dict.fromkeys(Budget, 5),
+            max_billable_hours=None,
             require_checkpoint=False,
             ladder=parse_ladder(chance.choice(LADDERS)),
             give_up_waiting_after=timedelta(minutes=chance.choice((1, 20, 90))),

@@ -62,6 +62,8 @@ class Schedule:
                 world.down.clear()
             (action,) = world.random.choices([each for each, _ in actions], [weight for _, weight in actions])
             action()
+            if world.random.random() < world.tampering:
+                self.people.tamper()
             world.seen["steps"] += 1
         self._calm_down()
         self.judge.check_the_end()

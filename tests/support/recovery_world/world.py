@@ -192,6 +192,7 @@ class World:
         doubling: the chance that a message comes twice.
         starved: there is little capacity: jobs wait long.
         forbidden: Respot may not stop jobs.
+        tampering: the chance, at each step, that somebody changes lineage tags.
         without_quota: SageMaker creates nothing on this market.
         down: services that are down.
         origins: what each job truly is.
@@ -215,6 +216,7 @@ class World:
         self.doubling = self.random.choice((0, 0.1, 0.5))
         self.starved = self.random.random() < 0.4
         self.forbidden = self.random.random() < 0.2
+        self.tampering = self.random.choice((0, 0, 0.1, 0.5))
         # A draw of its own: the schedules of old seeds do not change.
         self.without_quota = Random(f"{seed} quota").choice((None, None, None, None, *Market))  # noqa: S311 - as above
         self.down: set[str] = set()

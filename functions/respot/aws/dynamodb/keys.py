@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from respot.jobs.formatting import iso
 from respot.jobs.job import JobId
 from respot.schema import (
+    ATTEMPT_NAME_PARTITION,
     DIGEST_PARTITION,
     JOB_PARTITION,
     POOL_PARTITION,
@@ -75,6 +76,16 @@ def run_partition(run: RunId) -> str:
 def attempt_key(number: int) -> str:
     """The sort key of an attempt; attempts sort by number."""
     return f"attempt#{number:04}"
+
+
+def attempt_name_partition(region: str, name: str) -> str:
+    """The partition of the attempts that were planned under a job name."""
+    return f"{ATTEMPT_NAME_PARTITION}{region}#{name}"
+
+
+def attempt_name_key(run: RunId, number: int) -> str:
+    """The sort key of an attempt under its job name: a name that is used again may be planned by two runs."""
+    return f"{run}#{attempt_key(number)}"
 
 
 def reservation_partition(location: str) -> str:

@@ -15,6 +15,8 @@ from respot.aws.dynamodb.keys import (
     STOP_INTENT_KEY,
     WRITER_KEY,
     attempt_key,
+    attempt_name_key,
+    attempt_name_partition,
     job_of,
     partition_of,
     reservation_partition,
@@ -113,8 +115,18 @@ def attempt_item(record: AttemptRecord, retention: timedelta | None) -> Item:
     )
 
 
+def attempt_name_item(record: AttemptRecord, retention: timedelta | None) -> Item:
+    """The same attempt under its job name, by which a job's place in its run is found."""
+    keys = {
+        PK: attempt_name_partition(record.region, record.name),
+        SK: attempt_name_key(record.run, record.number),
+        KIND: ItemKind.ATTEMPT_NAME.value,
+    }
+    return attempt_item(record, retention) | serialize(keys)
+
+
 def read_attempt(item: Item) -> AttemptRecord:
-    """An attempt from its item."""
+    """An attempt from either of its items."""
     values = deserialize(item)
     return AttemptRecord(
         run=RunId(values["run"]),
@@ -156,6 +168,7 @@ def outcome_item(outcome: Outcome, retention: timedelta | None) -> Item:
             OUTCOME: outcome.kind.value,
             "story": outcome.summary,
             "settled_at": iso(outcome.settled_at),
+            "job_created": outcome.job_created and iso(outcome.job_created),
             "name": outcome.name,
             "arn": outcome.arn,
             "warning": outcome.warning,
@@ -167,6 +180,7 @@ def outcome_item(outcome: Outcome, retention: timedelta | None) -> Item:
 def read_outcome(item: Item) -> Outcome:
     """What became of a decision, from its item."""
     values = deserialize(item)
+    created: str | None = values.get("job_created")
     return Outcome(
         job=job_of(values[PK]),
         kind=OutcomeKind(values[OUTCOME]),
@@ -174,6 +188,7 @@ def read_outcome(item: Item) -> Outcome:
         settled_at=datetime.fromisoformat(values["settled_at"]),
         name=values["name"],
         arn=values.get("arn"),
+        job_created=datetime.fromisoformat(created) if created else None,
         warning=values.get("warning"),
     )
 

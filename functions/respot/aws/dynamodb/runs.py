@@ -9,6 +9,7 @@ from respot.aws.dynamodb.keys import (
     STOP_INTENT_KEY,
     WRITER_KEY,
     attempt_key,
+    attempt_name_partition,
     job_of,
     partition_of,
     reservation_partition,
@@ -16,6 +17,7 @@ from respot.aws.dynamodb.keys import (
 )
 from respot.aws.dynamodb.run_items import (
     attempt_item,
+    attempt_name_item,
     decision_item,
     notice_item,
     outcome_item,
@@ -63,7 +65,7 @@ class DynamoDbRunStore(Store):
         """See `RunStore.decide`."""
         puts = [Put(item=decision_item(record, self._retention))]
         if attempt:
-            puts.append(Put(item=attempt_item(attempt, self._retention)))
+            puts += (Put(item=make(attempt, self._retention)) for make in (attempt_item, attempt_name_item))
         if reservation:
             puts.append(_put_reservation(reservation, replaces))
         return self._table.put_all(*puts)
@@ -82,6 +84,12 @@ class DynamoDbRunStore(Store):
         """See `RunStore.attempts`."""
         items = self._table.query(f"{PK} = :pk", {":pk": run_partition(run)}, ConsistentRead=True)
         return tuple(read_attempt(item) for item in items)
+
+    def attempts_named(self, region: str, name: str) -> tuple[AttemptRecord, ...]:
+        """See `RunStore.attempts_named`."""
+        values = {":pk": attempt_name_partition(region, name)}
+        items = self._table.query(f"{PK} = :pk", values, ConsistentRead=True)
+        return tuple(sorted((read_attempt(item) for item in items), key=lambda each: each.decided_at, reverse=True))
 
     def outcome(self, job: JobId) -> Outcome | None:
         """See `RunStore.outcome`."""

@@ -1,0 +1,53 @@
+"""A job that was created from a request is recognised by its description; one that differs in what it does is not."""
+
+from typing import Any
+
+import pytest
+
+from local.sagemaker.answers import with_defaults
+from respot.recovery.planning.decision import Placement
+from respot.recovery.same_request import difference
+from tests.aws.cloning import ATTEMPT, clone, described, on_demand, resources, spot
+from tests.support.builders import arn_of, payload, payload_names
+
+DATA = {"S3DataType": "S3Prefix", "S3Uri": "s3://ml-bucket/other"}
+PLACES = [spot(), on_demand(), spot("ml.g6.48xlarge"), on_demand("ml.p4d.24xlarge")]
+
+
+def answer_to(request: dict[str, Any]) -> dict[str, Any]:
+    """What Describe answers of the job that the request creates."""
+    return with_defaults(request) | {"TrainingJobArn": arn_of(ATTEMPT), "CreationTime": "2026-09-16T16:00:00Z"}
+
+
+@pytest.mark.parametrize("placement", PLACES, ids=lambda each: f"{each.market} {each.instance_type}")
+@pytest.mark.parametrize("name", payload_names("describe_*"))
+def test_the_job_of_a_request_is_the_same_request_again(name: str, placement: Placement) -> None:
+    request = clone(payload(name), placement, tags={"team": "vision"})
+    assert difference(request, clone(answer_to(request), placement)) is None
+
+
+@pytest.mark.parametrize(
+    ("member", "others"),
+    [
+        ("RoleArn", {"RoleArn": "arn:aws:iam::111122223333:role/Other"}),
+        ("AlgorithmSpecification", {"AlgorithmSpecification": {"TrainingImage": "other", "TrainingInputMode": "File"}}),
+        ("CheckpointConfig", {"CheckpointConfig": {"S3Uri": "s3://ml-bucket/other/"}}),
+        ("InputDataConfig", {"InputDataConfig": [{"ChannelName": "train", "DataSource": {"S3DataSource": DATA}}]}),
+        ("OutputDataConfig", {"OutputDataConfig": {"S3OutputPath": "s3://ml-bucket/other"}}),
+        ("HyperParameters", {"HyperParameters": {"steps": "2"}}),
+        ("Environment", {"Environment": {"STEPS": "2"}}),
+        ("VpcConfig", {"VpcConfig": {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]}}),
+        ("ResourceConfig", resources(InstanceCount=2, VolumeSizeInGB=100)),
+    ],
+)
+def test_a_job_that_differs_in_what_it_does_is_another(member: str, others: dict[str, Any]) -> None:
+    assert difference(clone(), clone(described(**others))) == member
+
+
+def test_what_sagemaker_or_its_user_may_change_makes_no_other_job() -> None:
+    metrics = [{"Name": "loss", "Regex": "loss:(.*)"}]
+    added = described()["AlgorithmSpecification"] | {"MetricDefinitions": metrics}
+    warm = described()["ResourceConfig"] | {"KeepAlivePeriodInSeconds": 600}
+    changed = described(AlgorithmSpecification=added, ResourceConfig=warm, StoppingCondition={"MaxRuntimeInSeconds": 1})
+    place = on_demand()
+    assert difference(clone(placement=place), clone(changed, place)) is None
