@@ -12,6 +12,8 @@ UNDEPLOYED: Final = "respot"
 
 ALERTS_FAILED: Final = "AlertsFailed"
 ALERTS_SENT: Final = "AlertsSent"
+DRILLS_REFUSED: Final = "DrillsRefused"
+"""Drills that were malformed, or too many."""
 JOBS_ENDED: Final = "JobsEnded"
 JOBS_RECHECKED: Final = "JobsRechecked"
 OBSERVATIONS_FAILED: Final = "ObservationsFailed"

@@ -33,11 +33,11 @@ TYPICAL_JOBS: Final = 1_000
 
 # What is deployed; tests count it.
 MEMORY_GIGABYTES: Final = 0.5
-CUSTOM_METRICS: Final = 19
+CUSTOM_METRICS: Final = 20
 """All of them in each hour are the most expensive month: only `SweepAge` is emitted when nothing happens."""
-ALARMS: Final = 30
+ALARMS: Final = 31
 """Of the hub, with Slack; a forwarder's region has one of its own."""
-POLLED_QUEUES: Final = 4
+POLLED_QUEUES: Final = 5
 """Queues that Lambda reads, with Slack."""
 SWEEP_INTERVAL: Final = timedelta(minutes=5)
 """As shipped (`sweep_minutes`)."""
@@ -53,7 +53,9 @@ SQS_REQUESTS: Final = 3
 """Of a message that is alone: EventBridge's delivery, receive and delete."""
 READS_FOR_CHECKS: Final = 9 * 3
 """Of a job that has ended: nine checks, three reads each."""
-HEARTBEAT_CALLS: Final = POLLED_QUEUES + 2
+HEARTBEAT_QUEUES: Final = 4
+"""All but that of drills."""
+HEARTBEAT_CALLS: Final = HEARTBEAT_QUEUES + 2
 """Of each sweep: a message through each queue, and its own item, shown to both readers of the stream."""
 PAGE: Final = 100
 """Jobs on a page of ListTrainingJobs."""
@@ -122,7 +124,7 @@ def heartbeats() -> Quantities:
     """Of those of one sweep: each calls a function that has nothing to do."""
     return {
         **_invocations(HEARTBEAT_CALLS, seconds=HEARTBEAT_SECONDS, log_kilobytes=1),
-        "SQS requests": POLLED_QUEUES * SQS_REQUESTS,
+        "SQS requests": HEARTBEAT_QUEUES * SQS_REQUESTS,
     }
 
 

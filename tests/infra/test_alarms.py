@@ -98,6 +98,7 @@ CAUSES: Final = {
     "ObservationsAge": backlog("RecordingObservationsQueue"),
     "ObservationsFailing": ours(FAILED_OBSERVATION_AGE, failing_observations, threshold=900, minutes=15),
     "ObservationsDeadLetters": dead_letters("RecordingObservations"),
+    "DrillsDeadLetters": dead_letters("RecordingDrills"),
     "AlertStreamAge": lag("Alert"),
     "AlertStreamSilent": Cause(ITERATOR_AGE, "${AlertFunction}", "SampleCount", 1, until_now(40), 31),
     "AlertsDeadLetters": dead_letters("AlertingAlertsStream"),

@@ -109,6 +109,8 @@ def test_the_outputs_name_what_others_need(full: Synthesized, plain: Synthesized
         "AlarmsTopicArn": "${AlarmsTopic}",
         "ObservationsQueueUrl": "${RecordingObservationsQueue}",
         "ObservationsDlqUrl": "${RecordingObservationsDeadLetters}",
+        "DrillsQueueUrl": "${RecordingDrillsQueue}",
+        "DrillsDlqUrl": "${RecordingDrillsDeadLetters}",
         "AlertsDlqUrl": "${AlertingAlertsStreamDeadLetters}",
         "DueAlertsQueueUrl": "${AlertingDueAlertsQueue}",
         "DueAlertsDlqUrl": "${AlertingDueAlertsDeadLetters}",
