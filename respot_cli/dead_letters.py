@@ -70,6 +70,7 @@ class Edge:
 
 EDGES: Final = (
     Edge(name="observations", output="ObservationsDlqUrl", back="ObservationsQueueUrl", log="RecordLogGroupName"),
+    Edge(name="drills", output="DrillsDlqUrl", back="DrillsQueueUrl", log="RecordLogGroupName"),
     Edge(name="alerts", output="AlertsDlqUrl", back="DueAlertsQueueUrl", log="AlertLogGroupName", of_stream=True),
     Edge(name="due-alerts", output="DueAlertsDlqUrl", back="DueAlertsQueueUrl", log="AlertLogGroupName"),
     Edge(
@@ -329,7 +330,7 @@ def _about(queue: Queue, body: str) -> tuple[str, str | None]:
             part = _part(body)
             return f"{part['batchSize']} items of the stream, first at {part['approximateArrivalOfFirstRecord']}", None
         match queue.edge.name:
-            case "observations":
+            case "observations" | "drills":
                 observation = parse(body)
                 return f"{observation.origin} about {observation.region}/{observation.name}", None
             case "slack":

@@ -7,6 +7,7 @@ from typing import Final
 
 RECORD_COMPLETED: Final = "record_completed"
 RECORD_FAILED: Final = "record_failed"
+DRILL_REFUSED: Final = "drill_refused"
 ALERT_COMPLETED: Final = "alert_completed"
 ALERT_DEFERRED: Final = "alert_deferred"
 ALERT_FAILED: Final = "alert_failed"

@@ -12,6 +12,22 @@ LONGEST_DELAY: Final = timedelta(hours=11)
 """SQS hides a message for at most 12 hours, counted from its receipt."""
 
 
+MALFORMED_TRIES: Final = 2
+"""How often a message is tried that cannot be understood. The second one is for a job that SageMaker does not show
+yet."""
+
+
+class DeadLetterQueue(Protocol):
+    """Where messages go that can never be handled."""
+
+    def bury(self, body: str, reason: str) -> None:
+        """Send a message there, with the reason for a person to read.
+
+        Raises:
+            QueueUnavailableError: it may not have been sent; the message must remain in its queue.
+        """
+
+
 class DelayQueue(Protocol):
     """The queue that a message remains in until it is handled."""
 
@@ -52,6 +68,7 @@ class Retry:
         delay: until its next delivery.
         retried_for: how long it has been retried at most; its age may also contain waits that were no failures.
         error: what failed; `None` if it waits for something that takes time, for example the end of a pause.
+        buried: whether it does not remain: it can never be handled, and is a dead letter already.
     """
 
     message: QueueMessage
@@ -59,6 +76,7 @@ class Retry:
     delay: timedelta
     retried_for: timedelta
     error: Exception | None
+    buried: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,18 +88,29 @@ class RetrySchedule:
         first: the delay after the first attempt; it doubles with each attempt.
         longest: the limit of that growth.
         clock: the present moment, for a message's age.
+        dead_letters: where a message goes that cannot be understood; `None` to leave that to the queue itself.
     """
 
     queue: DelayQueue
     first: timedelta
     longest: timedelta
     clock: Callable[[], datetime]
+    dead_letters: DeadLetterQueue | None = None
 
     def retry(self, message: QueueMessage, error: Exception) -> Retry:
-        """Retry a message whose handling failed; the error decides how soon."""
+        """Retry a message whose handling failed; the error decides how soon, and whether at all."""
+        if isinstance(error, MalformedMessageError) and self._bury(message, str(error)):
+            return Retry(
+                message=message,
+                reason=str(error),
+                delay=timedelta(),
+                retried_for=timedelta(),
+                error=error,
+                buried=True,
+            )
         match error:
             case MalformedMessageError():
-                delay = self.first  # Retrying cannot help. Send it to the DLQ quickly so that someone sees it.
+                delay = self.first  # It is a dead letter soon, so that someone sees it.
             case OutOfTimeError():
                 delay = timedelta()
             case WebhookRefusedError():
@@ -93,6 +122,16 @@ class RetrySchedule:
     def defer(self, message: QueueMessage, reason: str, delay: timedelta | None = None) -> Retry:
         """Retry a message that has to wait although nothing failed; without a delay, later each time."""
         return self._retry(message, reason, self._backed_off(message) if delay is None else delay, None)
+
+    def _bury(self, message: QueueMessage, reason: str) -> bool:
+        """Whether the message is a dead letter now. If it could not be sent there, the queue's own limit holds."""
+        if self.dead_letters is None or message.receive_count < MALFORMED_TRIES:
+            return False
+        try:
+            self.dead_letters.bury(message.body, reason)
+        except QueueUnavailableError:
+            return False
+        return True
 
     def _retry(self, message: QueueMessage, reason: str, delay: timedelta, error: Exception | None) -> Retry:
         """Hide the message for this delay, or for the longest that the queue supports.

@@ -24,6 +24,8 @@ REGIONS: Final = "RESPOT_REGIONS"
 BACKFILL_DAYS: Final = "RESPOT_BACKFILL_DAYS"
 EVENT_GRACE_SECONDS: Final = "RESPOT_EVENT_GRACE_SECONDS"
 OBSERVATIONS_QUEUE_URL: Final = "RESPOT_OBSERVATIONS_QUEUE_URL"
+DEAD_LETTERS_QUEUE_URL: Final = "RESPOT_DEAD_LETTERS_QUEUE_URL"
+DRILLS_QUEUE_URL: Final = "RESPOT_DRILLS_QUEUE_URL"
 DUE_ALERTS_QUEUE_URL: Final = "RESPOT_DUE_ALERTS_QUEUE_URL"
 SLACK_QUEUE_URL: Final = "RESPOT_SLACK_QUEUE_URL"
 ALERT_LEASE_SECONDS: Final = "RESPOT_ALERT_LEASE_SECONDS"
@@ -45,6 +47,8 @@ class Settings:
         retention: how long ledger items live after the moment that they record; `None` keeps them.
         slack_secret: name of the Secrets Manager secret that holds the webhook's address.
         queue_url: the queue that the function reads, and whose delays it sets.
+        dead_letters_queue_url: where the function sends messages of that queue that it can never understand.
+        drills_queue_url: the queue of drills, which `record` reads as well.
         first_retry: delay before the first retry of a message of that queue; doubles each time.
         recovery_queue_url: the queue that ended jobs are sent to.
         policy_parameter: name of the parameter that holds the account's policy.
@@ -66,6 +70,8 @@ class Settings:
     retention: timedelta | None = None
     slack_secret: str | None = None
     queue_url: str | None = None
+    dead_letters_queue_url: str | None = None
+    drills_queue_url: str | None = None
     first_retry: timedelta = timedelta(seconds=30)
     recovery_queue_url: str | None = None
     policy_parameter: str | None = None
@@ -89,6 +95,8 @@ class Settings:
             RETENTION_DAYS: None if self.retention is None else f"{self.retention / timedelta(days=1):.17g}",
             SLACK_SECRET: self.slack_secret,
             QUEUE_URL: self.queue_url,
+            DEAD_LETTERS_QUEUE_URL: self.dead_letters_queue_url,
+            DRILLS_QUEUE_URL: self.drills_queue_url,
             RECOVERY_QUEUE_URL: self.recovery_queue_url,
             POLICY_PARAMETER: self.policy_parameter,
             KILL_SWITCH_PARAMETER: self.kill_switch_parameter,
@@ -132,6 +140,8 @@ class Settings:
             retention=None if days is None else timedelta(days=days),
             slack_secret=environment.get(SLACK_SECRET),
             queue_url=environment.get(QUEUE_URL),
+            dead_letters_queue_url=environment.get(DEAD_LETTERS_QUEUE_URL),
+            drills_queue_url=environment.get(DRILLS_QUEUE_URL),
             recovery_queue_url=environment.get(RECOVERY_QUEUE_URL),
             policy_parameter=environment.get(POLICY_PARAMETER),
             kill_switch_parameter=environment.get(KILL_SWITCH_PARAMETER),

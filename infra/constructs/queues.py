@@ -59,6 +59,10 @@ class WorkQueue(Construct):
         """Send messages."""
         self.queue.grant(grantee, "sqs:SendMessage")
 
+    def grant_bury(self, grantee: iam.IGrantable) -> None:
+        """Send messages that cannot be understood to the dead-letter queue, without further tries."""
+        self.dead_letters.grant(grantee, "sqs:SendMessage")
+
     def deliver_to(self, function: lambda_.Function, *, max_concurrency: int, batch_size: int = 1) -> None:
         """Have `function` read the queue, with permission; it reports the failed messages of a batch.
 

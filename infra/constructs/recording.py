@@ -20,6 +20,10 @@ from respot.recording.drill import SOURCE as DRILL_SOURCE
 from respot.recording.observation import DETAIL_TYPE, SOURCE
 from respot.settings import Settings
 
+_DRILL_TRIES: Final = 2
+"""Anybody who may put events can send drills: none is worth more, and none hides among the observations."""
+_DRILL_CONCURRENCY: Final = 2
+"""The fewest that Lambda takes."""
 _BATCH_SIZE: Final = 10
 """Without a batching window: a single event is recorded at once; in a backlog, ten are grouped by job."""
 
@@ -33,12 +37,14 @@ class Observed:
         description: what the rule selects, and why no more.
         source: the event's source.
         detail_type: the event's detail-type.
+        is_trusted: whether SageMaker alone can send it; all else has a queue of its own.
     """
 
     rule: str
     description: str
     source: str
     detail_type: str
+    is_trusted: bool
 
     def pattern(self, scope: Construct) -> events.EventPattern:
         """What a rule in this scope selects: events of this account alone, also if its bus receives others."""
@@ -53,12 +59,14 @@ OBSERVED: Final = (
         description="Every state change of every training job of this account; no optional field is required",
         source=SOURCE,
         detail_type=DETAIL_TYPE,
+        is_trusted=True,
     ),
     Observed(
         rule="DrillRule",
         description="What the command respot drill sends",
         source=DRILL_SOURCE,
         detail_type=DRILL_DETAIL_TYPE,
+        is_trusted=False,
     ),
 )
 """All that Respot observes, in the hub region and in the watched ones."""
@@ -77,6 +85,9 @@ class Recording(Construct):
             max_receives=config.observation_max_receives,
             consumer_timeout_seconds=TIMEOUT_SECONDS,
         )
+        self.drills: Final = WorkQueue(
+            self, "Drills", max_receives=_DRILL_TRIES, consumer_timeout_seconds=TIMEOUT_SECONDS
+        )
         self._observe(self, None)
         record = RespotFunction(
             self,
@@ -87,11 +98,15 @@ class Recording(Construct):
                 ledger_table=shared.ledger.table.table_name,
                 retention=config.ledger_retention,
                 queue_url=self.observations.url,
+                dead_letters_queue_url=self.observations.dead_letters.queue_url,
+                drills_queue_url=self.drills.url,
                 first_retry=timedelta(seconds=config.observation_retry_seconds),
             ),
         )
         self.record: Final = record.function
         self.observations.deliver_to(self.record, batch_size=_BATCH_SIZE, max_concurrency=config.record_concurrency)
+        self.observations.grant_bury(self.record)
+        self.drills.deliver_to(self.record, batch_size=_BATCH_SIZE, max_concurrency=_DRILL_CONCURRENCY)
         grant_describe_jobs(self.record)
         alarms.on_backlog(
             "Observations",
@@ -108,9 +123,14 @@ class Recording(Construct):
             self.observations.dead_letters,
             "Observations could not be recorded: the ledger may lack them.",
         )
+        alarms.on_dead_letters(
+            "Drills", self.drills.dead_letters, "Drills that Respot does not send: somebody else sends them."
+        )
         self.outputs: Final = {
             "ObservationsQueueUrl": self.observations.url,
             "ObservationsDlqUrl": self.observations.dead_letters.queue_url,
+            "DrillsQueueUrl": self.drills.url,
+            "DrillsDlqUrl": self.drills.dead_letters.queue_url,
             "RecordLogGroupName": record.log_group.log_group_name,
         }
 
@@ -120,6 +140,7 @@ class Recording(Construct):
 
     def _observe(self, scope: Construct, bus: events.IEventBus | None) -> None:
         for kind in OBSERVED:
+            queue = self.observations if kind.is_trusted else self.drills
             events.Rule(
                 scope,
                 kind.rule,
@@ -128,9 +149,9 @@ class Recording(Construct):
                 event_pattern=kind.pattern(self),
                 targets=[
                     targets.SqsQueue(
-                        self.observations.queue,
+                        queue.queue,
                         # The queue's own: an event reads the same, no matter who could not deliver it.
-                        dead_letter_queue=self.observations.dead_letters,
+                        dead_letter_queue=queue.dead_letters,
                         max_event_age=Duration.hours(24),
                         retry_attempts=185,
                     )

@@ -88,6 +88,7 @@ class Recovery(Construct):
                 ledger_table=shared.ledger.table.table_name,
                 retention=config.ledger_retention,
                 queue_url=self.queue.url,
+                dead_letters_queue_url=self.queue.dead_letters.queue_url,
                 first_retry=timedelta(seconds=config.observation_retry_seconds),
                 policy_parameter=policy.name,
                 kill_switch_parameter=kill_switch.name,
@@ -96,6 +97,7 @@ class Recovery(Construct):
         )
         self.recover: Final = recover.function
         self.queue.deliver_to(self.recover, max_concurrency=_CONCURRENCY)
+        self.queue.grant_bury(self.recover)
         grant_recover_jobs(
             self.recover, role_patterns=config.training_roles, instance_types=config.training_instance_types
         )

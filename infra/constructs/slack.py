@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Final
 
+from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sns as sns
@@ -13,7 +14,7 @@ from infra.constructs.alerting import for_people
 from infra.constructs.lambda_function import TIMEOUT_SECONDS, RespotFunction
 from infra.constructs.queues import WorkQueue
 from infra.constructs.shared import Shared
-from respot.metrics import FAILED_SLACK_MESSAGE_AGE
+from respot.metrics import DRILL_RECORDS_FAILED, FAILED_SLACK_MESSAGE_AGE
 from respot.settings import Settings
 
 _CONCURRENCY: Final = 2
@@ -64,6 +65,12 @@ class Slack(Construct):
         alarms.on_dead_letters("Slack", self.queue.dead_letters, "Slack did not take messages: the channel lacks them.")
         alarms.on_backlog("Slack", self.queue.queue, "Slack gets alerts late.")
         alarms.on_failing("Slack", FAILED_SLACK_MESSAGE_AGE, "Slack did not take a message.")
+        alarms.add(
+            "DrillRecordsFailing",
+            alarms.metric(DRILL_RECORDS_FAILED, period=Duration.minutes(5), statistic="Sum"),
+            threshold=1,
+            meaning="The result of a drill could not be written into the ledger: the command shows it as stuck.",
+        )
         self.outputs: Final = {
             "SlackQueueUrl": self.queue.url,
             "SlackDlqUrl": self.queue.dead_letters.queue_url,

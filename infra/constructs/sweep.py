@@ -81,6 +81,13 @@ class Sweep(Construct):
             threshold=1,
             meaning="A sweep found transitions that no event had reported; they are recorded and acted on, late.",
         )
+        alarms.add(
+            "PolicyReadsFailing",
+            alarms.metric(metric_names.POLICY_READS_FAILED, period=alarms.interval, statistic="Sum"),
+            threshold=1,
+            periods=_SWEEPS_SEEN,
+            meaning=f"In {_SWEEPS_SEEN} sweeps the policy could not be read: no job that waits too long is stopped.",
+        )
         # The age grows by an interval with each sweep: at the last one of those that count, it is _SWEEPS_MISSED.
         minutes = int(alarms.interval.to_minutes())
         alarms.add(

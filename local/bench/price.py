@@ -32,9 +32,9 @@ TYPICAL_JOBS: Final = 1_000  # of 31 days
 
 # What is deployed; tests count it.
 MEMORY_GIGABYTES: Final = 0.5
-CUSTOM_METRICS: Final = 19  # in each hour, at the most expensive: only `SweepAge` is emitted when nothing happens
-ALARMS: Final = 30  # of the hub, with Slack; a forwarder's region has one of its own
-POLLED_QUEUES: Final = 4  # that Lambda reads, with Slack
+CUSTOM_METRICS: Final = 22  # in each hour, at the most expensive: only `SweepAge` is emitted when nothing happens
+ALARMS: Final = 33  # of the hub, with Slack; a forwarder's region has one of its own
+POLLED_QUEUES: Final = 5  # that Lambda reads, with Slack
 SWEEP_INTERVAL: Final = timedelta(minutes=5)  # as shipped (`sweep_minutes`)
 SWEEPS: Final = MONTH / SWEEP_INTERVAL
 # Of each sweep. Of the indexes: nine windows of checks, some of them on two days, and the oldest job that is alive.
@@ -42,7 +42,8 @@ SWEEP_QUERIES: Final = 10
 SWEEP_READS: Final = 2  # consistent ones: how far its two passes have come
 SWEEP_WRITES: Final = 13  # both passes taken and let go, and nine windows of checks
 # A message through each queue, and its own item, shown to both readers of the stream.
-HEARTBEAT_CALLS: Final = POLLED_QUEUES + 2
+HEARTBEAT_QUEUES: Final = POLLED_QUEUES - 1  # all but that of drills
+HEARTBEAT_CALLS: Final = HEARTBEAT_QUEUES + 2
 READS_FOR_CHECKS: Final = 9 * 3  # of a job that has ended: nine checks, three reads each
 SQS_REQUESTS: Final = 3  # of a message that is alone: EventBridge's delivery, receive and delete
 PAGE: Final = 100  # jobs of ListTrainingJobs
@@ -109,7 +110,7 @@ def month(*, jobs: int, depth: timedelta) -> dict[str, tuple[float, float]]:
     """What does not grow with events, as quantity and USD each: one region, this many jobs in 31 days."""
     heartbeats = {
         **_invocations(HEARTBEAT_CALLS, seconds=HEARTBEAT_SECONDS, log_kilobytes=1),
-        "SQS requests": POLLED_QUEUES * SQS_REQUESTS,
+        "SQS requests": HEARTBEAT_QUEUES * SQS_REQUESTS,
     }
     polls = POLLED_QUEUES * POLLERS * (MONTH / LONG_POLL)
     return {

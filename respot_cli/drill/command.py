@@ -138,9 +138,9 @@ class Surroundings:
     def _before_the_ledger(self, stuck: Stuck) -> Stuck:
         """Whether the event reached `record`: the sources are its log, and a message that waits for it."""
         said = self._said("RecordLogGroupName")
-        waiting = self._asked("the observations queue", lambda: self._found.waiting("ObservationsQueueUrl"))
-        queues = self._queues("ObservationsQueueUrl", "ObservationsDlqUrl")
-        log = self._log("RecordLogGroupName", "record_failed")
+        waiting = self._asked("the queue of drills", lambda: self._found.waiting("DrillsQueueUrl"))
+        queues = self._queues("DrillsQueueUrl", "DrillsDlqUrl")
+        log = self._log("RecordLogGroupName", "record_failed", "drill_refused")
         if said.reason or waiting:
             reason = said.reason or f"it waits to be recorded; {stuck.reason}"
             return Stuck(hop=Hop.RECORD, reason=reason, checks=(queues, log))

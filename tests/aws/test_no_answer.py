@@ -23,7 +23,7 @@ from respot.aws.slack_webhook import read_secret
 from respot.aws.sns import SnsTopic
 from respot.aws.sqs.digest_timers import SqsDigestTimers
 from respot.aws.sqs.jobs import SqsJobQueue
-from respot.aws.sqs.queue import SqsDelayQueue
+from respot.aws.sqs.queue import SqsDeadLetterQueue, SqsDelayQueue
 from respot.aws.sqs.sweep import SqsHeartbeatQueue, SqsRecheckQueue
 from respot.aws.ssm import read_kill_switch, read_policy_text
 from respot.errors import (
@@ -81,6 +81,7 @@ FAILURES: Final[dict[str, tuple[type[RespotError], dict[str, tuple[Callable[[Any
         "change_message_visibility": (lambda c: SqsDelayQueue(c, "q").delay("r", timedelta()), "could not be set"),
         "send_message timer": (lambda c: SqsDigestTimers(c, "q").send(window(), delay=timedelta()), "take its timer"),
         "send_message job": (lambda c: SqsJobQueue(c, "q").send(job_id()), "did not take it; try again later"),
+        "send_message dead letter": (lambda c: SqsDeadLetterQueue(c, "q").bury("b", ""), "not take the dead letter"),
         "send_message heartbeat": (lambda c: SqsHeartbeatQueue(c, "q").beat(), "did not take the heartbeat"),
         "send_message_batch": (lambda c: SqsRecheckQueue(c, "q").send([RECHECK] * 3), "3 jobs were not sent"),
         "get_queue_attributes": (lambda c: SqsRecheckQueue(c, "q").backlog(), "how many observations wait"),

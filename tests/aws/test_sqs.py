@@ -10,7 +10,7 @@ from botocore.stub import ANY, Stubber
 from respot.alerting.digest.timer import read_timer
 from respot.aws.sqs.digest_timers import SqsDigestTimers
 from respot.aws.sqs.jobs import SqsJobQueue
-from respot.aws.sqs.queue import SqsDelayQueue
+from respot.aws.sqs.queue import SqsDeadLetterQueue, SqsDelayQueue
 from respot.aws.sqs.sweep import SqsHeartbeatQueue, SqsRecheckQueue
 from respot.errors import QueueUnavailableError
 from respot.jobs import message
@@ -49,6 +49,13 @@ def test_a_message_is_hidden_for_its_delay(sqs: "SQSClient", url: str) -> None:
     for delay in (timedelta(minutes=10), LONGEST_DELAY):
         SqsDelayQueue(sqs, url).delay(handle, delay)
         assert received(sqs, url) == []
+
+
+def test_a_dead_letter_says_why_as_those_of_eventbridge_do(sqs: "SQSClient", url: str) -> None:
+    SqsDeadLetterQueue(sqs, url).bury("poison", "not JSON:\n\x00" + 2000 * "x")
+    (letter,) = sqs.receive_message(QueueUrl=url, MessageAttributeNames=["All"])["Messages"]
+    said = {name: value["StringValue"] for name, value in letter["MessageAttributes"].items()}
+    assert (letter["Body"], said) == ("poison", {"ERROR_MESSAGE": "not JSON:  " + 989 * "x"})
 
 
 def test_fractions_of_a_second_are_cut(sqs: "SQSClient") -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 NOTHING = "the ledger has nothing of it"
-QUEUES = ("ObservationsQueueUrl", "ObservationsDlqUrl", "AlertsDlqUrl", "SlackQueueUrl", "SlackDlqUrl")
+QUEUES = ("DrillsQueueUrl", "DrillsDlqUrl", "AlertsDlqUrl", "SlackQueueUrl", "SlackDlqUrl")
 LOGS = ("RecordLogGroupName", "AlertLogGroupName", "SlackLogGroupName")
 
 
@@ -67,7 +67,7 @@ def test_what_could_not_be_read_is_no_reason_to_blame_the_event_bus(
 
 def test_a_message_that_waits_is_reported_without_the_log(found: Deployment) -> None:
     refuse(found.session, "logs", "FilterLogEvents")
-    found.session.client("sqs").send_message(QueueUrl=found.outputs["ObservationsQueueUrl"], MessageBody="drill")
+    found.session.client("sqs").send_message(QueueUrl=found.outputs["DrillsQueueUrl"], MessageBody="drill")
     stuck, _ = diagnosed(found, Hop.RECORD)
     assert (stuck.hop, stuck.reason) == (Hop.RECORD, f"it waits to be recorded; {NOTHING}")
 

@@ -55,12 +55,14 @@ def without_delivery(deployed: DeployedAccount, handler: str, source: str) -> It
     """For a while, a function is given nothing of a source."""
     functions, name = deployed.client("lambda"), function_of(deployed, handler)["FunctionName"]
     mappings = functions.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
-    (mapping,) = (each["UUID"] for each in mappings if f":{source}:" in each["EventSourceArn"])
-    functions.update_event_source_mapping(UUID=mapping, Enabled=False)
+    stopped = [each["UUID"] for each in mappings if f":{source}:" in each["EventSourceArn"]]
+    for mapping in stopped:
+        functions.update_event_source_mapping(UUID=mapping, Enabled=False)
     try:
         yield
     finally:
-        functions.update_event_source_mapping(UUID=mapping, Enabled=True)
+        for mapping in stopped:
+            functions.update_event_source_mapping(UUID=mapping, Enabled=True)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """The entry points, composed of twins."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -18,10 +18,12 @@ from respot.handlers.alert import LONGEST_ALERT
 from respot.jobs.job import JobId, Transition
 from respot.jobs.merge import reconcile
 from respot.jobs.message import write_message
-from respot.metrics import FAILED_DUE_ALERT_AGE, FAILED_OBSERVATION_AGE
+from respot.metrics import DRILLS_REFUSED, FAILED_DUE_ALERT_AGE, FAILED_OBSERVATION_AGE
 from respot.recording.consumer import LONGEST_DESCRIBE, ObservationConsumer
+from respot.recording.drill_limit import AT_ONCE, DrillLimit
 from respot.recording.observation import SweepObservation, write_recheck
 from respot.recording.recorder import Recorder
+from respot.settings import Settings
 from respot.slack.relay import SlackRelay
 from respot.sweep.heartbeat import HEARTBEAT
 from tests.alerting.environment import alerter_on
@@ -42,7 +44,14 @@ from tests.support.builders import (
     window_of,
 )
 from tests.support.clock import FakeClock
-from tests.support.memory import MemoryDelayQueue, MemoryDrillPosts, MemoryLedger, MemoryTopic, MemoryTrainingJobs
+from tests.support.memory import (
+    MemoryDeadLetters,
+    MemoryDelayQueue,
+    MemoryDrillPosts,
+    MemoryLedger,
+    MemoryTopic,
+    MemoryTrainingJobs,
+)
 from tests.support.printed import Printed, printed
 
 __all__ = ["printed"]  # used by each test, asked for or not
@@ -130,6 +139,42 @@ def test_record_sends_poison_back_alone_and_says_why(printed: Printed) -> None:
     assert said["message_id"] == "m2"
     assert said["reason"].startswith("not JSON")
     assert "MalformedMessageError" in said["exception"]
+
+
+@pytest.mark.usefixtures("jobs")
+def test_record_does_not_return_what_is_a_dead_letter_already(
+    monkeypatch: pytest.MonkeyPatch, printed: Printed
+) -> None:
+    dead = MemoryDeadLetters()
+    burying = replace(record.consumer(), retry_schedule=replace(retry_schedule(), dead_letters=dead))
+    monkeypatch.setattr(record, "consumer", lambda: burying)
+    assert failed(record.handler(sqs(event(), "poison", event(job=job_id("second"))), Context())) == []
+    assert [body for body, _ in dead.letters] == ["poison"]
+    lines = printed()
+    assert ["retry_in_seconds" in line for line in lines if line.get("message") == "record_failed"] == [False]
+    assert FAILED_OBSERVATION_AGE not in lines[-1]
+
+
+def test_drills_have_a_way_of_their_own_and_are_few(monkeypatch: pytest.MonkeyPatch, printed: Printed) -> None:
+    """Neither many nor malformed ones count as observations; what fails goes back into their own queue."""
+    ledger, jobs = MemoryLedger(created=CREATED), MemoryTrainingJobs()
+    drills = ObservationConsumer(
+        recorder=Recorder(jobs=jobs, ledger=ledger),
+        retry_schedule=retry_schedule(),
+        drill_limit=DrillLimit(clock=FakeClock(CREATED)),
+    )
+    monkeypatch.setattr(record, "settings", lambda: Settings(drills_queue_url="https://sqs.example/1/drills"))
+    monkeypatch.setattr(record, "drills_consumer", lambda: drills)
+    many = [envelope(replace(a_drill(), id=f"{number:012x}")) for number in range(AT_ONCE + 30)]
+    batch = sqs(*many, "malformed")
+    for each in batch["Records"]:
+        each["eventSourceARN"] = "arn:aws:sqs:us-east-1:111122223333:drills"
+    assert failed(record.handler(batch, Context())) == [f"m{AT_ONCE + 31}"]
+    lines = printed()
+    assert sum(line.get("message") == "record_completed" for line in lines) == AT_ONCE
+    assert sum(line.get("message") == "drill_refused" for line in lines) == 30
+    assert lines[-1][DRILLS_REFUSED] == [31.0]
+    assert not {"ObservationsFailed", FAILED_OBSERVATION_AGE, "TransitionsRecorded"} & lines[-1].keys()
 
 
 def test_words_of_others_are_one_line_of_the_log(jobs: MemoryTrainingJobs, printed: Printed) -> None:

@@ -1,15 +1,22 @@
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
 import pytest
 
 from infra.config import Config
-from respot.errors import MalformedMessageError, OutOfTimeError, UpstreamUnavailableError, WebhookRefusedError
+from respot.errors import (
+    MalformedMessageError,
+    OutOfTimeError,
+    QueueUnavailableError,
+    UpstreamUnavailableError,
+    WebhookRefusedError,
+)
 from respot.handlers import record, recover, slack
 from respot.queueing import LONGEST_DELAY, QueueMessage, RetrySchedule
 from tests.support.builders import CREATED, retry_schedule
 from tests.support.clock import FakeClock
-from tests.support.memory import MemoryDelayQueue
+from tests.support.memory import MemoryDeadLetters, MemoryDelayQueue
 
 FIRST = timedelta(seconds=5)
 
@@ -36,6 +43,30 @@ def ages_at_each_delivery(*, first: timedelta, longest: timedelta, receives: int
 def test_a_message_was_retried_for_at_most_the_sum_of_its_delays(received: int, seconds: int) -> None:
     retry = retry_schedule().retry(message(received=received), ERROR)
     assert retry.retried_for == timedelta(seconds=seconds)
+
+
+MALFORMED = MalformedMessageError("not JSON")
+
+
+@pytest.mark.parametrize(
+    ("error", "received", "buried"),
+    [(MALFORMED, 1, False), (MALFORMED, 2, True), (MALFORMED, 3, True), (ERROR, 50, False)],
+    ids=str,
+)
+def test_what_cannot_be_understood_is_a_dead_letter_after_two_tries(
+    error: Exception, received: int, *, buried: bool
+) -> None:
+    dead, queue = MemoryDeadLetters(), MemoryDelayQueue()
+    schedule = replace(retry_schedule(queue), dead_letters=dead)
+    retry = schedule.retry(message(received=received), error)
+    assert (retry.buried, retry.error, retry.reason) == (buried, error, str(error))
+    assert dead.letters == ([("", "not JSON")] if buried else [])
+    assert bool(queue.delays) is not buried  # whatever remains has a delay
+
+
+def test_what_could_not_be_buried_remains_in_its_queue() -> None:
+    schedule = replace(retry_schedule(), dead_letters=MemoryDeadLetters(fault=QueueUnavailableError("denied")))
+    assert not schedule.retry(message(received=2), MALFORMED).buried
 
 
 def test_a_deferred_message_without_a_delay_backs_off_and_has_no_error() -> None:

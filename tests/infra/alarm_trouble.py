@@ -13,10 +13,12 @@ from respot.errors import (
 from respot.handlers import alert, record, recover, slack, sweep
 from respot.jobs.message import write_message
 from respot.metrics import (
+    DRILL_RECORDS_FAILED,
     FAILED_DUE_ALERT_AGE,
     FAILED_OBSERVATION_AGE,
     FAILED_RECOVERY_AGE,
     FAILED_SLACK_MESSAGE_AGE,
+    POLICY_READS_FAILED,
     SWEEP_AGE,
     TRANSITIONS_FIRST_SEEN_BY_SWEEP,
 )
@@ -25,7 +27,8 @@ from respot.recording.observation import SweepObservation, write_recheck
 from respot.recording.recorder import Recorder
 from respot.recovery.consumer import RecoveryConsumer
 from respot.slack.blocks import SlackMessage
-from respot.slack.relay import SlackRelay
+from respot.slack.relay import Relayed, SlackRelay
+from respot.sweep.report import SweepReport
 from tests.infra.alarm_stage import AN_OUTAGE, INTERVAL, LONG, START, Stage
 from tests.support.builders import CREATED, NAME, REGION, event, job_id, snapshot
 from tests.support.cloudwatch import MINUTE, FakeQueue, Message, Sample
@@ -135,6 +138,36 @@ def old_sweep(stage: Stage) -> list[Sample]:
         stage.call(sweep.handler, {})
     shift = START - (NOW + healthy * INTERVAL)
     return [Sample(each.at + shift, each.value) for each in stage.emitted[SWEEP_AGE]]
+
+
+class Unread:
+    """A sweeper that cannot read the policy."""
+
+    def sweep(self, **_: object) -> tuple[SweepReport, ...]:
+        denied = UpstreamUnavailableError("GetParameter: AccessDeniedException")
+        return (SweepReport(scope=REGION, age=timedelta(), complete=True, policy_error=denied),)
+
+
+def unread_policy(stage: Stage) -> list[Sample]:
+    stage.monkeypatch.setattr(sweep, "heartbeat_queues", tuple)
+    stage.monkeypatch.setattr(sweep, "sweeper", Unread)
+    for _ in range(6):
+        stage.call(sweep.handler, {})
+        stage.clock.pass_by(INTERVAL)
+    return stage.emitted[POLICY_READS_FAILED]
+
+
+class Unrecorded:
+    """A relay whose drills cannot be noted."""
+
+    def relay(self, _: object) -> Relayed:
+        return Relayed(posted=0, retries=(), drill_errors=(LedgerUnavailableError("PutItem: AccessDeniedException"),))
+
+
+def unrecorded_drill(stage: Stage) -> list[Sample]:
+    stage.monkeypatch.setattr(slack, "slack_relay", Unrecorded)
+    stage.call(slack.handler, {"Records": []})
+    return stage.emitted[DRILL_RECORDS_FAILED]
 
 
 def lost_events(stage: Stage) -> list[Sample]:

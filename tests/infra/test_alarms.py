@@ -10,11 +10,13 @@ from typing import Final, NamedTuple
 import pytest
 
 from respot.metrics import (
+    DRILL_RECORDS_FAILED,
     FAILED_DUE_ALERT_AGE,
     FAILED_OBSERVATION_AGE,
     FAILED_RECOVERY_AGE,
     FAILED_SLACK_MESSAGE_AGE,
     NAMESPACE,
+    POLICY_READS_FAILED,
     SWEEP_AGE,
     TRANSITIONS_FIRST_SEEN_BY_SWEEP,
 )
@@ -26,6 +28,8 @@ from tests.infra.alarm_trouble import (
     failing_slack,
     lost_events,
     old_sweep,
+    unread_policy,
+    unrecorded_drill,
 )
 from tests.infra.synthesis import Resource
 from tests.support.cloudwatch import MINUTE, FakeQueue, Sample, fired_after, is_alarm
@@ -98,6 +102,7 @@ CAUSES: Final = {
     "ObservationsAge": backlog("RecordingObservationsQueue"),
     "ObservationsFailing": ours(FAILED_OBSERVATION_AGE, failing_observations, threshold=900, minutes=15),
     "ObservationsDeadLetters": dead_letters("RecordingObservations"),
+    "DrillsDeadLetters": dead_letters("RecordingDrills"),
     "AlertStreamAge": lag("Alert"),
     "AlertStreamSilent": Cause(ITERATOR_AGE, "${AlertFunction}", "SampleCount", 1, until_now(40), 31),
     "AlertsDeadLetters": dead_letters("AlertingAlertsStream"),
@@ -120,6 +125,9 @@ CAUSES: Final = {
     "LostEvents": ours(TRANSITIONS_FIRST_SEEN_BY_SWEEP, lost_events, statistic="Sum", threshold=1, minutes=6),
     # The last complete one began an interval before.
     "SweepAge": ours(SWEEP_AGE, old_sweep, statistic="Minimum", threshold=4 * 5 * 60, minutes=30),
+    # Three sweeps in a row.
+    "PolicyReadsFailing": ours(POLICY_READS_FAILED, unread_policy, statistic="Sum", threshold=1, minutes=16),
+    "DrillRecordsFailing": ours(DRILL_RECORDS_FAILED, unrecorded_drill, statistic="Sum", threshold=1, minutes=6),
     "SlackAge": backlog("SlackQueue"),
     "SlackFailing": ours(FAILED_SLACK_MESSAGE_AGE, failing_slack, threshold=900, minutes=15),
     "SlackDeadLetters": dead_letters("SlackQueue"),

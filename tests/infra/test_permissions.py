@@ -43,7 +43,8 @@ def puts(*partitions: str) -> Row:
 
 RECORD = [
     (LOG, "${RecordingRecordLogs.Arn}"),
-    (RECEIVE, "${RecordingObservationsQueue.Arn}"),
+    (RECEIVE, ["${RecordingDrillsQueue.Arn}", "${RecordingObservationsQueue.Arn}"]),
+    (("sqs:SendMessage",), "${RecordingObservationsDeadLetters.Arn}"),
     # Wildcards: any job of the account in any region, since Respot watches them all; both actions only read.
     (("sagemaker:DescribeTrainingJob", "sagemaker:ListTags"), JOBS),
     (("dynamodb:Query",), [LEDGER, f"{LEDGER}/index/by-name"]),
@@ -109,6 +110,7 @@ def recover(roles: object, buckets: object, types: Sequence[str] = ("*",)) -> li
     return [
         (LOG, "${RecoveryRecoverLogs.Arn}"),
         (RECEIVE, "${RecoveryQueue.Arn}"),
+        (("sqs:SendMessage",), "${RecoveryQueueDeadLetters.Arn}"),
         (("dynamodb:DescribeTable", "dynamodb:Query"), LEDGER),
         (("dynamodb:Query",), [f"{LEDGER}/index/by-live", f"{LEDGER}/index/by-name"]),
         puts("job#*", "run#*", "attempt-of#*", "writer#*"),

@@ -15,6 +15,7 @@ from tests.infra.synthesis import Synthesized, dead_letter_queues, render
     ("queue", "function", "batch", "concurrency"),
     [
         ("RecordingObservationsQueue", "Record", 10, 5),
+        ("RecordingDrillsQueue", "Record", 10, 2),
         ("RecoveryQueue", "Recover", 1, 2),
         ("SlackQueue", "Slack", 1, 2),
     ],
@@ -41,7 +42,8 @@ def test_every_asynchronous_edge_ends_in_a_dead_letter_queue_with_an_alarm(full:
     assert edges == {
         "RecordingObservationsQueue": "${RecordingObservationsDeadLetters.Arn}",
         "RecordingRule": "${RecordingObservationsDeadLetters.Arn}",
-        "RecordingDrillRule": "${RecordingObservationsDeadLetters.Arn}",
+        "RecordingDrillsQueue": "${RecordingDrillsDeadLetters.Arn}",
+        "RecordingDrillRule": "${RecordingDrillsDeadLetters.Arn}",
         "SlackQueue": "${SlackQueueDeadLetters.Arn}",
         "SlackQueueRespotAlertingAlertsTopic6C2119F9": "${SlackQueueDeadLetters.Arn}",
         "SlackQueueRespotAlarmsTopic11386BA6": "${SlackQueueDeadLetters.Arn}",
@@ -95,10 +97,11 @@ def test_a_message_reaches_its_dead_letter_queue_before_it_expires(
 
 def test_messages_are_tried_as_often_as_set(full: Synthesized, plain: Synthesized) -> None:
     for template, receives in (
-        (full, {"RecordingObservationsQueue": 4, "SlackQueue": 3, "RecoveryQueue": 9, "AlertingDueAlertsQueue": 10}),
-        (plain, {"RecordingObservationsQueue": 20, "RecoveryQueue": 200, "AlertingDueAlertsQueue": 10}),
+        (full, {"RecordingObservationsQueue": 4, "SlackQueue": 3, "RecoveryQueue": 9}),
+        (plain, {"RecordingObservationsQueue": 20, "RecoveryQueue": 200}),
     ):
         queues = template.of_type("SQS::Queue").items()
-        assert receives == {
+        # Neither of these is a setting.
+        assert {**receives, "AlertingDueAlertsQueue": 10, "RecordingDrillsQueue": 2} == {
             name: queue["RedrivePolicy"]["maxReceiveCount"] for name, queue in queues if "RedrivePolicy" in queue
         }

@@ -21,14 +21,15 @@ def test_every_rule_takes_events_of_this_account_alone_and_asks_for_nothing_they
     assert either.of_type("Events::Rule").keys() == {"RecordingRule", "RecordingDrillRule"}
 
 
-def test_rules_keep_events_for_a_day_and_lose_none(either: Synthesized) -> None:
-    for rule in either.of_type("Events::Rule").values():
+def test_rules_keep_events_for_a_day_and_lose_none_and_drills_have_a_queue_of_their_own(either: Synthesized) -> None:
+    for name, rule in either.of_type("Events::Rule").items():
+        queue = "Drills" if "Drill" in name else "Observations"
         assert (rule["State"], "EventBusName" in rule) == ("ENABLED", False)
         assert render(rule["Targets"]) == [
             {
                 "Id": "Target0",
-                "Arn": "${RecordingObservationsQueue.Arn}",
-                "DeadLetterConfig": {"Arn": "${RecordingObservationsDeadLetters.Arn}"},
+                "Arn": f"${{Recording{queue}Queue.Arn}}",
+                "DeadLetterConfig": {"Arn": f"${{Recording{queue}DeadLetters.Arn}}"},
                 "RetryPolicy": {"MaximumEventAgeInSeconds": 86400, "MaximumRetryAttempts": 185},
             }
         ]

@@ -86,6 +86,8 @@ def test_the_hub_has_a_bus_and_its_rules_more_than_alone(hub: Synthesized, tmp_p
     assert {name for name, body in alone.resources.items() if hub.resources[name] != body} == {
         "RecordingObservationsQueuePolicy",
         "RecordingObservationsDeadLettersPolicy",
+        "RecordingDrillsQueuePolicy",
+        "RecordingDrillsDeadLettersPolicy",
         "SweepFunction",  # which gets the regions
     }
     assert hub.outputs == {**alone.outputs, "WatchedRegions": ",".join(WATCHED)}
@@ -101,10 +103,13 @@ def test_what_is_forwarded_goes_where_the_hubs_own_events_go_and_the_queues_take
         own, forwarded = (render(hub.properties(f"Recording{name}{rule}")) for name in ("", "Forwarded"))
         assert forwarded == {**own, "EventBusName": "${ForwardedBus}"}
         assert forwarded["EventPattern"] == pattern
-    sources = [f"${{Recording{bus}{rule}.Arn}}" for bus in ("", "Forwarded") for rule in PATTERNS]
-    for queue in ("RecordingObservationsQueue", "RecordingObservationsDeadLetters"):
-        _, *allowed = list(statements(hub.properties(f"{queue}Policy")))
-        assert [condition for *_, condition in allowed] == [{"ArnEquals": {"aws:SourceArn": each}} for each in sources]
+    for name, rule in (("Observations", "Rule"), ("Drills", "DrillRule")):
+        sources = [f"${{Recording{bus}{rule}.Arn}}" for bus in ("", "Forwarded")]
+        for queue in (f"Recording{name}Queue", f"Recording{name}DeadLetters"):
+            _, *allowed = list(statements(hub.properties(f"{queue}Policy")))
+            assert [condition for *_, condition in allowed] == [
+                {"ArnEquals": {"aws:SourceArn": each}} for each in sources
+            ]
 
 
 def test_the_bus_refuses_everybody_but_the_forwarders_and_everything_but_observations(hub: Synthesized) -> None:

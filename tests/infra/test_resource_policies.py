@@ -6,7 +6,11 @@ import pytest
 
 from tests.infra.synthesis import Synthesized, render, statements
 
-ONLY_THE_RULES = [{"ArnEquals": {"aws:SourceArn": f"${{Recording{name}.Arn}}"}} for name in ("Rule", "DrillRule")]
+
+def only(rule: str) -> object:
+    """SageMaker's events and drills have a queue each: whoever may send drills fills the other one in no way."""
+    return {"ArnEquals": {"aws:SourceArn": f"${{Recording{rule}.Arn}}"}}
+
 
 ONLY_ALERTS = {"ArnEquals": {"aws:SourceArn": "${AlertingAlertsTopic}"}}
 
@@ -23,11 +27,10 @@ FUNCTIONS_ALONE = [
 """By their own roles."""
 
 SENDERS: dict[str, tuple[str | None, Sequence[object]]] = {
-    "RecordingObservationsQueue": ("events.amazonaws.com", [(READ_AND_SEND, rule) for rule in ONLY_THE_RULES]),
-    "RecordingObservationsDeadLetters": (
-        "events.amazonaws.com",
-        [(("sqs:SendMessage",), rule) for rule in ONLY_THE_RULES],
-    ),
+    "RecordingObservationsQueue": ("events.amazonaws.com", [(READ_AND_SEND, only("Rule"))]),
+    "RecordingObservationsDeadLetters": ("events.amazonaws.com", [(("sqs:SendMessage",), only("Rule"))]),
+    "RecordingDrillsQueue": ("events.amazonaws.com", [(READ_AND_SEND, only("DrillRule"))]),
+    "RecordingDrillsDeadLetters": ("events.amazonaws.com", [(("sqs:SendMessage",), only("DrillRule"))]),
     "SlackQueue": ("sns.amazonaws.com", FROM_THE_TOPICS),
     "SlackQueueDeadLetters": ("sns.amazonaws.com", FROM_THE_TOPICS),
     **{name: (None, []) for name in FUNCTIONS_ALONE},

@@ -60,7 +60,7 @@ def test_two_deployments_in_a_region_have_metrics_and_parameters_of_their_own(tm
         functions, alarms = template.of_type("Lambda::Function"), template.of_type("CloudWatch::Alarm")
         assert {function["Environment"]["Variables"][SERVICE_VARIABLE] for function in functions.values()} == {stack}
         own = [alarm["Dimensions"] for alarm in alarms.values() if alarm["Namespace"] == NAMESPACE]
-        assert own == [[{"Name": SERVICE_DIMENSION, "Value": stack}]] * 5
+        assert own == [[{"Name": SERVICE_DIMENSION, "Value": stack}]] * 6
         names = {parameter["Name"] for parameter in template.of_type("SSM::Parameter").values()}
         assert names == {f"/{stack}/policy", f"/{stack}/kill-switch"}
 
@@ -109,6 +109,8 @@ def test_the_outputs_name_what_others_need(full: Synthesized, plain: Synthesized
         "AlarmsTopicArn": "${AlarmsTopic}",
         "ObservationsQueueUrl": "${RecordingObservationsQueue}",
         "ObservationsDlqUrl": "${RecordingObservationsDeadLetters}",
+        "DrillsQueueUrl": "${RecordingDrillsQueue}",
+        "DrillsDlqUrl": "${RecordingDrillsDeadLetters}",
         "AlertsDlqUrl": "${AlertingAlertsStreamDeadLetters}",
         "DueAlertsQueueUrl": "${AlertingDueAlertsQueue}",
         "DueAlertsDlqUrl": "${AlertingDueAlertsDeadLetters}",

@@ -68,8 +68,8 @@ def test_a_month_has_all_that_does_not_grow_with_events() -> None:
         {
             "custom metrics": price.CUSTOM_METRICS * 0.30,
             "alarms": price.ALARMS * 0.10,
-            # Four queues, five readers each, three times a minute.
-            "idle polling of queues, estimate": 4 * 5 * 3 * 60 * 730 * 0.4e-6,
+            # Five queues, five readers each, three times a minute.
+            "idle polling of queues, estimate": 5 * 5 * 3 * 60 * 730 * 0.4e-6,
             # Each sweep: four messages of three requests; six calls of a tenth of a second and a kilobyte of log.
             "heartbeats": 8760 * (12 * 0.4e-6 + 6 * (0.2e-6 + 0.1 * 0.5 * 0.0000133334 + 0.5e-6)),
             "Slack secret": 0.40,

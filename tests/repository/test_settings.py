@@ -41,6 +41,8 @@ def test_every_setting_has_a_variable() -> None:
         retention=timedelta(days=1),
         slack_secret="s",  # noqa: S106 - a name
         queue_url="q",
+        dead_letters_queue_url="x",
+        drills_queue_url="y",
         recovery_queue_url="r",
         policy_parameter="/p",
         kill_switch_parameter="/k",

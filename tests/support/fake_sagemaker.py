@@ -65,9 +65,7 @@ class FakeSageMaker:
         transition = Transition(status="Starting", started=now)
         created = state(job, **(known | others))
         kept, given = dict(tags or {}), dict(hyperparameters or {})
-        self.jobs[name] = FakeJob(
-            state=created, transitions=(transition,), tags=kept, hyperparameters=given
-        )
+        self.jobs[name] = FakeJob(state=created, transitions=(transition,), tags=kept, hyperparameters=given)
         return job
 
     def move(self, name: str, status: str, reason: str | None = None) -> FakeJob:

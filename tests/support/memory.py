@@ -392,6 +392,20 @@ class MemoryDelayQueue:
 
 
 @dataclass(slots=True, kw_only=True)
+class MemoryDeadLetters:
+    """The port `DeadLetterQueue`: remembers bodies and reasons."""
+
+    letters: list[tuple[str, str]] = field(default_factory=list)
+    fault: Exception | None = None
+
+    def bury(self, body: str, reason: str) -> None:
+        """See `DeadLetterQueue.bury`."""
+        if self.fault:
+            raise self.fault
+        self.letters.append((body, reason))
+
+
+@dataclass(slots=True, kw_only=True)
 class MemoryPolicies:
     """The port `Policies`: the policy that a test sets, or the fault."""
 

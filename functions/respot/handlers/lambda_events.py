@@ -37,6 +37,12 @@ def failed(identifiers: Iterable[str]) -> BatchResponse:
     return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in identifiers]}
 
 
+def is_from(event: Mapping[str, Any], queue_url: str | None) -> bool:
+    """Whether a batch comes from this queue. Its ARN and its URL end in the queue's name."""
+    arn = next((record.get("eventSourceARN", "") for record in event["Records"]), "")
+    return queue_url is not None and arn.rpartition(":")[2] == queue_url.rpartition("/")[2]
+
+
 def messages(event: Mapping[str, Any]) -> tuple[QueueMessage, ...]:
     """The messages of an SQS batch, without the sweep's heartbeats, which need no handling."""
     return tuple(

@@ -38,7 +38,7 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:
         details: dict[str, Any] = {
             "message_id": each.message.id,
             "reason": each.reason,
-            "seconds": each.delay.total_seconds(),
+            "seconds": None if each.buried else each.delay.total_seconds(),
         }
         if each.error:
             logger().error(RECOVERY_FAILED, **details, exc_info=each.error)
@@ -46,10 +46,11 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:
             logger().info(RECOVERY_DEFERRED, **details)
     failures = [each for each in retries if each.error]
     count({RECOVERIES_FAILED: len(failures)})
-    if failures:
-        failing = (min(now() - each.message.sent, each.retried_for) + each.delay for each in failures)
+    remaining = [each for each in failures if not each.buried]
+    if remaining:
+        failing = (min(now() - each.message.sent, each.retried_for) + each.delay for each in remaining)
         gauge(FAILED_RECOVERY_AGE, max(failing))
-    return failed(each.message.id for each in retries)
+    return failed(each.message.id for each in retries if not each.buried)
 
 
 LONGEST_DELAY: Final = timedelta(minutes=30)
@@ -76,7 +77,10 @@ def recovery_consumer() -> RecoveryConsumer:
         clock=now,
         note=_note,
     )
-    return RecoveryConsumer(recovery=recovery, retry_schedule=retry_schedule(longest=LONGEST_DELAY))
+    return RecoveryConsumer(
+        recovery=recovery,
+        retry_schedule=retry_schedule(longest=LONGEST_DELAY, dead_letters_url=settings().dead_letters_queue_url),
+    )
 
 
 def _note(job: JobId, words: str) -> None:

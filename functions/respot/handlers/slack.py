@@ -12,7 +12,12 @@ from respot.bootstrap.retries import retry_schedule
 from respot.bootstrap.time_budget import begin
 from respot.handlers.lambda_events import BatchResponse, Context, failed, messages, time_left
 from respot.log_events import DRILL_RECORD_FAILED, SLACK_POST_FAILED
-from respot.metrics import FAILED_SLACK_MESSAGE_AGE, SLACK_MESSAGES_POSTED, SLACK_MESSAGES_REFUSED
+from respot.metrics import (
+    DRILL_RECORDS_FAILED,
+    FAILED_SLACK_MESSAGE_AGE,
+    SLACK_MESSAGES_POSTED,
+    SLACK_MESSAGES_REFUSED,
+)
 from respot.settings import LEDGER_TABLE, SLACK_SECRET
 from respot.slack.relay import SlackRelay
 
@@ -30,7 +35,13 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:
         )
     for error in relayed.drill_errors:
         logger().error(DRILL_RECORD_FAILED, reason=str(error))
-    count({SLACK_MESSAGES_POSTED: relayed.posted, SLACK_MESSAGES_REFUSED: len(relayed.retries)})
+    count(
+        {
+            SLACK_MESSAGES_POSTED: relayed.posted,
+            SLACK_MESSAGES_REFUSED: len(relayed.retries),
+            DRILL_RECORDS_FAILED: len(relayed.drill_errors),
+        }
+    )
     if relayed.retries:
         gauge(FAILED_SLACK_MESSAGE_AGE, max(now() - each.message.sent + each.delay for each in relayed.retries))
     return failed(retry.message.id for retry in relayed.retries)

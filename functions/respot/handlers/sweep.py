@@ -25,6 +25,7 @@ from respot.log_events import (
 from respot.metrics import (
     JOBS_RECHECKED,
     OVERDUE_ALERTS_ENQUEUED,
+    POLICY_READS_FAILED,
     RECOVERIES_ENQUEUED,
     SWEEP_AGE,
     SWEEPS_FAILED,
@@ -75,6 +76,7 @@ def handler(event: dict[str, Any], context: Context) -> None:  # noqa: ARG001 - 
             JOBS_RECHECKED: sum(each.rechecks for each in reports),
             RECOVERIES_ENQUEUED: sum(each.recoveries for each in reports),
             OVERDUE_ALERTS_ENQUEUED: sum(each.alerts for each in reports),
+            POLICY_READS_FAILED: sum(each.policy_error is not None for each in reports),
             SWEEPS_FAILED: sum(each.error is not None for each in reports),
             UNKNOWN_STATUS_MESSAGES: sum(len(each.unknown_messages) for each in reports),
         }

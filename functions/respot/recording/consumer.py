@@ -8,7 +8,8 @@ from typing import Final
 
 from respot.errors import OutOfTimeError
 from respot.queueing import QueueMessage, Retry, RetrySchedule
-from respot.recording.observation import Observation, parse
+from respot.recording.drill_limit import DrillLimit
+from respot.recording.observation import DrillObservation, Observation, parse
 from respot.recording.recorder import Recorded, Recorder
 
 LONGEST_DESCRIBE: Final = timedelta(seconds=30)
@@ -17,18 +18,32 @@ LONGEST_DESCRIBE: Final = timedelta(seconds=30)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """The result of a batch: what was recorded, and the messages that remain in the queue."""
+    """The result of a batch.
+
+    Attributes:
+        recorded: what was recorded.
+        retries: the messages that remain in the queue, or are dead letters.
+        refused: drills beyond the limit, which are dropped.
+    """
 
     recorded: tuple[Recorded, ...]
     retries: tuple[Retry, ...]
+    refused: tuple[Observation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservationConsumer:
-    """Passes each job's observations to the recorder."""
+    """Passes each job's observations to the recorder.
+
+    Attributes:
+        recorder: records one job.
+        retry_schedule: when a failed message comes back.
+        drill_limit: how many drills are recorded; `None` for all.
+    """
 
     recorder: Recorder
     retry_schedule: RetrySchedule
+    drill_limit: DrillLimit | None = None
 
     def consume(self, messages: Iterable[QueueMessage], *, time_left: Callable[[], timedelta]) -> Outcome:
         """Record a batch. A failure in one job's messages does not affect the others.
@@ -37,6 +52,7 @@ class ObservationConsumer:
         """
         recorded: list[Recorded] = []
         retries: list[Retry] = []
+        refused: list[Observation] = []
         by_job: dict[tuple[str, str], dict[str, tuple[QueueMessage, Observation]]] = defaultdict(dict)
         for message in messages:
             try:
@@ -44,14 +60,21 @@ class ObservationConsumer:
             except Exception as error:  # noqa: BLE001 - a message must not take its batch with it; the handler logs it
                 retries.append(self.retry_schedule.retry(message, error))
             else:
-                by_job[observation.region, observation.name][message.id] = message, observation
+                if self._is_too_many(observation):
+                    refused.append(observation)
+                else:
+                    by_job[observation.region, observation.name][message.id] = message, observation
         for (region, name), of_job in by_job.items():
             observations = tuple(observation for _, observation in of_job.values())
             try:
                 recorded += self._record(region, name, observations, time_left=time_left())
             except Exception as error:  # noqa: BLE001 - a job must not take the others with it; the handler logs it
                 retries += [self.retry_schedule.retry(message, error) for message, _ in of_job.values()]
-        return Outcome(recorded=tuple(recorded), retries=tuple(retries))
+        return Outcome(recorded=tuple(recorded), retries=tuple(retries), refused=tuple(refused))
+
+    def _is_too_many(self, observation: Observation) -> bool:
+        limit = self.drill_limit if isinstance(observation, DrillObservation) else None
+        return limit is not None and not limit.passes()
 
     def _record(
         self, region: str, name: str, observations: tuple[Observation, ...], *, time_left: timedelta

@@ -1,13 +1,17 @@
 """One SQS queue: what all its ports have in common, the delays of its messages."""
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from respot.aws.calls import raising
 from respot.errors import QueueUnavailableError
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
+
+
+_LONGEST_REASON: Final = 1000
+"""Characters: a message and its attributes have one limit together."""
 
 
 class SqsQueue:
@@ -21,6 +25,19 @@ class SqsQueue:
     def _send_message(self, body: str, what: str, **request: Any) -> None:  # noqa: ANN401
         with raising(QueueUnavailableError, what):
             self._client.send_message(QueueUrl=self._queue_url, MessageBody=body, **request)
+
+
+class SqsDeadLetterQueue(SqsQueue):
+    """The port `DeadLetterQueue`."""
+
+    def bury(self, body: str, reason: str) -> None:
+        """See `DeadLetterQueue.bury`. The reason is where EventBridge writes it on what it cannot deliver."""
+        words = "".join(letter if letter.isprintable() else " " for letter in reason)[:_LONGEST_REASON]
+        self._send_message(
+            body,
+            f"{self._queue_url}: SQS did not take the dead letter",
+            MessageAttributes={"ERROR_MESSAGE": {"DataType": "String", "StringValue": words or "unknown"}},
+        )
 
 
 class SqsDelayQueue(SqsQueue):
