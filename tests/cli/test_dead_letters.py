@@ -13,7 +13,9 @@ from rich.console import Console
 
 from respot.alerting.digest.timer import write_timer
 from respot.alerting.document import to_document
+from respot.aws.dynamodb.keys import partition_of
 from respot.aws.dynamodb.ledger import DynamoDbLedger
+from respot.aws.sqs.dead_letters import SqsDeadLetters, write_dead_letter
 from respot.jobs.job import JobRecord
 from respot.jobs.merge import reconcile
 from respot.jobs.message import read_message, write_message
@@ -323,9 +325,20 @@ def test_what_the_stream_has_no_more_is_deleted_if_that_is_asked_for(trimmed: De
 
 def test_a_part_that_nobody_can_read_is_left(found: Deployment) -> None:
     put(found, ENDED_JOBS, "no JSON")
-    with pytest.raises(RedriveError, match="of ended-jobs was not sent back"):
-        sent_back(found, ENDED_JOBS, discard_trimmed=True)
-    assert len(bodies(found, ENDED_JOBS.output)) == 1
+    put(found, ENDED_JOBS, write_dead_letter(partition_of(job_id()), "state"))
+    done = sent_back(found, ENDED_JOBS, discard_trimmed=True)
+    assert (done.sent, len(done.unread)) == (1, 1)  # the others are sent back all the same
+    assert bodies(found, ENDED_JOBS.output) == ["no JSON"]
+    assert bodies(found, ENDED_JOBS.back) == [write_message(job_id())]
+
+
+def test_an_item_that_its_reader_gave_up_is_listed_with_its_reason(found: Deployment) -> None:
+    SqsDeadLetters(found.session.client("sqs"), found.outputs[ENDED_JOBS.output]).send(
+        partition_of(job_id()), "decision", "UnreadableItemError: 'stalled' is not a word"
+    )
+    letter = only(found, ENDED_JOBS)
+    assert letter.what == f"the item {partition_of(job_id())} decision"
+    assert letter.reason == "UnreadableItemError: 'stalled' is not a word"
 
 
 # --- the command

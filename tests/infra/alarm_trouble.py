@@ -7,6 +7,7 @@ from respot.errors import (
     LedgerUnavailableError,
     RespotError,
     TopicUnavailableError,
+    UnreadableItemError,
     UpstreamUnavailableError,
     WebhookRefusedError,
 )
@@ -19,6 +20,7 @@ from respot.metrics import (
     FAILED_SLACK_MESSAGE_AGE,
     SWEEP_AGE,
     TRANSITIONS_FIRST_SEEN_BY_SWEEP,
+    UNREADABLE_ITEMS,
 )
 from respot.recording.consumer import ObservationConsumer
 from respot.recording.observation import SweepObservation, write_recheck
@@ -40,7 +42,7 @@ def record_in_trouble(stage: Stage, fault: RespotError, *, lasts: timedelta = AN
     jobs = FaultyJobs()
     jobs.snapshots[REGION, NAME] = snapshot("Starting=0 Training=390")
     ledger = FaultyLedger(ledger=MemoryLedger(created=CREATED))
-    if isinstance(fault, LedgerUnavailableError):
+    if isinstance(fault, LedgerUnavailableError | UnreadableItemError):
         ledger.faults["load"] = fault
     else:
         jobs.faults[NAME] = fault
@@ -134,6 +136,12 @@ def old_sweep(stage: Stage) -> list[Sample]:
         stage.call(sweep.handler, {})
     shift = START - (NOW + healthy * INTERVAL)
     return [Sample(each.at + shift, each.value) for each in stage.emitted[SWEEP_AGE]]
+
+
+def unreadable_items(stage: Stage) -> list[Sample]:
+    """An event arrives of a job whose state a newer version has written."""
+    record_in_trouble(stage, UnreadableItemError("job#...", "state", "a word"), lasts=MINUTE)
+    return stage.emitted[UNREADABLE_ITEMS]
 
 
 def lost_events(stage: Stage) -> list[Sample]:

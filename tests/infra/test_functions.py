@@ -50,7 +50,9 @@ def test_every_setting_reaches_the_functions_that_read_it(full: Synthesized) -> 
             queue_url="${RecordingObservationsQueue}",
             first_retry=timedelta(seconds=6),
         ),
-        "EnqueueEndedFunction": Settings(recovery_queue_url="${RecoveryQueue}"),
+        "EnqueueEndedFunction": Settings(
+            recovery_queue_url="${RecoveryQueue}", stream_dead_letters_url="${RecoveryEndedJobsStreamDeadLetters}"
+        ),
         "RecoverFunction": Settings(
             ledger_table="${LedgerTable}",
             retention=retention,
@@ -69,6 +71,7 @@ def test_every_setting_reaches_the_functions_that_read_it(full: Synthesized) -> 
             alert_lease=timedelta(seconds=260),
             policy_parameter="${PolicyParameter}",
             retention=retention,
+            stream_dead_letters_url="${AlertingAlertsStreamDeadLetters}",
         ),
         "SweepFunction": Settings(
             ledger_table="${LedgerTable}",

@@ -88,7 +88,7 @@ class MemoryLedger:
         """See `JobStore.watched_since`."""
         return max(self.watched.get(region, self.created), self.created)
 
-    def state_of(self, jobs: Sequence[JobId]) -> dict[JobId, JobState]:
+    def state_of(self, jobs: Sequence[JobId]) -> dict[JobId, JobState | None]:
         """See `JobIndex.state_of`."""
         return {job: self.states[job][0] for job in jobs if job in self.states}
 
@@ -567,7 +567,7 @@ class MemoryRunStore:
             notices=tuple(notice for notice in self.notices.values() if notice.job == job),
         )
 
-    def live(self, region: str) -> tuple[tuple[JobId, str], ...]:
+    def live(self, region: str) -> tuple[tuple[JobId, str | None], ...]:
         """See `RunStore.live`."""
         return tuple(
             (job, state.checkpoint_uri)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from respot.aws.sagemaker.training_jobs import SageMakerTrainingJobs
 from respot.bootstrap.clients import client, now
-from respot.bootstrap.observability import count, gauge, logger
+from respot.bootstrap.observability import count, gauge, logger, report_unreadable
 from respot.bootstrap.retries import retry_schedule
 from respot.bootstrap.stores import ledger
 from respot.bootstrap.time_budget import begin
@@ -41,6 +41,7 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:
             retry_in_seconds=retry.delay.total_seconds(),
             exc_info=retry.error,
         )
+        report_unreadable(retry.error)
     count(
         {
             TRANSITIONS_RECORDED: sum(

@@ -108,7 +108,7 @@ def read_record(
     """A job's record from the items of its partition; other items than its state and transitions are skipped.
 
     Raises:
-        UnreadableItemError: one cannot be read, and there is no `on_unreadable` to be told of it.
+        UnreadableItemError: one cannot be read, and there is no `on_unreadable`.
     """
     state, version, transitions = None, 0, []
     for item in items:

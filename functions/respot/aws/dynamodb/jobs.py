@@ -115,8 +115,10 @@ class DynamoDbJobStore(Store):
             item = self._table.get(sweep_partition(region), SWEEP_KEY)
             if item is None:
                 return self.created_at()
-            with reading(item) as values:
-                self._watched_since[region] = max(values.moment(WATCHED_SINCE), self.created_at())
+            since = next(readable([item], _read_watched_since, self._on_unreadable), None)
+            if since is None:  # the region's jobs must not wait for it: what is old is left alone in any case
+                return self.created_at()
+            self._watched_since[region] = max(since, self.created_at())
         return self._watched_since[region]
 
     def state_of(self, jobs: Sequence[JobId]) -> dict[JobId, JobState | None]:
@@ -182,6 +184,11 @@ class DynamoDbJobStore(Store):
 def _read_job(item: Item) -> JobId:
     with reading(item) as values:
         return values.job()
+
+
+def _read_watched_since(item: Item) -> datetime:
+    with reading(item) as values:
+        return values.moment(WATCHED_SINCE)
 
 
 def _read_changed(item: Item) -> tuple[JobId, datetime]:

@@ -1,4 +1,4 @@
-"""Reads items of the ledger: what this version cannot read is one error that names the item, whatever is wrong."""
+"""Reads items of the ledger: what this version cannot read is one error that names the item."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

@@ -260,7 +260,7 @@ def read_recovery_records(
     """What Respot has recorded about a job's recovery; items under other keys are skipped.
 
     Raises:
-        UnreadableItemError: one cannot be read, and there is no `on_unreadable` to be told of it.
+        UnreadableItemError: one cannot be read, and there is no `on_unreadable`.
     """
     recovery_records = RecoveryRecords()
     for item in items:

@@ -158,7 +158,7 @@ class Store:
     ) -> None:
         """`client` must be of the table's region. Items expire `retention` after their date; never if it is `None`.
 
-        Where items of many jobs are listed, `on_unreadable` is told of each that cannot be read, and the others are
+        Where items of many jobs are listed, `on_unreadable` gets the error of each that cannot be read, and the others are
         returned; without it, the first one is an error. Items of one job belong together: one that cannot be read is
         an error, unless the store only `shows_the_rest` to people.
         """
@@ -172,10 +172,10 @@ class Store:
 def readable(
     items: Iterable[Item], read: Callable[[Item], _Read], on_unreadable: Callable[[UnreadableItemError], None] | None
 ) -> Iterator[_Read]:
-    """What can be read of the items; `on_unreadable` is told of the others.
+    """What can be read of the items; `on_unreadable` gets the errors of the others.
 
     Raises:
-        UnreadableItemError: one cannot be read, and nobody is to be told.
+        UnreadableItemError: one cannot be read, and there is no `on_unreadable`.
     """
     for item in items:
         try:
