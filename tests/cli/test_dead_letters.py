@@ -377,6 +377,19 @@ def test_only_the_queue_that_is_named_is_redriven(
     assert (bodies(found, RECOVERY.back), bodies(found, OBSERVATIONS.output)) == (["message"], ["message"])
 
 
+def test_a_message_that_cannot_be_read_is_named_and_stops_no_other(
+    found: Deployment, command: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    unreadable = put(found, ENDED_JOBS, write_dead_letter("no job", "state"))
+    put(found, ENDED_JOBS, write_dead_letter(partition_of(job_id()), "state"))
+    assert command("redrive", "--queue", "ended-jobs", "--yes") == ExitCode.INCOMPLETE
+    document, note = said(capsys)
+    assert document["queues"]["ended-jobs"]["sent_back"] == 1
+    assert list(document["unread"]) == [f"message {unreadable} of ended-jobs"]
+    assert f"message {unreadable} of ended-jobs could not be read" in note
+    assert bodies(found, ENDED_JOBS.output) == [write_dead_letter("no job", "state")]
+
+
 def test_listing_is_what_is_done_unless_asked_otherwise(
     found: Deployment, command: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -158,9 +158,9 @@ class Store:
     ) -> None:
         """`client` must be of the table's region. Items expire `retention` after their date; never if it is `None`.
 
-        Where items of many jobs are listed, `on_unreadable` gets the error of each that cannot be read, and the others are
-        returned; without it, the first one is an error. Items of one job belong together: one that cannot be read is
-        an error, unless the store only `shows_the_rest` to people.
+        Where items of many jobs are listed, `on_unreadable` gets the error of each that cannot be read, and the others
+        are returned; without it, the first one is an error. Items of one job belong together: one that cannot be read
+        is an error, unless the store only `shows_the_rest` to people.
         """
         self._table = Table(client, table)
         self._clock = clock
