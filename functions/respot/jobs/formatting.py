@@ -31,7 +31,8 @@ def readable(moment: datetime) -> str:
 
 
 _UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
-_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|h|d)")
+_LONGEST_SPAN: Final = 64
+_SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|h|d)")
 
 
 def parse_span(words: str) -> timedelta:
@@ -40,8 +41,8 @@ def parse_span(words: str) -> timedelta:
     Raises:
         ValueError: it has another format.
     """
-    parts = _SPAN.findall(words)
-    if not parts or _SPAN.sub("", words).strip() or len(words) > 64:
+    parts = _SPAN.findall(words) if len(words) <= _LONGEST_SPAN else []
+    if not parts or _SPAN.sub("", words).strip():
         message = f"{words!r} is no span of time like '90 min' or '1 d 4 h'"
         raise ValueError(message)
     return timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))
