@@ -158,7 +158,7 @@ def test_a_job_that_the_queue_refuses_is_tried_again(env: Environment, refused: 
 def test_a_job_that_expires_between_index_and_table_is_skipped(env: Environment) -> None:
     job = ended(env)
     (checks, _) = env.sweep(env.invocation(ledger=Instead(env.ledger, {"load": lambda _: JobRecord()})))
-    assert (checks.complete, checks.error) == (True, None)
+    assert (checks.complete, checks.error, checks.unreadable) == (True, None, [])
     assert job not in env.recoveries.sent
 
 
