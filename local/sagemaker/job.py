@@ -1,12 +1,13 @@
 """One simulated training job, its state a function of time."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from itertools import groupby, pairwise
+from itertools import groupby
 from typing import Any, Final
 
 from local.sagemaker import lifecycle
+from local.sagemaker.billing import billable_seconds, training_seconds
 from local.sagemaker.faults import DeliveryFaults
 from local.sagemaker.lifecycle import ON_AN_INSTANCE, Lifecycle, Moment
 
@@ -14,8 +15,6 @@ TERMINAL: Final = frozenset({"Completed", "Failed", "Stopped"})
 _PRIMARY: Final = dict.fromkeys(lifecycle.ENDINGS, "Stopped") | {each: each for each in (*TERMINAL, "Stopping")}
 # SageMaker touches a new job once more, a few milliseconds after its CreationTime.
 _FIRST_TOUCH: Final = timedelta(milliseconds=37)
-# The share of a spot job's training time that is billed, near the 34 to 37 % of the example payloads.
-_SPOT_BILLED_SHARE: Final = 0.35
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,25 +102,3 @@ class Job:
             if _PRIMARY.get(status) in TERMINAL:
                 transitions[-1]["EndTime"] = start
         return transitions
-
-
-def training_seconds(phases: Iterable[tuple[str, timedelta]]) -> int | None:
-    """TrainingTimeInSeconds for phases as (status, duration); None before an instance was held. At least 1.
-
-    SageMaker bills while it holds an instance. `Stopping` belongs to it only when it follows a phase on one.
-    """
-    held = [
-        length
-        for (before, _), (status, length) in pairwise([("", timedelta()), *phases])
-        if status in ON_AN_INSTANCE or (status == "Stopping" and before in ON_AN_INSTANCE)
-    ]
-    return max(1, _half_up(sum(held, timedelta()).total_seconds())) if held else None
-
-
-def billable_seconds(training: int | None, *, spot: bool) -> int | None:
-    """BillableTimeInSeconds of a job that is over: all of an on-demand job's training time, a share of a spot job's."""
-    return max(1, _half_up(training * _SPOT_BILLED_SHARE)) if training and spot else training
-
-
-def _half_up(number: float) -> int:
-    return int(number + 0.5)

@@ -11,8 +11,7 @@ from botocore.exceptions import ClientError
 
 from local.demo.deployed import TrainingGround, policy
 from local.emulator.account import LocalAccount
-from local.sagemaker import job as jobs
-from local.sagemaker import lifecycle
+from local.sagemaker import billing, lifecycle
 from tests.support.roles import create_role
 from tests.support.waiting import eventually
 
@@ -94,8 +93,8 @@ def test_each_named_lifecycle_is_described_and_announced_as_documented(sagemaker
         fate = lifecycle.parse(name)
         description = sagemaker.finished(job)
         assert history(description) == fate.statuses
-        training = jobs.training_seconds((status, length) for status, _, length in fate.faster(3).periods)
-        expected = training, jobs.billable_seconds(training, spot=True)
+        training = billing.training_seconds((status, length) for status, _, length in fate.faster(3).periods)
+        expected = training, billing.billable_seconds(training, spot=True)
         assert (description.get("TrainingTimeInSeconds"), description.get("BillableTimeInSeconds")) == expected
         announced = [moment for moment in fate.moments[:-1] if moment.announced]
         events = sagemaker.events(job, len(announced) + 1)

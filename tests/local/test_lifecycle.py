@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from local.sagemaker import lifecycle
-from local.sagemaker.job import billable_seconds, training_seconds
+from local.sagemaker.billing import billable_seconds, training_seconds
 from local.sagemaker.lifecycle import parse
 
 # Managed Spot Training Lifecycle, in "Managed Spot Training in Amazon SageMaker"; the last is a real job of 2026.
