@@ -22,7 +22,13 @@ from respot.handlers import alert, record, recover, slack, sweep
 from respot.jobs.job import JobRecord, JobSnapshot, at_milliseconds
 from respot.jobs.merge import reconcile
 from respot.recovery.checkpoints.location import CheckpointLocation
-from respot.settings import KILL_SWITCH_PARAMETER, POLICY_PARAMETER, Settings
+from respot.settings import (
+    KILL_SWITCH_PARAMETER,
+    POLICY_PARAMETER,
+    TRAINING_INSTANCE_TYPES,
+    TRAINING_ROLES,
+    Settings,
+)
 from respot.sweep.heartbeat import HEARTBEAT
 from respot.sweep.progress import SweepProgress
 from tests.support.builders import NAME, REGION, job_id, state, transition
@@ -210,6 +216,20 @@ def test_a_function_without_its_settings_says_which_one(
         function({"Records": []}, Context())
 
 
+@pytest.mark.parametrize("variable", [TRAINING_ROLES, TRAINING_INSTANCE_TYPES])
+@pytest.mark.usefixtures("deployed")
+def test_nothing_is_recovered_without_the_limits_of_the_deployment(
+    monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    """A missing setting must not allow everything."""
+    given = Settings(policy_parameter="/p", kill_switch_parameter="/k", training_roles=(), training_instance_types=())
+    for name, value in given.to_environment().items():
+        if name not in {settings.LEDGER_TABLE, variable}:
+            monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=f"{variable} is not set"):
+        recover.recovery_consumer()
+
+
 @pytest.mark.parametrize("region", [REGION, "eu-west-1"])
 @pytest.mark.usefixtures("deployed")
 def test_sagemaker_and_s3_are_asked_in_the_jobs_region_the_ledger_in_its_own(
@@ -217,6 +237,8 @@ def test_sagemaker_and_s3_are_asked_in_the_jobs_region_the_ledger_in_its_own(
 ) -> None:
     monkeypatch.setenv(POLICY_PARAMETER, "/Respot/policy")
     monkeypatch.setenv(KILL_SWITCH_PARAMETER, "/Respot/kill-switch")
+    monkeypatch.setenv(TRAINING_ROLES, "SageMaker*")
+    monkeypatch.setenv(TRAINING_INSTANCE_TYPES, "")
     asked: list[tuple[str, str]] = []
 
     def note(**call: Any) -> None:  # noqa: ANN401 - botocore's own

@@ -3,6 +3,7 @@
 from functools import cache
 
 from respot.aws.dynamodb.ledger import DynamoDbLedger
+from respot.aws.dynamodb.refusals import DynamoDbRefusals
 from respot.aws.dynamodb.runs import DynamoDbRunStore
 from respot.bootstrap.clients import client, now, required, settings
 from respot.settings import LEDGER_TABLE
@@ -20,3 +21,10 @@ def runs() -> DynamoDbRunStore:
     """The store of runs and their attempts."""
     table = required(settings().ledger_table, LEDGER_TABLE)
     return DynamoDbRunStore(client("dynamodb"), table, clock=now, retention=settings().retention)
+
+
+@cache
+def refusals() -> DynamoDbRefusals:
+    """The store of late refusals."""
+    table = required(settings().ledger_table, LEDGER_TABLE)
+    return DynamoDbRefusals(client("dynamodb"), table, clock=now, retention=None)
