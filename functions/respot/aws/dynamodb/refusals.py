@@ -33,7 +33,7 @@ class DynamoDbRefusals(Store):
 
 
 def refusal_item(refusal: Refusal) -> Item:
-    """A refusal; the next one of the same pool or role replaces it. It expires after an hour, whatever is retained."""
+    """A refusal; the next one of the same pool or role replaces it. It always expires after an hour."""
     market = refusal.market and refusal.market.value
     about = {"market": market, "instance_type": refusal.instance_type, "role": refusal.role}
     # A hash: a role's ARN may be longer than a key, and others choose the text.
