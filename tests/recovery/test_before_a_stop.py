@@ -121,11 +121,11 @@ def test_an_ended_job_tries_an_instance_type_that_the_service_model_lacks(env: R
 # --- late refusals
 
 
-def refused(env: RecoveryEnvironment, error: Exception, name: str = "other", **others: str) -> None:
+def refused(env: RecoveryEnvironment, error: Exception, *, role: str = ROLE) -> None:
     """SageMaker refuses the creation of another run's next attempt, in the pool of the second rung."""
-    job = env.submit(name, **({"role_arn": ROLE} | others))
-    env.save(1, name)
-    env.end("Failed", name=name, reason="CapacityError: none")
+    job = env.submit("other", role_arn=role)
+    env.save(1, "other")
+    env.end("Failed", name="other", reason="CapacityError: none")
     env.faults["sagemaker.create"] = error
     env.recover(job)
     env.faults.clear()
@@ -176,7 +176,7 @@ def test_a_role_that_could_not_be_passed_is_no_reason_for_a_stop_in_any_pool(env
 
 def test_a_role_that_could_not_be_passed_keeps_no_other_role_waiting(env: RecoveryEnvironment) -> None:
     job = waiting(env)
-    refused(env, NOT_PASSED, role_arn="arn:aws:iam::111122223333:role/Another")
+    refused(env, NOT_PASSED, role="arn:aws:iam::111122223333:role/Another")
     env.recover(job)
     assert env.sagemaker.stopped == [NAME]
 
