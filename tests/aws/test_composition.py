@@ -17,11 +17,13 @@ from respot.aws.dynamodb.job_items import transition_item
 from respot.aws.dynamodb.sweeps import progress_item
 from respot.aws.sagemaker.job_lists import SageMakerJobLists
 from respot.bootstrap import clients, stores, time_budget
-from respot.errors import LedgerUnavailableError, SettingsError
+from respot.errors import CloneRefusedError, LedgerUnavailableError, SettingsError
 from respot.handlers import alert, record, recover, slack, sweep
-from respot.jobs.job import JobRecord, JobSnapshot, at_milliseconds
+from respot.jobs.job import JobRecord, JobSnapshot, Market, at_milliseconds
 from respot.jobs.merge import reconcile
 from respot.recovery.checkpoints.location import CheckpointLocation
+from respot.recovery.planning.attempt import AttemptRequest, Lineage
+from respot.recovery.planning.decision import Placement
 from respot.settings import (
     KILL_SWITCH_PARAMETER,
     POLICY_PARAMETER,
@@ -266,6 +268,32 @@ def test_sagemaker_and_s3_are_asked_in_the_jobs_region_the_ledger_in_its_own(
         ("ListObjectsV2", region),
         ("Query", REGION),
     ]
+
+
+@pytest.mark.usefixtures("deployed")
+def test_a_request_is_held_against_the_settings_and_the_service_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = Settings(
+        policy_parameter="/p",
+        kill_switch_parameter="/k",
+        training_roles=("*",),
+        training_instance_types=("ml.g5.?xlarge",),
+    )
+    for name, value in given.to_environment().items():
+        if name != settings.LEDGER_TABLE:
+            monkeypatch.setenv(name, value)
+    creator = recover.recovery_consumer().recovery.creator
+    creator.jobs.create(REGION, CREATION)
+    description = creator.jobs.description(REGION, NAME)
+    assert description
+    hour = timedelta(hours=1)
+    placement = Placement(market=Market.SPOT, instance_type="ml.g5.99xlarge", max_runtime=hour, max_wait=hour)
+    lineage = Lineage(run="run", attempt=2, parent=NAME)
+    attempt = AttemptRequest(name=f"{NAME}-r2", lineage=lineage, placement=placement)
+    assert creator.clone_any(description, {}, attempt).unknown_types == ("ml.g5.99xlarge",)
+    with pytest.raises(CloneRefusedError, match="outside the setting training_instance_types"):
+        creator.clone(description, {}, attempt)
+    known = replace(attempt, placement=replace(placement, instance_type="ml.g5.4xlarge"))
+    assert creator.clone(description, {}, known).unknown_types == ()
 
 
 def test_a_client_is_made_once_for_each_region() -> None:
