@@ -7,15 +7,16 @@ CHECKS: Final = "checks"
 """The scope of the sweep over the ledger's own jobs, of all regions."""
 
 PK: Final = "pk"
-"""Partition key. IAM restricts writers by its beginning: one of the seven below, or `DRILL_PARTITION`.
+"""Partition key. IAM restricts writers by its beginning: one of the eight below, or `DRILL_PARTITION`.
 
 `job#<region>#<name>#<creation, epoch milliseconds>`, `run#<run>`, `attempt-of#<region>#<name>`,
-`writer#<hash of a location>`, `sweep#<scope>`, `pool#<pool>`, `digest#<window>`, `drill#<id>`.
+`writer#<hash of a location>`, `refusal#<region>`, `sweep#<scope>`, `pool#<pool>`, `digest#<window>`, `drill#<id>`.
 """
 JOB_PARTITION: Final = "job#"
 RUN_PARTITION: Final = "run#"
 ATTEMPT_NAME_PARTITION: Final = "attempt-of#"
 WRITER_PARTITION: Final = "writer#"
+REFUSAL_PARTITION: Final = "refusal#"
 SWEEP_PARTITION: Final = "sweep#"
 POOL_PARTITION: Final = "pool#"
 DIGEST_PARTITION: Final = "digest#"
@@ -23,7 +24,8 @@ DIGEST_PARTITION: Final = "digest#"
 SK: Final = "sk"
 """Sort key. Of a job: `state`, `transition#<start, ISO ms>#<status>`, `alert#<start, ISO ms>#<kind>`, `decision`,
 `outcome`, `notice#<kind>`, `giving-up`; of a run: `attempt#<number>`; of an
-attempt's name: `<run>#attempt#<number>`; of a digest: `digest`, `member#<start>#<job>`.
+attempt's name: `<run>#attempt#<number>`; of a refusal: a hash of the pool or role; of
+a digest: `digest`, `member#<start>#<job>`.
 Every other partition has one item.
 """
 
@@ -98,6 +100,7 @@ class ItemKind(StrEnum):
     ATTEMPT = "attempt"
     ATTEMPT_NAME = "attempt-name"
     WRITER = "writer"
+    REFUSAL = "refusal"
     SWEEP = "sweep"
     WINDOW = "window"
     MEMBER = "member"

@@ -30,6 +30,8 @@ DUE_ALERTS_QUEUE_URL: Final = "RESPOT_DUE_ALERTS_QUEUE_URL"
 SLACK_QUEUE_URL: Final = "RESPOT_SLACK_QUEUE_URL"
 STREAM_DEAD_LETTERS_URL: Final = "RESPOT_STREAM_DEAD_LETTERS_URL"
 ALERT_LEASE_SECONDS: Final = "RESPOT_ALERT_LEASE_SECONDS"
+TRAINING_ROLES: Final = "RESPOT_TRAINING_ROLES"
+TRAINING_INSTANCE_TYPES: Final = "RESPOT_TRAINING_INSTANCE_TYPES"
 _LARGEST: Final = 1e6
 
 
@@ -61,6 +63,8 @@ class Settings:
         due_alerts_queue_url: the queue of jobs with overdue alerts and of digest timers.
         slack_queue_url: the queue of messages to Slack, through which the sweep sends heartbeats.
         stream_dead_letters_url: the queue for items of the ledger's stream that cannot be processed.
+        training_roles: patterns of the roles that IAM lets the function pass; no pattern has a space.
+        training_instance_types: patterns of the instance types on which IAM lets the function create jobs.
     """
 
     ledger_table: str | None = None
@@ -85,6 +89,8 @@ class Settings:
     due_alerts_queue_url: str | None = None
     slack_queue_url: str | None = None
     stream_dead_letters_url: str | None = None
+    training_roles: tuple[str, ...] | None = None
+    training_instance_types: tuple[str, ...] | None = None
 
     def to_environment(self) -> dict[str, str]:
         """The environment variables that make `from_environment` return an equal value."""
@@ -111,6 +117,10 @@ class Settings:
             DUE_ALERTS_QUEUE_URL: self.due_alerts_queue_url,
             SLACK_QUEUE_URL: self.slack_queue_url,
             STREAM_DEAD_LETTERS_URL: self.stream_dead_letters_url,
+            TRAINING_ROLES: None if self.training_roles is None else " ".join(self.training_roles),
+            TRAINING_INSTANCE_TYPES: (
+                None if self.training_instance_types is None else " ".join(self.training_instance_types)
+            ),
         }
         return {name: value for name, value in variables.items() if value is not None}
 
@@ -157,7 +167,13 @@ class Settings:
             due_alerts_queue_url=environment.get(DUE_ALERTS_QUEUE_URL),
             slack_queue_url=environment.get(SLACK_QUEUE_URL),
             stream_dead_letters_url=environment.get(STREAM_DEAD_LETTERS_URL),
+            training_roles=_patterns(environment.get(TRAINING_ROLES)),
+            training_instance_types=_patterns(environment.get(TRAINING_INSTANCE_TYPES)),
         )
+
+
+def _patterns(text: str | None) -> tuple[str, ...] | None:
+    return None if text is None else tuple(text.split())
 
 
 def _number(environment: Mapping[str, str], name: str) -> float | None:

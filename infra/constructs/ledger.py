@@ -79,6 +79,7 @@ class Ledger(Construct):
             schema.RUN_PARTITION,
             schema.ATTEMPT_NAME_PARTITION,
             schema.WRITER_PARTITION,
+            schema.REFUSAL_PARTITION,
         )
 
     def grant_sweep(self, grantee: iam.IGrantable) -> None:

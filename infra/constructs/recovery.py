@@ -92,6 +92,8 @@ class Recovery(Construct):
                 first_retry=timedelta(seconds=config.observation_retry_seconds),
                 policy_parameter=policy.name,
                 kill_switch_parameter=kill_switch.name,
+                training_roles=config.training_roles,
+                training_instance_types=config.training_instance_types,
             ),
             timeout_seconds=_TIMEOUT_SECONDS,
         )

@@ -19,7 +19,7 @@ from respot.jobs.job import JobRecord, at_milliseconds
 from respot.jobs.lifecycle import is_terminal
 from respot.recovery.planning.attempt import Lineage
 from respot.recovery.planning.decision import Action
-from respot.recovery.records import DecisionRecord, Outcome, OutcomeKind
+from respot.recovery.records import DecisionRecord, Notice, Outcome, OutcomeKind
 
 ALERT_KINDS: Final = {
     "Interrupted": "interrupted",
@@ -44,6 +44,7 @@ class JobOutcome:
     record: JobRecord
     decision: DecisionRecord | None
     outcome: Outcome | None
+    notices: tuple[Notice, ...]
     alert_records: tuple[AlertRecord, ...]
 
     @property
@@ -62,6 +63,7 @@ class JobOutcome:
             "CheckpointConfig" not in self.described or limits["MaxRuntimeInSeconds"] == limits["MaxWaitTimeInSeconds"]
         ):
             kinds.append("advice")
+        kinds += [notice.kind.value for notice in self.notices]
         if self.decision and self.decision.decision.notify:
             kinds.append("would-resubmit" if self.decision.decision.action is Action.RESUBMIT else "not-resubmitted")
         if self.outcome:
@@ -100,6 +102,7 @@ def observe(
         record=ledger.load(jobs[0]) if jobs else JobRecord(),
         decision=runs.decision(jobs[0]) if jobs else None,
         outcome=runs.outcome(jobs[0]) if jobs else None,
+        notices=runs.recovery_records(jobs[0]).notices if jobs else (),
         alert_records=ledger.alerts(jobs[0]) if jobs else (),
     )
 

@@ -112,6 +112,8 @@ def _noticed(notice: Notice) -> str:
 
 _NOTICED: Final = {
     NoticeKind.POSTPONED: "it was postponed",
+    NoticeKind.WAIT_LIMIT_EXCEEDED: "Respot stopped it",
+    NoticeKind.CREATION_POSTPONED: "its creation was postponed",
     NoticeKind.POLICY_INVALID: "the account's policy was invalid",
 }
 

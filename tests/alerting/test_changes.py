@@ -90,6 +90,16 @@ def of_kind(kind: str) -> Item:
         ),
         pytest.param(notice(NoticeKind.POLICY_INVALID), [(AlertKind.POLICY_INVALID, "the summary", None)], id="policy"),
         pytest.param(notice(NoticeKind.POSTPONED), [(AlertKind.POSTPONED, "the summary", None)], id="kill switch"),
+        pytest.param(
+            notice(NoticeKind.WAIT_LIMIT_EXCEEDED),
+            [(AlertKind.WAIT_LIMIT_EXCEEDED, "the summary", None)],
+            id="a stop by Respot",
+        ),
+        pytest.param(
+            notice(NoticeKind.CREATION_POSTPONED),
+            [(AlertKind.CREATION_POSTPONED, "the summary", None)],
+            id="a late creation",
+        ),
         pytest.param(attempt(), NOTHING, id="attempt"),
         pytest.param(LEASED, NOTHING, id="the sweep's lease: a heartbeat"),
         pytest.param(of_kind(ItemKind.ALERT), NOTHING, id="alert"),

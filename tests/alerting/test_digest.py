@@ -14,6 +14,8 @@ from respot.jobs.message import write_message as write_job
 from tests.support.builders import a_drill, alert_of, alert_on, digest_of, job_id, member_of, window_of
 
 MAX_WAIT = AlertKind.MAX_WAIT_TIME_EXCEEDED
+STOPS = AlertKind.WAIT_LIMIT_EXCEEDED
+LATE = AlertKind.CREATION_POSTPONED
 
 
 CAPACITY = "CapacityError: Unable to provision requested ML compute capacity."
@@ -81,6 +83,10 @@ def test_the_key_is_short_and_plain_for_any_instance_type(words: str) -> None:
         (1, 0, AlertKind.POLICY_INVALID, "1 more job in us-east-1 waits: the account's policy is invalid"),
         (2, 0, AlertKind.POSTPONED, "2 more jobs in us-east-1 wait: the account's kill switch is on"),
         (1, 0, AlertKind.POSTPONED, "1 more job in us-east-1 waits: the account's kill switch is on"),
+        (2, 0, STOPS, "2 more jobs {pool} waited too long for capacity: Respot stops them"),
+        (1, 0, STOPS, "1 more job {pool} waited too long for capacity: Respot stops it"),
+        (2, 0, LATE, "2 more jobs {pool} wait: their next attempts cannot be created yet"),
+        (1, 0, LATE, "1 more job {pool} waits: its next attempt cannot be created yet"),
         (2, 1, AlertKind.ADVICE, "2 more spot jobs {pool} run at a risk"),
     ],
 )

@@ -29,6 +29,8 @@ def decided(action: Action = Action.NOTHING, *, notify: bool = True, dry_run: bo
 
 NOTICE = Notice(job=JOB, kind=NoticeKind.POLICY_INVALID, summary="no policy", noticed_at=at(21650))
 
+STOP = Notice(job=JOB, kind=NoticeKind.WAIT_LIMIT_EXCEEDED, summary="waited too long", noticed_at=at(7))
+
 
 # --- news of what Respot did ----------------------------------------------------------------------------------------
 
@@ -96,6 +98,13 @@ def test_recovery_news_requires_an_alert_on_the_jobs_end(recovery_records: Recov
     assert required(snapshot("Stopping=1 Stopped=9"), recovery_records) == {(kind, 9) for kind in expected}
 
 
+def test_the_alert_on_a_stop_is_about_the_stop_whether_the_job_has_ended_or_not() -> None:
+    """Otherwise it would be required again as of the job's end."""
+    records = RecoveryRecords(notices=(STOP,))
+    for script in ("Starting=0", "Starting=0 Stopping=8 Stopped=9"):
+        assert required(snapshot(script), records) == {("wait-limit-exceeded", 7)}
+
+
 STATUSES = ("Starting", "Training", "Interrupted", "Failed", "MaxWaitTimeExceeded", "MaxRuntimeExceeded", "Deleting")
 
 
@@ -121,7 +130,7 @@ def recovery_records(draw: st.DrawFn) -> RecoveryRecords:
     return RecoveryRecords(
         decision=draw(st.none() | decisions),
         outcome=draw(st.none() | st.builds(outcome_of, st.sampled_from(OutcomeKind))),
-        notices=draw(st.sampled_from(((), (NOTICE,)))),
+        notices=draw(st.sampled_from(((), (NOTICE,), (STOP, NOTICE)))),
     )
 
 

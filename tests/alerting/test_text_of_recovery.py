@@ -21,6 +21,8 @@ def about(kind: AlertKind, summary: str = SUMMARY, **others: object) -> Alert:
 
 
 WAITS = "spot-job waits: the account's policy is invalid"
+STOPS = "spot-job waited too long for capacity: Respot stops it"
+LATE = "spot-job waits: its next attempt cannot be created yet"
 WOULD = "spot-job would have been resubmitted (dry run)"
 
 
@@ -31,6 +33,8 @@ WOULD = "spot-job would have been resubmitted (dry run)"
         (AlertKind.NOT_RESUBMITTED, "spot-job is not resubmitted", Severity.ERROR, "does nothing more"),
         (AlertKind.WOULD_RESUBMIT, WOULD, Severity.INFO, "Nothing was created"),
         (AlertKind.POLICY_INVALID, WAITS, Severity.ERROR, "as soon as the policy is valid"),
+        (AlertKind.WAIT_LIMIT_EXCEEDED, STOPS, Severity.INFO, "Do not start a new job before that report"),
+        (AlertKind.CREATION_POSTPONED, LATE, Severity.WARNING, "Respot keeps trying, and reports the outcome"),
         (AlertKind.ADVICE, "spot-job ran on spot at a risk", Severity.WARNING, "keeps its settings"),
     ],
 )

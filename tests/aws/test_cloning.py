@@ -22,6 +22,7 @@ from respot.aws.sagemaker.cloning import (
     attempt_request,
     carried_members,
     members,
+    unknown_types,
 )
 from respot.errors import CloneRefusedError, Reach, UnrecoverableFieldError
 from respot.jobs.algorithms import BUILT_IN_ALGORITHMS
@@ -505,3 +506,23 @@ def test_any_description_becomes_a_valid_request_that_carries_it(document: dict[
         added = {path.partition(".")[0] for path in asked.keys() - answered.keys()}
         assert added <= {"TrainingJobName", "Tags", "StoppingCondition", "EnableManagedSpotTraining"}
     assert document == before
+
+
+# --- instance types that may not exist
+
+
+@pytest.mark.parametrize(
+    ("resources", "asked", "unknown"),
+    [
+        ({"InstanceType": "ml.g5.2xlarge"}, "ml.g5.4xlarge", ()),
+        ({"InstanceType": "ml.g5.2xlarge"}, "ml.g5.99xlarge", ("ml.g5.99xlarge",)),
+        ({"InstanceType": "ml.new9.xlarge"}, "ml.new9.xlarge", ()),
+        ({"InstanceType": "ml.new9.xlarge"}, "ml.new9.2xlarge", ("ml.new9.2xlarge",)),
+    ],
+    ids=["known", "unknown", "the job's own", "of the job's family"],
+)
+def test_a_type_is_known_to_the_model_or_the_jobs_own(
+    resources: dict[str, Any], asked: str, unknown: tuple[str, ...]
+) -> None:
+    described = {"ResourceConfig": resources}
+    assert unknown_types(described, {"ResourceConfig": {"InstanceType": asked}}, model()) == unknown

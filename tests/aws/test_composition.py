@@ -17,12 +17,20 @@ from respot.aws.dynamodb.job_items import transition_item
 from respot.aws.dynamodb.sweeps import progress_item
 from respot.aws.sagemaker.job_lists import SageMakerJobLists
 from respot.bootstrap import clients, stores, time_budget
-from respot.errors import LedgerUnavailableError, SettingsError
+from respot.errors import CloneRefusedError, LedgerUnavailableError, SettingsError
 from respot.handlers import alert, record, recover, slack, sweep
-from respot.jobs.job import JobRecord, JobSnapshot, at_milliseconds
+from respot.jobs.job import JobRecord, JobSnapshot, Market, at_milliseconds
 from respot.jobs.merge import reconcile
 from respot.recovery.checkpoints.location import CheckpointLocation
-from respot.settings import KILL_SWITCH_PARAMETER, POLICY_PARAMETER, Settings
+from respot.recovery.planning.attempt import AttemptRequest, Lineage
+from respot.recovery.planning.decision import Placement
+from respot.settings import (
+    KILL_SWITCH_PARAMETER,
+    POLICY_PARAMETER,
+    TRAINING_INSTANCE_TYPES,
+    TRAINING_ROLES,
+    Settings,
+)
 from respot.sweep.heartbeat import HEARTBEAT
 from respot.sweep.progress import SweepProgress
 from tests.support.builders import NAME, REGION, job_id, state, transition
@@ -210,6 +218,20 @@ def test_a_function_without_its_settings_says_which_one(
         function({"Records": []}, Context())
 
 
+@pytest.mark.parametrize("variable", [TRAINING_ROLES, TRAINING_INSTANCE_TYPES])
+@pytest.mark.usefixtures("deployed")
+def test_nothing_is_recovered_without_the_limits_of_the_deployment(
+    monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    """A missing setting must not allow everything."""
+    given = Settings(policy_parameter="/p", kill_switch_parameter="/k", training_roles=(), training_instance_types=())
+    for name, value in given.to_environment().items():
+        if name not in {settings.LEDGER_TABLE, variable}:
+            monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=f"{variable} is not set"):
+        recover.recovery_consumer()
+
+
 @pytest.mark.parametrize("region", [REGION, "eu-west-1"])
 @pytest.mark.usefixtures("deployed")
 def test_sagemaker_and_s3_are_asked_in_the_jobs_region_the_ledger_in_its_own(
@@ -217,6 +239,8 @@ def test_sagemaker_and_s3_are_asked_in_the_jobs_region_the_ledger_in_its_own(
 ) -> None:
     monkeypatch.setenv(POLICY_PARAMETER, "/Respot/policy")
     monkeypatch.setenv(KILL_SWITCH_PARAMETER, "/Respot/kill-switch")
+    monkeypatch.setenv(TRAINING_ROLES, "SageMaker*")
+    monkeypatch.setenv(TRAINING_INSTANCE_TYPES, "")
     asked: list[tuple[str, str]] = []
 
     def note(**call: Any) -> None:  # noqa: ANN401 - botocore's own
@@ -244,6 +268,32 @@ def test_sagemaker_and_s3_are_asked_in_the_jobs_region_the_ledger_in_its_own(
         ("ListObjectsV2", region),
         ("Query", REGION),
     ]
+
+
+@pytest.mark.usefixtures("deployed")
+def test_a_request_is_held_against_the_settings_and_the_service_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = Settings(
+        policy_parameter="/p",
+        kill_switch_parameter="/k",
+        training_roles=("*",),
+        training_instance_types=("ml.g5.?xlarge",),
+    )
+    for name, value in given.to_environment().items():
+        if name != settings.LEDGER_TABLE:
+            monkeypatch.setenv(name, value)
+    creator = recover.recovery_consumer().recovery.creator
+    creator.jobs.create(REGION, CREATION)
+    description = creator.jobs.description(REGION, NAME)
+    assert description
+    hour = timedelta(hours=1)
+    placement = Placement(market=Market.SPOT, instance_type="ml.g5.99xlarge", max_runtime=hour, max_wait=hour)
+    lineage = Lineage(run="run", attempt=2, parent=NAME)
+    attempt = AttemptRequest(name=f"{NAME}-r2", lineage=lineage, placement=placement)
+    assert creator.clone_any(description, {}, attempt).unknown_types == ("ml.g5.99xlarge",)
+    with pytest.raises(CloneRefusedError, match="outside the setting training_instance_types"):
+        creator.clone(description, {}, attempt)
+    known = replace(attempt, placement=replace(placement, instance_type="ml.g5.4xlarge"))
+    assert creator.clone(description, {}, known).unknown_types == ()
 
 
 def test_a_client_is_made_once_for_each_region() -> None:

@@ -26,7 +26,6 @@ from respot.handlers.recover import KILL_SWITCH_KEPT_FOR
 from respot.jobs.message import write_message
 from respot.recovery.planning.attempt import ATTEMPT_TAG
 from respot.recovery.planning.decision import Action
-from respot.recovery.records import OutcomeKind
 from tests.support.deployed import POLICY, RETRY_SECONDS, ReceivedAlerts, function_of, restart
 from tests.support.roles import create_role, credentials_of
 from tests.support.waiting import eventually
@@ -212,22 +211,36 @@ def test_events_delivered_thrice_in_any_order_make_one_attempt_and_one_decision(
 
 
 def test_a_role_outside_the_settings_is_not_passed_on(runs: Recovering) -> None:
-    assert "the permission iam:PassRole on arn:aws:iam::111122223333:role/AdminForTraining is missing" in not_created(
-        runs, "foreign-role"
-    )
+    assert "the role AdminForTraining is outside the setting training_roles" in not_created(runs, "foreign-role")
 
 
 def test_an_instance_type_outside_the_settings_is_not_created(runs: Recovering) -> None:
-    assert "the permission sagemaker:CreateTrainingJob" in not_created(runs, "foreign-type")
+    assert "ml.p5.48xlarge is outside the setting training_instance_types" in not_created(runs, "foreign-type")
 
 
 def not_created(runs: Recovering, name: str) -> str:
-    """Why a run has no second attempt, although one was decided on."""
+    """Why a run has no second attempt, although its owner wants one."""
     (attempt,) = runs.checked(name)
-    assert attempt.outcome
-    assert attempt.outcome.kind is OutcomeKind.FAILED
+    assert actions((attempt,)) == [Action.REFUSE]
     assert not runs.exists(f"{name}-r2")
-    return attempt.outcome.summary
+    return reason(attempt)
+
+
+@pytest.mark.parametrize(
+    ("members", "permission"),
+    [
+        ({"RoleArn": "arn:aws:iam::111122223333:role/AdminForTraining"}, "iam:PassRole"),
+        ({"ResourceConfig": {"InstanceType": "ml.p5.48xlarge", "InstanceCount": 1}}, "sagemaker:CreateTrainingJob"),
+    ],
+    ids=["role", "instance type"],
+)
+def test_iam_denies_the_resubmit_function_what_the_settings_exclude(
+    runs: Recovering, members: dict[str, Any], permission: str
+) -> None:
+    """The function's own check is the same, and no replacement."""
+    sagemaker = runs.at.account.client("sagemaker", **credentials_of(runs.at, function_of(runs.at, "recover")["Role"]))
+    with pytest.raises(ClientError, match=f"AccessDenied.*{permission}"):
+        sagemaker.create_training_job(**runs.at.ground.request("excluded", **members))
 
 
 def test_the_resubmit_functions_role_is_denied_what_it_has_no_need_of(runs: Recovering) -> None:

@@ -66,7 +66,8 @@ def test_a_job_that_waits_too_long_is_stopped_and_goes_on_in_the_next_pool(deplo
     assert timed_out.decision.decision.action is Action.RESUBMIT
     assert timed_out.decision.decision.reason.startswith("gave up waiting after ")
     assert timed_out.decision.decision.reason.endswith("for spot ml.g5.2xlarge; next: on-demand ml.g5.2xlarge")
-    assert [alert_record.kind.value for alert_record in timed_out.alert_records] == ["resubmitted"]
+    kinds = sorted(alert_record.kind.value for alert_record in timed_out.alert_records)
+    assert kinds == ["resubmitted", "wait-limit-exceeded"]
 
     # The other one may wait on. What its user stops is over, although the policy would go on after a wait timeout.
     assert eventually(lambda: deployed.queue_depth(deployed.outputs["RecoveryQueueUrl"]) == 0)
@@ -98,3 +99,24 @@ def test_a_users_stop_is_the_users_where_respots_was_denied(deployed: DeployedAc
         Action.REFUSE,
         "stopped by its user",
     )
+
+
+LEADING_NOWHERE: Final = {
+    "forbidden-type": "spot:1 on-demand/ml.p5.48xlarge:1",
+    "unknown-type": "spot:1 on-demand/ml.g5.99xlarge:1",
+}
+
+
+def test_a_job_is_not_stopped_for_a_pool_that_iam_or_sagemaker_would_refuse(deployed: DeployedAccount) -> None:
+    for name, ladder in LEADING_NOWHERE.items():
+        deployed.ground.create(name, lifecycle=NEVER_ON_SPOT, tags=IMPATIENT | {"respot:ladder": ladder})
+    jobs = [recorded(deployed, name) for name in LEADING_NOWHERE]
+    time.sleep(max(0.0, (jobs[-1].created + WAIT_LIMIT - datetime.now(UTC)).total_seconds()) + 0.5)
+    deployed.sweep()
+    assert eventually(lambda: deployed.queue_depth(deployed.outputs["RecoveryQueueUrl"]) == 0)
+    sagemaker = deployed.client("sagemaker")
+    for job in jobs:
+        assert sagemaker.describe_training_job(TrainingJobName=job.name)["TrainingJobStatus"] == IN_PROGRESS
+        assert deployed.runs().stop_intent(job) is None
+        assert deployed.runs().recovery_records(job).notices == ()
+        sagemaker.stop_training_job(TrainingJobName=job.name)

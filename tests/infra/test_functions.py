@@ -61,6 +61,8 @@ def test_every_setting_reaches_the_functions_that_read_it(full: Synthesized) -> 
             queue_url="${RecoveryQueue}",
             dead_letters_queue_url="${RecoveryQueueDeadLetters}",
             first_retry=timedelta(seconds=6),
+            training_roles=("SageMaker*", "service-role/TrainOnly"),
+            training_instance_types=("ml.g5.*", "ml.p4d.24xlarge"),
             policy_parameter="${PolicyParameter}",
             kill_switch_parameter="${KillSwitchParameter}",
         ),

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from infra.config import Config
 from respot import schema
 from respot.aws.dynamodb.keys import (
@@ -11,11 +13,13 @@ from respot.aws.dynamodb.keys import (
     digest_partition,
     partition_of,
     pool_partition,
+    refusal_partition,
     reservation_partition,
     run_partition,
     sweep_partition,
 )
 from respot.recovery.planning.run import RunId
+from respot.settings import Settings
 from tests.infra.synthesis import Synthesized, render, statements, synthesize
 from tests.support.builders import a_drill, job_id, window_of
 
@@ -113,7 +117,7 @@ def recover(roles: object, buckets: object, types: Sequence[str] = ("*",)) -> li
         (("sqs:SendMessage",), "${RecoveryQueueDeadLetters.Arn}"),
         (("dynamodb:DescribeTable", "dynamodb:Query"), LEDGER),
         (("dynamodb:Query",), [f"{LEDGER}/index/by-live", f"{LEDGER}/index/by-name"]),
-        puts("job#*", "run#*", "attempt-of#*", "writer#*"),
+        puts("job#*", "run#*", "attempt-of#*", "writer#*", "refusal#*"),
         (("ssm:GetParameter",), [KILL_SWITCH, POLICY_PARAMETER]),
         # Wildcards: any job may end, and its next attempt is named after it.
         (("sagemaker:DescribeTrainingJob", "sagemaker:ListTags", "sagemaker:StopTrainingJob"), JOBS),
@@ -161,6 +165,19 @@ def test_each_role_may_do_exactly_this(full: Synthesized, plain: Synthesized) ->
     assert granted(plain) == in_one_order(always | without)
 
 
+@pytest.mark.parametrize("deployed", ["full", "plain"])
+def test_recover_knows_the_limits_that_iam_enforces(deployed: str, request: pytest.FixtureRequest) -> None:
+    """What the function lets through before a stop is what IAM lets through after it."""
+    template: Synthesized = request.getfixturevalue(deployed)
+    known = Settings.from_environment(render(template.properties("RecoverFunction")["Environment"]["Variables"]))
+    rows = granted(template)["${RecoveryRecoverRole}"]
+    (types,) = (row[2] for row in rows if row[0] == ("sagemaker:CreateTrainingJob",))
+    assert types == {"ForAllValues:StringLike": {"sagemaker:InstanceTypes": list(known.training_instance_types or ())}}
+    (passed,) = (row[1] for row in rows if row[0] == ("iam:PassRole",))
+    roles = [passed] if isinstance(passed, str) else passed
+    assert roles == [f"{ROLES}{pattern}" for pattern in known.training_roles or ()]
+
+
 def test_each_key_of_the_ledger_is_in_one_kind_of_partition() -> None:
     """Who may write one kind writes no other."""
     window = window_of(region="job#")
@@ -170,6 +187,7 @@ def test_each_key_of_the_ledger_is_in_one_kind_of_partition() -> None:
         run_partition(RunId("job#x")): "run#",
         attempt_name_partition("run#", "job#x"): "attempt-of#",
         reservation_partition("s3://bucket/job#x"): "writer#",
+        refusal_partition("job#x"): "refusal#",
         sweep_partition("job#x"): "sweep#",
         pool_partition(window.pool): "pool#",
         digest_partition(window): "digest#",

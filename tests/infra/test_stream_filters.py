@@ -15,6 +15,7 @@ from respot.aws.dynamodb.attribute_values import Item, serialize
 from respot.aws.dynamodb.digests import digest_key, entry_item, window_item
 from respot.aws.dynamodb.job_items import state_item, transition_item
 from respot.aws.dynamodb.lease import leased_item
+from respot.aws.dynamodb.refusals import refusal_item
 from respot.aws.dynamodb.run_items import (
     attempt_item,
     attempt_name_item,
@@ -31,7 +32,15 @@ from respot.jobs.merge import reconcile
 from respot.recovery.planning.decision import Action, Decision, Placement
 from respot.recovery.planning.run import run_id
 from respot.recovery.planning.waiting import StopIntent
-from respot.recovery.records import AttemptRecord, DecisionRecord, LocationReservation, NoticeKind, Outcome, OutcomeKind
+from respot.recovery.records import (
+    AttemptRecord,
+    DecisionRecord,
+    LocationReservation,
+    NoticeKind,
+    Outcome,
+    OutcomeKind,
+    Refusal,
+)
 from respot.schema import CHECKS
 from respot.sweep.progress import SweepProgress
 from tests.infra.synthesis import Synthesized
@@ -121,6 +130,7 @@ SENT = alert_record("Failed")
 INTENT = StopIntent(job=job_id(), waiting_since=CREATED, decided_at=CREATED, reason="waited too long")
 NOTICE = notice_item(job_id(), NoticeKind.POLICY_INVALID, "no policy", now=CREATED, retention=RETENTION)
 WRITER = LocationReservation(location="s3://b/p/", run=RUN, number=2)
+REFUSAL = Refusal(region="us-east-1", market=Market.SPOT, why="no quota", refused_at=CREATED)
 POST = {schema.PK: "drill#1", schema.SK: schema.POST_KEY, schema.KIND: "drill-post"}
 STATUSES = (*KIND_BY_STATUS, *sorted(ENDS), "Starting", "Training", "Stopping", "Deleting", "NewInThe2030s")
 CASES: dict[str, tuple[Item, set[str]]] = {
@@ -143,6 +153,7 @@ CASES: dict[str, tuple[Item, set[str]]] = {
     "an attempt": (attempt_item(NEXT, RETENTION), set()),
     "the name of an attempt": (attempt_name_item(NEXT, RETENTION), set()),
     "a stop that is about to follow": (stop_intent_item(INTENT, RETENTION), set()),
+    "a refused creation": (refusal_item(REFUSAL), set()),
     "a location's writer": (reservation_item(WRITER), set()),
     "an alert, which has a status too": (alert_item(SENT, RETENTION), set()),
     "how far a sweep has come": (progress(), set()),

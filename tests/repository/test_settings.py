@@ -10,6 +10,7 @@ from respot.errors import SettingsError
 from respot.settings import Settings
 
 WORDS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1) | st.none()
+PATTERNS = st.lists(st.text("aZ09.+=,@_/*?-", min_size=1)).map(tuple) | st.none()
 SPANS = st.timedeltas(min_value=timedelta(), max_value=timedelta(days=10))
 
 
@@ -28,6 +29,8 @@ SPANS = st.timedeltas(min_value=timedelta(), max_value=timedelta(days=10))
         recovery_queue_url=WORDS,
         policy_parameter=WORDS,
         kill_switch_parameter=WORDS,
+        training_roles=PATTERNS,
+        training_instance_types=PATTERNS,
     )
 )
 def test_what_infrastructure_writes_the_functions_read(settings: Settings) -> None:
@@ -50,6 +53,8 @@ def test_every_setting_has_a_variable() -> None:
         due_alerts_queue_url="d",
         slack_queue_url="k",
         stream_dead_letters_url="l",
+        training_roles=("r",),
+        training_instance_types=("i",),
     )
     assert len(full.to_environment()) == len(fields(Settings))
 

@@ -43,6 +43,7 @@ class FakeSageMaker:
     jobs: dict[str, FakeJob] = field(default_factory=dict)
     created: list[str] = field(default_factory=list)
     stopped: list[str] = field(default_factory=list)
+    unknown_types: frozenset[str] = frozenset()
     before_stop: Callable[[str], None] = lambda name: None  # noqa: ARG005
     before_creation: Callable[[Mapping[str, Any]], None] = lambda request: None  # noqa: ARG005
 
@@ -102,7 +103,9 @@ class FakeSageMaker:
         fake = self.jobs.get(name)
         if fake is None:
             return None
-        return JobDescription(job=fake.state.job, status=fake.state.status, request_source={"played": fake})
+        return JobDescription(
+            job=fake.state.job, status=fake.state.status, request_source={"played": fake, "unknown": self.unknown_types}
+        )
 
     def create(self, region: str, request: Mapping[str, Any]) -> str:
         """See `RecoverableJobs.create`."""
@@ -165,4 +168,5 @@ def clone(description: JobDescription, tags: Mapping[str, str], attempt: Attempt
         "ResourceConfig": {"InstanceType": placement.instance_type},
         **fake.more,
     }
-    return Cloned(request=request, warnings=fake.warnings)
+    unknown = description.request_source["unknown"] & {placement.instance_type}
+    return Cloned(request=request, warnings=fake.warnings, unknown_types=tuple(unknown))

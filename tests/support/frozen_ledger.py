@@ -14,7 +14,7 @@ from typing import Any, Final
 from respot.alerting.alert import AlertOutcome, AlertRecord
 from respot.alerting.digest.digest import DigestEntry, DigestRecord
 from respot.alerting.kinds import AlertKind, Severity
-from respot.aws.dynamodb import alerts, digests, drills, job_items, run_items, stream, sweeps
+from respot.aws.dynamodb import alerts, digests, drills, job_items, refusals, run_items, stream, sweeps
 from respot.aws.dynamodb.attribute_values import Item
 from respot.jobs.job import JobRecord, JobSnapshot, Market, Owner, Parent
 from respot.jobs.merge import reconcile
@@ -30,6 +30,7 @@ from respot.recovery.records import (
     NoticeKind,
     Outcome,
     OutcomeKind,
+    Refusal,
 )
 from respot.schema import KIND, PK, SCHEMA, SCHEMA_OF_THIS_VERSION, SK, ItemKind
 from respot.sweep.progress import SweepProgress
@@ -176,6 +177,14 @@ def written() -> dict[str, Written]:
         refused_at=at(9001),
     )
     notice = Notice(job=JOB, kind=NoticeKind.POSTPONED, summary="a summary", noticed_at=at(21700))
+    refusal = Refusal(
+        region=REGION,
+        market=Market.SPOT,
+        instance_type="ml.g5.2xlarge",
+        role="arn:aws:iam::111122223333:role/Training",
+        why="a quota",
+        refused_at=at(21650),
+    )
     progress = SweepProgress(
         scope=REGION,
         watched_since=at(0),
@@ -247,6 +256,7 @@ def written() -> dict[str, Written]:
             read=_of_stream,
             value=notice,
         ),
+        "refusal": Written(item=refusals.refusal_item(refusal), read=refusals.read_refusal, value=refusal),
         "sweep progress": Written(
             item=sweeps.progress_item(progress, until=at(600)),
             read=lambda item: sweeps.read_progress(item)[0],

@@ -34,6 +34,7 @@ from respot.recovery.records import (
     NoticeKind,
     Outcome,
     RecoveryRecords,
+    Refusal,
 )
 from respot.sweep.progress import Page, Summary, SweepProgress, resumed
 
@@ -429,6 +430,22 @@ class MemoryKillSwitch:
         if self.fault:
             raise self.fault
         return "the account's kill switch is on" if self.is_on else None
+
+
+@dataclass(slots=True, kw_only=True)
+class MemoryRefusals:
+    """The port `Refusals` in a dictionary."""
+
+    refusals: dict[tuple[str, str | None, str | None, str | None], Refusal] = field(default_factory=dict)
+
+    def remember(self, refusal: Refusal) -> None:
+        key = refusal.region, refusal.market, refusal.instance_type, refusal.role
+        standing = self.refusals.get(key)
+        if standing is None or standing.refused_at < refusal.refused_at:
+            self.refusals[key] = refusal
+
+    def since(self, region: str, moment: datetime) -> tuple[Refusal, ...]:
+        return tuple(each for each in self.refusals.values() if each.region == region and each.refused_at > moment)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from typing import Any
 from respot.errors import CreateLaterError, Postponement
 from respot.jobs.job import JobId
 from respot.jobs.merge import reconcile
+from respot.recovery.checked_clone import CreationLimits
 from respot.recovery.checkpoints.location import CheckpointLocation, Listing, StoredObject
 from respot.recovery.decide import Later
 from respot.recovery.planning.ending import Budget
@@ -19,7 +20,14 @@ from respot.recovery.recover import build_recovery
 from tests.support.builders import CREATED, NAME, REGION, job_id
 from tests.support.clock import FakeClock
 from tests.support.fake_sagemaker import FakeSageMaker, clone
-from tests.support.memory import MemoryCheckpoints, MemoryKillSwitch, MemoryLedger, MemoryPolicies, MemoryRunStore
+from tests.support.memory import (
+    MemoryCheckpoints,
+    MemoryKillSwitch,
+    MemoryLedger,
+    MemoryPolicies,
+    MemoryRefusals,
+    MemoryRunStore,
+)
 from tests.support.runs import without_pause
 from tests.support.with_hooks import Hooks, with_hooks
 
@@ -53,19 +61,26 @@ class RecoveryEnvironment(Hooks):
         self.sagemaker = FakeSageMaker(clock=self.clock, region=region)
         self.ledger = MemoryLedger(created=CREATED)
         self.runs = MemoryRunStore(ledger=self.ledger, clock=self.clock)
+        self.refusals = MemoryRefusals()
         self.checkpoints = CheckpointsOfARegion(region=region, buckets={"ml-bucket": []})
         self.policies = MemoryPolicies(policy=AccountPolicy(defaults=Policy(back_off=without_pause())))
         self.kill_switch = MemoryKillSwitch()
         self.notes: list[str] = []
         self.clone: Clone = clone
+        self.set_limits()
+
+    def set_limits(self, *, roles: tuple[str, ...] = ("*",), instance_types: tuple[str, ...] = ("*",)) -> None:
+        """What the deployment's settings allow to be created."""
         self.recovery = build_recovery(
             jobs=with_hooks(self.sagemaker, self.gate, "sagemaker."),
             ledger=with_hooks(self.ledger, self.gate, "ledger."),
             runs=with_hooks(self.runs, self.gate, "runs."),
+            refusals=with_hooks(self.refusals, self.gate, "refusals."),
             checkpoints=with_hooks(self.checkpoints, self.gate, "s3."),
             policies=with_hooks(self.policies, self.gate, "ssm."),
             kill_switch=with_hooks(self.kill_switch, self.gate, "switch."),
             clone=lambda *request: self.clone(*request),  # noqa: PLW0108 - a test may replace it
+            limits=CreationLimits(roles=roles, instance_types=instance_types),
             clock=self.clock,
             note=lambda _, words: self.notes.append(words),
         )

@@ -150,9 +150,9 @@ class Alerter:
 
     def _of_recovery(self, record: JobRecord, state: JobState, news: RecoveryNews) -> "_Pending":
         """As of the job's end; or as of the moment with which an alert has begun, before more was known of the end."""
-        end = end_of(record, state)
+        about = news.transition or end_of(record, state)
         began = self.ledger.alert_began(state.job, news.kind)
-        case = _case(news.kind, end if began is None else replace(end, started=began), record, state)
+        case = _case(news.kind, about if began is None else replace(about, started=began), record, state)
         case = replace(case, summary=news.summary, warning=news.warning, withdrawn=news.withdrawn)
         return _Pending(alert=case, happened_at=news.happened_at)
 

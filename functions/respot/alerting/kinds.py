@@ -17,6 +17,8 @@ class AlertKind(StrEnum):
     WOULD_RESUBMIT = "would-resubmit"
     POLICY_INVALID = "policy-invalid"
     POSTPONED = "postponed"
+    WAIT_LIMIT_EXCEEDED = "wait-limit-exceeded"
+    CREATION_POSTPONED = "creation-postponed"
     ADVICE = "advice"
     DIGEST = "digest"
 
@@ -45,9 +47,11 @@ OF_RECOVERY: Final = frozenset(
         AlertKind.WOULD_RESUBMIT,
         AlertKind.POLICY_INVALID,
         AlertKind.POSTPONED,
+        AlertKind.WAIT_LIMIT_EXCEEDED,
+        AlertKind.CREATION_POSTPONED,
     }
 )
-"""Kinds on what Respot did about the end of a job: each job has one alert of each at most."""
+"""Kinds on what Respot did to end a job, or about its end: each job has one alert of each at most."""
 
 OF_ANY_TYPE: Final = frozenset({AlertKind.POLICY_INVALID, AlertKind.POSTPONED})
 """Kinds that do not depend on instances: policy and kill switch belong to the account."""
@@ -56,19 +60,27 @@ OF_ANY_TYPE: Final = frozenset({AlertKind.POLICY_INVALID, AlertKind.POSTPONED})
 def severity_of(kind: AlertKind) -> Severity:
     """SageMaker handles an interruption, Respot a resubmission. What nobody handles, an end for one, is an error."""
     match kind:
-        case AlertKind.RESUBMITTED | AlertKind.WOULD_RESUBMIT:
+        case AlertKind.RESUBMITTED | AlertKind.WOULD_RESUBMIT | AlertKind.WAIT_LIMIT_EXCEEDED:
             return Severity.INFO
-        case AlertKind.INTERRUPTED | AlertKind.ADVICE | AlertKind.DIGEST | AlertKind.POSTPONED:
+        case (
+            AlertKind.INTERRUPTED
+            | AlertKind.ADVICE
+            | AlertKind.DIGEST
+            | AlertKind.POSTPONED
+            | AlertKind.CREATION_POSTPONED
+        ):
             return Severity.WARNING
         case _:
             return Severity.ERROR
 
 
 def moment_of(kind: AlertKind) -> str:
-    """What happened to the job at `started`: alerts on what Respot did have the time of the job's end."""
+    """What happened to the job at `started`: alerts on what Respot did about its end have the time of the end."""
     match kind:
         case AlertKind.ADVICE:
             return "Created"
+        case AlertKind.WAIT_LIMIT_EXCEEDED:
+            return "Stopped"
         case _ if kind in OF_RECOVERY:
             return "Ended"
         case _:

@@ -8,9 +8,9 @@ from respot.alerting.advice import advise
 from respot.alerting.alert import kind_of
 from respot.alerting.kinds import OF_RECOVERY, AlertKind
 from respot.jobs.job import JobId, JobRecord, JobState, Transition
-from respot.jobs.lifecycle import appearance, end_of
+from respot.jobs.lifecycle import STOPPING, appearance, end_of
 from respot.recovery.planning.decision import Action, Outlook
-from respot.recovery.records import DecisionRecord, Notice, Outcome, OutcomeKind, RecoveryRecords
+from respot.recovery.records import DecisionRecord, Notice, NoticeKind, Outcome, OutcomeKind, RecoveryRecords
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +42,7 @@ class RecoveryNews:
         happened_at: when it did it, perhaps days after the job ended.
         warning: what people should know in addition.
         withdrawn: it did nothing because the request was withdrawn, which is no fault.
+        transition: what it is about, if that is not the job's end.
     """
 
     kind: AlertKind
@@ -49,6 +50,7 @@ class RecoveryNews:
     happened_at: datetime
     warning: str | None = None
     withdrawn: bool = False
+    transition: Transition | None = None
 
 
 def news_of_decision(record: DecisionRecord) -> RecoveryNews | None:
@@ -78,7 +80,13 @@ def news_of_outcome(outcome: Outcome) -> RecoveryNews:
 
 def news_of_notice(notice: Notice) -> RecoveryNews:
     """The news of a notice."""
-    return RecoveryNews(kind=AlertKind(notice.kind.value), summary=notice.summary, happened_at=notice.noticed_at)
+    is_stop = notice.kind is NoticeKind.WAIT_LIMIT_EXCEEDED
+    return RecoveryNews(
+        kind=AlertKind(notice.kind.value),
+        summary=notice.summary,
+        happened_at=notice.noticed_at,
+        transition=Transition(status=STOPPING, started=notice.noticed_at) if is_stop else None,
+    )
 
 
 def news_of(recovery_records: RecoveryRecords) -> tuple[RecoveryNews, ...]:
@@ -124,4 +132,4 @@ def _required_alerts(
     if advise(state):
         yield AlertKind.ADVICE, appearance(state).started
     for news in news_of(recovery_records):
-        yield news.kind, end_of(record, state).started
+        yield news.kind, (news.transition or end_of(record, state)).started

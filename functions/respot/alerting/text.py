@@ -25,6 +25,14 @@ NEXT: Final = {
         f"If the switch is still on {in_words(DECIDED_WITHIN)} after the job's end, Respot refuses the job, "
         "and another alert says so."
     ),
+    AlertKind.WAIT_LIMIT_EXCEEDED: (
+        "SageMaker stops the job within minutes. Respot then decides again, creates the next attempt if nothing has "
+        "changed, and reports that. Do not start a new job before that report."
+    ),
+    AlertKind.CREATION_POSTPONED: (
+        "Respot keeps trying, and reports the outcome. Do not start a new job before that report. "
+        "If the reason is a quota, a higher one in AWS Service Quotas ends the wait."
+    ),
     AlertKind.ADVICE: "This job keeps its settings; they can be changed for the next one.",
 }
 """What follows an alert with a summary or advice, which have the rest: nothing here may repeat it."""
@@ -36,6 +44,8 @@ _DONE = {
     AlertKind.WOULD_RESUBMIT: "would have been resubmitted (dry run)",
     AlertKind.POLICY_INVALID: "waits: the account's policy is invalid",
     AlertKind.POSTPONED: "waits: the account's kill switch is on",
+    AlertKind.WAIT_LIMIT_EXCEEDED: "waited too long for capacity: Respot stops it",
+    AlertKind.CREATION_POSTPONED: "waits: its next attempt cannot be created yet",
     AlertKind.ADVICE: "runs on spot at a risk",
 }
 """What Respot did, for the headline."""
@@ -99,6 +109,8 @@ def what_happened(alert: Alert) -> str:
             | AlertKind.WOULD_RESUBMIT
             | AlertKind.POLICY_INVALID
             | AlertKind.POSTPONED
+            | AlertKind.WAIT_LIMIT_EXCEEDED
+            | AlertKind.CREATION_POSTPONED
             | AlertKind.ADVICE
             | AlertKind.DIGEST  # of many jobs: digest_text has its words
         ):

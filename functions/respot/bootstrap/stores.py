@@ -3,6 +3,7 @@
 from functools import cache
 
 from respot.aws.dynamodb.ledger import DynamoDbLedger
+from respot.aws.dynamodb.refusals import DynamoDbRefusals
 from respot.aws.dynamodb.runs import DynamoDbRunStore
 from respot.bootstrap.clients import client, now, required, settings
 from respot.bootstrap.observability import report_unreadable
@@ -25,3 +26,10 @@ def runs() -> DynamoDbRunStore:
     return DynamoDbRunStore(
         client("dynamodb"), table, clock=now, retention=settings().retention, on_unreadable=report_unreadable
     )
+
+
+@cache
+def refusals() -> DynamoDbRefusals:
+    """The store of late refusals."""
+    table = required(settings().ledger_table, LEDGER_TABLE)
+    return DynamoDbRefusals(client("dynamodb"), table, clock=now, retention=None, on_unreadable=report_unreadable)

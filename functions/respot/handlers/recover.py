@@ -9,25 +9,27 @@ from typing import Any, Final
 from respot.aws.cached_text import CachedText
 from respot.aws.s3 import S3Checkpoints
 from respot.aws.sagemaker.another_type import left_out
-from respot.aws.sagemaker.cloning import attempt_request
+from respot.aws.sagemaker.cloning import attempt_request, unknown_types
 from respot.aws.sagemaker.training_jobs import SageMakerTrainingJobs
 from respot.aws.ssm import ParameterKillSwitch, read_kill_switch
 from respot.bootstrap.clients import client, now, required, settings
 from respot.bootstrap.observability import count, gauge, logger, report_unreadable
 from respot.bootstrap.policies import policies
 from respot.bootstrap.retries import retry_schedule
-from respot.bootstrap.stores import ledger, runs
+from respot.bootstrap.stores import ledger, refusals, runs
 from respot.bootstrap.time_budget import begin
+from respot.errors import SettingsError
 from respot.handlers.lambda_events import BatchResponse, Context, failed, messages, time_left
 from respot.jobs.description import JobDescription
 from respot.jobs.job import JobId
 from respot.log_events import RECOVERY_DEFERRED, RECOVERY_FAILED, WAIT_LIMIT_CHECKED
 from respot.metrics import FAILED_RECOVERY_AGE, RECOVERIES_FAILED
+from respot.recovery.checked_clone import CreationLimits
 from respot.recovery.consumer import RecoveryConsumer
 from respot.recovery.planning.attempt import AttemptRequest
 from respot.recovery.ports import Cloned
 from respot.recovery.recover import build_recovery
-from respot.settings import KILL_SWITCH_PARAMETER, POLICY_PARAMETER
+from respot.settings import KILL_SWITCH_PARAMETER, POLICY_PARAMETER, TRAINING_INSTANCE_TYPES, TRAINING_ROLES
 
 
 def handler(event: dict[str, Any], context: Context) -> BatchResponse:
@@ -71,10 +73,12 @@ def recovery_consumer() -> RecoveryConsumer:
         jobs=SageMakerTrainingJobs(lambda region: client("sagemaker", region)),
         ledger=ledger(),
         runs=runs(),
+        refusals=refusals(),
         checkpoints=S3Checkpoints(lambda region: client("s3", region), monotonic=time.monotonic),
         policies=policies(lambda: client("ssm"), parameter),
         kill_switch=ParameterKillSwitch(position.read, parameter=switch),
         clone=_clone,
+        limits=_limits(),
         clock=now,
         note=_note,
     )
@@ -82,6 +86,14 @@ def recovery_consumer() -> RecoveryConsumer:
         recovery=recovery,
         retry_schedule=retry_schedule(longest=LONGEST_DELAY, dead_letters_url=settings().dead_letters_queue_url),
     )
+
+
+def _limits() -> CreationLimits:
+    roles, types = settings().training_roles, settings().training_instance_types
+    if roles is None or types is None:
+        message = f"{TRAINING_ROLES if roles is None else TRAINING_INSTANCE_TYPES} is not set: correct the deployment"
+        raise SettingsError(message)
+    return CreationLimits(roles=roles, instance_types=types)
 
 
 def _note(job: JobId, words: str) -> None:
@@ -97,4 +109,8 @@ def _clone(description: JobDescription, tags: Mapping[str, str], attempt: Attemp
         placement=attempt.placement,
         service_model=client("sagemaker").meta.service_model,
     )
-    return Cloned(request=request, warnings=tuple(left_out(description.request_source, request)))
+    return Cloned(
+        request=request,
+        warnings=tuple(left_out(description.request_source, request)),
+        unknown_types=unknown_types(description.request_source, request, client("sagemaker").meta.service_model),
+    )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from respot.errors import (
     CloneRefusedError,
@@ -15,6 +15,7 @@ from respot.errors import (
     UpstreamUnavailableError,
 )
 from respot.jobs.description import JobDescription
+from respot.jobs.formatting import readable
 from respot.jobs.job import JobId, JobRecord, JobSnapshot, JobState
 from respot.jobs.merge import is_same_job, same_creation
 from respot.jobs.ports import Clock, JobStore
@@ -22,25 +23,34 @@ from respot.recovery.decide import Decider, Later, joined, summarize
 from respot.recovery.load_context import PlanContextLoader
 from respot.recovery.planning.attempt import AttemptRequest
 from respot.recovery.planning.context import PlanContext
-from respot.recovery.planning.decision import Action, Placement
-from respot.recovery.ports import Clone, KillSwitch, RecoverableJobs, RunStore
-from respot.recovery.records import DecisionRecord, Outcome, OutcomeKind
+from respot.recovery.planning.decision import DECIDED_WITHIN, Action, Placement
+from respot.recovery.ports import Clone, KillSwitch, RecoverableJobs, Refusals, RunStore
+from respot.recovery.records import DecisionRecord, NoticeKind, Outcome, OutcomeKind, Refusal
 from respot.recovery.run_place import is_after, planned_under_name
 from respot.recovery.same_request import difference, may_be_alike
 from respot.recovery.trial import deleted
 
+_PASS_ROLE: Final = "iam:PassRole"  # noqa: S105 - a permission
+REPORTED_AFTER: Final = timedelta(minutes=15)
+"""People are notified of a creation that is postponed for longer."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Creator:
-    """Creates next attempts."""
+    """Creates next attempts.
+
+    `clone` builds what may be created now, `clone_any` what may have been created under earlier settings.
+    """
 
     jobs: RecoverableJobs
     ledger: JobStore
     runs: RunStore
+    refusals: Refusals
     contexts: PlanContextLoader
     decider: Decider
     kill_switch: KillSwitch
     clone: Clone
+    clone_any: Clone
     clock: Clock
 
     def create(self, record: JobRecord, state: JobState, decided: DecisionRecord) -> Later | None:
@@ -104,7 +114,16 @@ class Creator:
             summary = summarize(decision, context, attempt)
             created = self._outcome(decided, OutcomeKind.CREATED, summary, warning=decision.warning)
             return self._create(decided, request, created)
+        except CreateLaterError as error:
+            self._report_delay(decided, error, until=context.run.last.ended + DECIDED_WITHIN)
+            if error.reason is Postponement.QUOTA:
+                self._remember(context, decision.placement, "a quota is used up")
+            if error.reason not in {Postponement.QUOTA, Postponement.CAPACITY}:
+                raise  # a quota or capacity is waited for; a throttle or an outage is a failure, and counts as one
+            return Later(reason=str(error))
         except (CloneRefusedError, CreateRefusedError) as error:
+            if isinstance(error, CreateRefusedError):
+                self._remember_refusal(context, decision.placement, error)
             if error.reach is not Reach.ANYWHERE:
                 return context.without(decision.placement, error)
             self._close(decided, OutcomeKind.FAILED, str(error))
@@ -115,6 +134,7 @@ class Creator:
 
         Raises:
             CreateRefusedError: SageMaker refuses it for good.
+            CreateLaterError: it refuses it now, or does not answer.
         """
         if why := self.kill_switch.why_on():  # turned on while the request was built: the next delivery postpones it
             return Later(reason=why, delay=timedelta(seconds=1))
@@ -127,10 +147,6 @@ class Creator:
                 raise
             self.runs.record_outcome(outcome)
             return None
-        except CreateLaterError as error:
-            if error.reason not in {Postponement.QUOTA, Postponement.CAPACITY}:
-                raise  # a quota or capacity is waited for; a throttle or an outage is a failure, and counts as one
-            return Later(reason=str(error))
         except CreateRefusedError as error:
             if error.unwanted and (rest := _without(request, error.unwanted)) is not None:
                 warning = joined(created.warning, f"created without {error.unwanted}, which SageMaker refuses here")
@@ -139,6 +155,42 @@ class Creator:
         seen = self._created(decided, arn)
         self.runs.record_outcome(replace(created, arn=arn, settled_at=self.clock(), job_created=seen))
         return None
+
+    def _report_delay(self, decided: DecisionRecord, error: CreateLaterError, *, until: datetime) -> None:
+        if self.clock() - decided.decided_at <= REPORTED_AFTER:
+            return
+        words = (
+            f"{decided.next_name} was to be created at {readable(decided.decided_at)}: {error}; "
+            f"it is tried again within half an hour each time, until {readable(until)}"
+        )
+        self.runs.notice(decided.job, NoticeKind.CREATION_POSTPONED, words)
+
+    def _remember_refusal(self, context: PlanContext, placement: Placement, error: CreateRefusedError) -> None:
+        """Remember what other attempts would be refused for as well: no job must be stopped in favour of them."""
+        if error.permission:
+            role = context.run.last.state.role_arn if error.permission == _PASS_ROLE else None
+            self._remember(context, placement, f"the permission {error.permission} is missing", role=role)
+        elif error.reach is not Reach.ANYWHERE:
+            self._remember(context, placement, error.why, reach=error.reach)
+
+    def _remember(
+        self,
+        context: PlanContext,
+        placement: Placement,
+        why: str,
+        *,
+        reach: Reach = Reach.POOL,
+        role: str | None = None,
+    ) -> None:
+        refusal = Refusal(
+            region=context.run.last.state.job.region,
+            market=None if role else placement.market,
+            instance_type=None if role or reach is Reach.MARKET else placement.instance_type,
+            role=role,
+            why=why,
+            refused_at=self.clock(),
+        )
+        self.refusals.remember(refusal)
 
     def _created(self, decided: DecisionRecord, arn: str) -> datetime | None:
         """When SageMaker created the job; `None` if it does not say now: the time of the outcome bounds it then."""
@@ -224,7 +276,7 @@ class Creator:
         placement = replace(planned, market=market, instance_type=kind)
         attempt = AttemptRequest(name=state.job.name, lineage=decided.next_lineage, placement=placement)
         try:
-            expected, found = (self.clone(each, {}, attempt).request for each in (mine, theirs))
+            expected, found = (self.clone_any(each, {}, attempt).request for each in (mine, theirs))
         except CloneRefusedError as error:
             return error.field
         if (different := difference(expected, found)) is not None:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from respot.jobs.ports import TrainingJobs
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from respot.jobs.description import JobDescription
     from respot.jobs.job import JobId
     from respot.recovery.checkpoints.location import CheckpointLocation, Listing
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
         NoticeKind,
         Outcome,
         RecoveryRecords,
+        Refusal,
     )
 
 
@@ -35,10 +38,12 @@ class Cloned:
     Attributes:
         request: CreateTrainingJob's.
         warnings: what was left out, in words an operator reads.
+        unknown_types: its instance types that neither the job has nor the service model knows; they may not exist.
     """
 
     request: dict[str, Any]
     warnings: tuple[str, ...] = ()
+    unknown_types: tuple[str, ...] = ()
 
 
 class Clone(Protocol):
@@ -126,6 +131,19 @@ class KillSwitch(Protocol):
         """
 
 
+class Refusals(Protocol):
+    """What SageMaker lately refused to create. Each method raises LedgerUnavailableError without an answer."""
+
+    def remember(self, refusal: Refusal) -> None:
+        """Record a refusal; of the same pool or role, the latest one stands."""
+
+    def since(self, region: str, moment: datetime) -> tuple[Refusal, ...]:
+        """The refusals of a region later than that moment, in any order, read consistently.
+
+        None is older than `REMEMBERED_FOR` before now; older ones may be gone.
+        """
+
+
 class RunStore(Protocol):
     """The ledger's records of recovery. Every method raises LedgerUnavailableError when the store does not answer."""
 
@@ -185,7 +203,7 @@ class RunStore(Protocol):
         """Record an intent with `refused_at` in place of itself, if it still stands; another one is left unchanged."""
 
     def notice(self, job: JobId, kind: NoticeKind, summary: str) -> None:
-        """Notify people, once for each kind, why nothing is decided or created yet."""
+        """Notify people, once for each kind."""
 
     def recovery_records(self, job: JobId) -> RecoveryRecords:
         """All that Respot has recorded about the recovery of the job, read consistently."""

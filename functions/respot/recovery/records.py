@@ -1,15 +1,19 @@
 """What the ledger records of recovery: decisions, attempts, outcomes, notices."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
-from respot.jobs.job import JobId
+from respot.jobs.job import JobId, Market
 from respot.recovery.checkpoints.checkpoint import Checkpoint
 from respot.recovery.checkpoints.progress import Reached
 from respot.recovery.planning.attempt import Lineage
 from respot.recovery.planning.decision import Decision
 from respot.recovery.planning.run import RunId
+
+REMEMBERED_FOR: Final = timedelta(hours=1)
+"""For how long a refused creation prevents a stop in favour of the same pool or role."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +86,27 @@ class LocationReservation:
     number: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """What SageMaker refused to create, by quota or permission: nothing like it is a reason to stop a job soon.
+
+    Attributes:
+        region: where.
+        market: spot or on-demand; `None` is both.
+        instance_type: for example `ml.g5.2xlarge`; `None` is any.
+        role: ARN of the role that could not be passed; `None` if the refusal is about the pool.
+        why: in words an operator reads.
+        refused_at: when.
+    """
+
+    region: str
+    why: str
+    refused_at: datetime
+    market: Market | None = None
+    instance_type: str | None = None
+    role: str | None = None
+
+
 class OutcomeKind(StrEnum):
     """What became of a decision to resubmit."""
 
@@ -118,19 +143,22 @@ class Outcome:
 
 
 class NoticeKind(StrEnum):
-    """Why nothing can be decided on a job; also the kind of the alert on it."""
+    """What people must know of a job's recovery before its outcome; also the kind of the alert on it."""
 
     POLICY_INVALID = "policy-invalid"
     POSTPONED = "postponed"
+    WAIT_LIMIT_EXCEEDED = "wait-limit-exceeded"
+    """Respot stops the job."""
+    CREATION_POSTPONED = "creation-postponed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """Why nothing can be decided on a job, for people; written once.
+    """What people must know of a job's recovery before its outcome; written once.
 
     Attributes:
-        job: the job that ended.
-        kind: what prevents a decision.
+        job: the job.
+        kind: what happened, or what prevents a decision or a creation.
         summary: in words an operator reads.
         noticed_at: when.
     """
@@ -148,7 +176,7 @@ class RecoveryRecords:
     Attributes:
         decision: on the job's end.
         outcome: of that decision.
-        notices: why nothing is decided.
+        notices: what people were notified of before.
     """
 
     decision: DecisionRecord | None = None

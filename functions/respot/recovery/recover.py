@@ -10,10 +10,11 @@ from respot.errors import LedgerIncompleteError, PolicyInvalidError
 from respot.jobs.job import JobId, JobRecord, JobState
 from respot.jobs.lifecycle import is_terminal, lacks_its_end
 from respot.jobs.ports import Clock, JobStore
+from respot.recovery.checked_clone import CreationLimits, with_known_types, within_limits
 from respot.recovery.create import Creator
 from respot.recovery.decide import Decider, Later
 from respot.recovery.load_context import PlanContextLoader
-from respot.recovery.ports import Checkpoints, Clone, KillSwitch, Note, Policies, RecoverableJobs, RunStore
+from respot.recovery.ports import Checkpoints, Clone, KillSwitch, Note, Policies, RecoverableJobs, Refusals, RunStore
 from respot.recovery.records import NoticeKind
 from respot.recovery.wait_timeout import WaitTimeout
 
@@ -64,6 +65,7 @@ class Recovery:
             )
         decided = self.runs.decision(job)
         if decided is None:
+            self.wait_timeout.announce(record, job)
             self.creator.settle_name(state)
             if later := self.decider.decide(record, state):
                 return later
@@ -80,29 +82,41 @@ def build_recovery(
     jobs: RecoverableJobs,
     ledger: JobStore,
     runs: RunStore,
+    refusals: Refusals,
     checkpoints: Checkpoints,
     policies: Policies,
     kill_switch: KillSwitch,
     clone: Clone,
+    limits: CreationLimits,
     clock: Clock,
     note: Note,
 ) -> Recovery:
     """Recovery on these ports."""
+    allowed = within_limits(clone, limits)
     contexts = PlanContextLoader(
         jobs=jobs, ledger=ledger, runs=runs, checkpoints=checkpoints, policies=policies, kill_switch=kill_switch
     )
-    decider = Decider(jobs=jobs, ledger=ledger, runs=runs, contexts=contexts, clone=clone, clock=clock)
+    decider = Decider(jobs=jobs, ledger=ledger, runs=runs, contexts=contexts, clone=allowed, clock=clock)
     creator = Creator(
         jobs=jobs,
         ledger=ledger,
         runs=runs,
+        refusals=refusals,
         contexts=contexts,
         decider=decider,
         kill_switch=kill_switch,
-        clone=clone,
+        clone=allowed,
+        clone_any=clone,
         clock=clock,
     )
     wait_timeout = WaitTimeout(
-        jobs=jobs, runs=runs, contexts=contexts, kill_switch=kill_switch, clone=clone, clock=clock, note=note
+        jobs=jobs,
+        runs=runs,
+        refusals=refusals,
+        contexts=contexts,
+        kill_switch=kill_switch,
+        clone=with_known_types(allowed),
+        clock=clock,
+        note=note,
     )
     return Recovery(ledger=ledger, runs=runs, decider=decider, creator=creator, wait_timeout=wait_timeout)

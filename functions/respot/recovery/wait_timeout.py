@@ -15,8 +15,18 @@ from respot.jobs.owner import find_parent
 from respot.jobs.ports import Clock
 from respot.recovery.load_context import PlanContextLoader
 from respot.recovery.planning.wait_limit import WaitDecision, decide_wait, reason_to_keep_waiting, simulate_stop
-from respot.recovery.planning.waiting import StopIntent, is_waiting, may_withdraw, refused_lately, waiting_since
-from respot.recovery.ports import Clone, KillSwitch, Note, RecoverableJobs, RunStore
+from respot.recovery.planning.waiting import (
+    StopIntent,
+    StoppedBy,
+    is_waiting,
+    may_withdraw,
+    refused_lately,
+    stop_of,
+    stopped_by,
+    waiting_since,
+)
+from respot.recovery.ports import Clone, KillSwitch, Note, RecoverableJobs, Refusals, RunStore
+from respot.recovery.records import REMEMBERED_FOR, NoticeKind
 from respot.recovery.trial import decide_on_trial
 
 
@@ -26,6 +36,7 @@ class WaitTimeout:
 
     jobs: RecoverableJobs
     runs: RunStore
+    refusals: Refusals
     contexts: PlanContextLoader
     kill_switch: KillSwitch
     clone: Clone
@@ -69,6 +80,12 @@ class WaitTimeout:
         )
         self._stop(intent, before=self.runs.record_stop_intent(intent))
 
+    def announce(self, record: JobRecord, job: JobId) -> None:
+        """Notify people that Respot stopped a job that has ended, if the stop itself could not be followed by that."""
+        intent = None if stop_of(record.transitions) is None else self.runs.stop_intent(job)
+        if intent and stopped_by(intent, record.transitions) is StoppedBy.RESPOT:
+            self.runs.notice(job, NoticeKind.WAIT_LIMIT_EXCEEDED, intent.reason)
+
     def _describe(self, job: JobId) -> JobSnapshot | None:
         """The job in SageMaker; `None` if it is gone, or another one has its name."""
         seen = self.jobs.describe(job.region, job.name)
@@ -82,6 +99,7 @@ class WaitTimeout:
         tried = simulate_stop(live, seen.history, now=now)
         record = JobRecord(state=tried.state, transitions=tried.transitions)
         context = self.contexts.load(record, tried.state, live.tags, now=now, stop_intent=tried.stop_intent)
+        context = context.after(self.refusals.since(live.job.region, now - REMEMBERED_FOR))
         decision, _ = decide_on_trial(
             context,
             lambda context: decide_wait(live, seen.history, context, now=now),
@@ -126,6 +144,8 @@ class WaitTimeout:
             raise
         if not asked:
             self._withdraw(intent, before, "has already ended")
+            return
+        self.runs.notice(intent.job, NoticeKind.WAIT_LIMIT_EXCEEDED, intent.reason)
 
     def _withdraw(self, intent: StopIntent, before: StopIntent | None, why: str) -> None:
         self.note(intent.job, why)

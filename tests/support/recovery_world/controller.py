@@ -27,6 +27,7 @@ from respot.jobs.message import write_message
 from respot.queueing import RetrySchedule
 from respot.recording.consumer import ObservationConsumer
 from respot.recording.recorder import Recorder
+from respot.recovery.checked_clone import CreationLimits
 from respot.recovery.consumer import RecoveryConsumer
 from respot.recovery.ports import Checkpoints
 from respot.recovery.recover import build_recovery
@@ -116,10 +117,12 @@ class Controller:
             jobs=jobs,
             ledger=ledger,
             runs=runs,
+            refusals=with_hooks(world.refusals, partial(trouble.gate, "ledger")),
             checkpoints=listing,
             policies=with_hooks(world.policies, partial(trouble.gate, "ssm")),
             kill_switch=with_hooks(world.kill_switch, partial(trouble.gate, "ssm")),
             clone=clone,
+            limits=CreationLimits(roles=("*",), instance_types=("*",)),
             clock=world.clock,
             note=self._note,
         )

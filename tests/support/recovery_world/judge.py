@@ -16,7 +16,7 @@ from respot.recovery.planning.ending import ending_of
 from respot.recovery.planning.run import Attempt, run_id
 from respot.recovery.planning.waiting import STOP_ATTRIBUTION_WINDOW
 from respot.recovery.policy.policy import resolve
-from respot.recovery.records import AttemptRecord, DecisionRecord, NoticeKind, OutcomeKind
+from respot.recovery.records import REMEMBERED_FOR, AttemptRecord, DecisionRecord, NoticeKind, OutcomeKind
 from tests.support.builders import REGION
 from tests.support.fake_sagemaker import FakeJob
 from tests.support.recovery_world.world import Origin, Stop, World
@@ -172,6 +172,10 @@ class Judge:
             self.broken(f"{job} is stopped, and nothing can follow")
         if state.checkpoint_uri is None and found.policy.require_checkpoint:
             self.broken(f"{job} is stopped, and starts from scratch")
+        for refusal in world.refusals.since(job.region, world.clock() - REMEMBERED_FOR):
+            pool = f"{refusal.market} {refusal.instance_type or ''}".strip()
+            if refusal.market and refusal.role is None and f"; next: {pool}" in intent.reason:
+                self.broken(f"{job} is stopped for a pool that SageMaker has just refused: {refusal}")
         world.stopped[job] = Stop(
             by_respot=True,
             at=world.clock(),
@@ -244,6 +248,8 @@ class Judge:
             decided = world.runs.decisions.get(job)
             if ours and decided and decided.decision.reason == "stopped by its user":
                 self.broken(f"{job}, which Respot stopped, is taken for a job that its user stopped")
+            if ours and decided and (job, NoticeKind.WAIT_LIMIT_EXCEEDED) not in world.runs.notices:
+                self.broken(f"nobody was notified that Respot stopped {job}")
 
     def _check_alerts(self) -> None:
         world = self.world

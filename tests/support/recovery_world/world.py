@@ -28,6 +28,7 @@ from tests.support.memory import (
     MemoryKillSwitch,
     MemoryLedger,
     MemoryPolicies,
+    MemoryRefusals,
     MemoryRunStore,
     MemoryTopic,
 )
@@ -234,6 +235,7 @@ class World:
         self.kill_switch = MemoryKillSwitch(is_on=self.random.random() < 0.05)
         self.ledger = StreamedLedger(created=CREATED, clock=self.clock, stream=self.stream, pause=self._pause)
         self.runs = StreamedRuns(ledger=self.ledger, clock=self.clock, stream=self.stream)
+        self.refusals = MemoryRefusals()
         self.checkpoints = MemoryCheckpoints(buckets={"ml-bucket": []})
         self.topic = MemoryTopic()
 

@@ -32,6 +32,14 @@ _DONE: Final = {
     AlertKind.WOULD_RESUBMIT: ("would have been resubmitted (dry run)",) * 2,
     AlertKind.POLICY_INVALID: ("waits: the account's policy is invalid", "wait: the account's policy is invalid"),
     AlertKind.POSTPONED: ("waits: the account's kill switch is on", "wait: the account's kill switch is on"),
+    AlertKind.WAIT_LIMIT_EXCEEDED: (
+        "waited too long for capacity: Respot stops it",
+        "waited too long for capacity: Respot stops them",
+    ),
+    AlertKind.CREATION_POSTPONED: (
+        "waits: its next attempt cannot be created yet",
+        "wait: their next attempts cannot be created yet",
+    ),
     AlertKind.ADVICE: ("runs at a risk", "run at a risk"),
 }
 """What happened to one job, and to several, for the headline."""
@@ -56,6 +64,11 @@ _CAUSE: Final = {
         "Respot can decide about none of these jobs.",
     ),
     AlertKind.POSTPONED: ("Respot creates nothing while the account's kill switch is on.",) * 2,
+    AlertKind.WAIT_LIMIT_EXCEEDED: (
+        "This job waited longer than its wait limit, and another pool may follow.",
+        "These jobs waited longer than their wait limits, and another pool may follow.",
+    ),
+    AlertKind.CREATION_POSTPONED: ("SageMaker does not create what is to follow now.",) * 2,
     AlertKind.ADVICE: (
         "This job has settings that make spot a bad bargain.",
         "These jobs have settings that make spot a bad bargain.",
@@ -89,6 +102,14 @@ _NEXT_OF_SEVERAL: Final = {
         "a pause that the policy asks for may follow. "
         f"If the switch is still on {in_words(DECIDED_WITHIN)} after a job's end, Respot refuses the job, and another "
         "alert says so."
+    ),
+    AlertKind.WAIT_LIMIT_EXCEEDED: (
+        "SageMaker stops each job within minutes. Respot then decides again, creates its next attempt if nothing has "
+        "changed, and reports that. Do not start new jobs before those reports."
+    ),
+    AlertKind.CREATION_POSTPONED: (
+        "Respot keeps trying, and reports each outcome. Do not start new jobs before those reports. "
+        "If the reason is a quota, a higher one in AWS Service Quotas ends the wait."
     ),
     AlertKind.ADVICE: "These jobs keep their settings; they can be changed for the next ones.",
 }

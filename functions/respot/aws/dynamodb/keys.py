@@ -13,6 +13,7 @@ from respot.schema import (
     DIGEST_PARTITION,
     JOB_PARTITION,
     POOL_PARTITION,
+    REFUSAL_PARTITION,
     RUN_PARTITION,
     SWEEP_PARTITION,
     WRITER_PARTITION,
@@ -97,6 +98,11 @@ def attempt_name_key(run: RunId, number: int) -> str:
 def reservation_partition(location: str) -> str:
     """The partition of a location's writer: a hash, because a location may be longer than a key."""
     return f"{WRITER_PARTITION}{hashlib.sha256(location.encode()).hexdigest()}"
+
+
+def refusal_partition(region: str) -> str:
+    """The partition of what SageMaker lately refused in a region."""
+    return f"{REFUSAL_PARTITION}{region}"
 
 
 def pool_partition(pool: CapacityPool) -> str:

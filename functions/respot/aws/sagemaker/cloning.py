@@ -12,6 +12,7 @@ from respot.aws.sagemaker import another_type
 from respot.errors import CloneRefusedError, Reach, UnrecoverableFieldError
 from respot.jobs.algorithms import BUILT_IN_ALGORITHMS
 from respot.jobs.job import Market
+from respot.recovery.checked_clone import instance_types_of
 from respot.recovery.planning.attempt import LINEAGE_TAGS, VOLUME_KEY_TAG, Lineage
 from respot.recovery.planning.decision import Placement
 
@@ -161,6 +162,17 @@ def attempt_request(
     request["Tags"] = _tags(tags, lineage, _lost_key(described, request), job)
     _check(request, create, job)
     return request
+
+
+def unknown_types(
+    described: Mapping[str, Any], request: Mapping[str, Any], service_model: ServiceModel
+) -> tuple[str, ...]:
+    """The request's instance types that the model lacks, except the described job's own: those SageMaker knows.
+
+    The model may be older than SageMaker. botocore does not check enumerations.
+    """
+    known = {*service_model.shape_for("TrainingInstanceType").metadata["enum"], *instance_types_of(described)}
+    return tuple(dict.fromkeys(each for each in instance_types_of(request) if each not in known))
 
 
 def _create_shape(service_model: ServiceModel) -> StructureShape:

@@ -1,15 +1,17 @@
 """All that a decision on an ended job is made from."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from respot.errors import CloneRefusedError, CreateRefusedError, Reach
-from respot.jobs.formatting import in_words
+from respot.jobs.formatting import in_words, readable
+from respot.jobs.job import Market
 from respot.recovery.checkpoints.checkpoint import described, explained, passed_over
 from respot.recovery.checkpoints.location import parse_location
 from respot.recovery.planning.decision import Placement, RefusedPool
 from respot.recovery.planning.run import Run
 from respot.recovery.policy.policy import Resolved
-from respot.recovery.records import LocationReservation
+from respot.recovery.records import LocationReservation, Refusal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +63,18 @@ class PlanContext:
         instance_type = placement.instance_type if error.reach is Reach.POOL else None
         pool = RefusedPool(market=placement.market, instance_type=instance_type, why=error.why)
         return replace(self, refused_pools=(*self.refused_pools, pool))
+
+    def after(self, refusals: Iterable[Refusal]) -> "PlanContext":
+        """The context as if SageMaker refused again what it has refused lately."""
+        blockers, pools = list(self.blockers), list(self.refused_pools)
+        for refusal in refusals:
+            why = f"SageMaker refused it at {readable(refusal.refused_at)}: {refusal.why}"
+            if refusal.role is None:
+                markets = tuple(Market) if refusal.market is None else (refusal.market,)
+                pools += (RefusedPool(market=each, instance_type=refusal.instance_type, why=why) for each in markets)
+            elif refusal.role == self.run.last.state.role_arn:
+                blockers.append(f"the role {refusal.role}: {why}")
+        return replace(self, blockers=tuple(blockers), refused_pools=tuple(pools))
 
     def resumes_from(self) -> str:
         """The checkpoint that the next attempt resumes from, and what is lost, in words."""

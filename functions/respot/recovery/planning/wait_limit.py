@@ -124,8 +124,11 @@ def decide_wait(
     here, there = (live.market, live.instance_type), (decision.placement.market, decision.placement.instance_type)
     if here == there:
         pool = " ".join(filter(None, there))
-        return WaitDecision(stop=False, reason=f"the next attempt would wait for the same pool, {pool}")
-    return _stop_decision(live, transitions, resolved, decision)
+        refused = "".join(f"; cannot use {each}" for each in context.refused_pools)
+        return WaitDecision(stop=False, reason=f"the next attempt would wait for the same pool, {pool}{refused}")
+    # The simulated end's own description would only repeat how long the job has waited.
+    reason = decision.reason.removeprefix(f"{context.run.ending.description}; ")
+    return _stop_decision(live, transitions, resolved, replace(decision, reason=reason))
 
 
 def _stop_decision(

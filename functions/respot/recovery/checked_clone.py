@@ -1,0 +1,98 @@
+"""Checks the request of a next attempt for what its creation would be refused for.
+
+The same checks hold before a stop, for a decision and for a creation: what would refuse the creation must be known
+before a job is stopped for it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from respot.errors import CloneRefusedError, Reach
+from respot.jobs.description import JobDescription
+from respot.recovery.planning.attempt import AttemptRequest
+from respot.recovery.ports import Clone, Cloned
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreationLimits:
+    """The settings of the deployment that IAM enforces when a job is created; patterns as IAM has them.
+
+    Attributes:
+        roles: names of the roles, with their paths, that may be passed.
+        instance_types: the instance types that may be used.
+    """
+
+    roles: tuple[str, ...]
+    instance_types: tuple[str, ...]
+
+
+def within_limits(clone: Clone, limits: CreationLimits) -> Clone:
+    """The same, but a request outside the limits is refused."""
+
+    def clone_within_limits(description: JobDescription, tags: Mapping[str, str], attempt: AttemptRequest) -> Cloned:
+        cloned, job = clone(description, tags, attempt), description.job.name
+        role = str(cloned.request.get("RoleArn") or "").partition(":role/")[2]
+        if not _matches(role, limits.roles):
+            why = f"the role {role} is outside the setting training_roles: add it there, and deploy again"
+            raise CloneRefusedError(why, job=job, field="RoleArn")
+        for each in instance_types_of(cloned.request):
+            if not _matches(each, limits.instance_types):
+                why = f"{each} is outside the setting training_instance_types: add it there, and deploy again"
+                raise CloneRefusedError(why, job=job, field="ResourceConfig.InstanceType", reach=Reach.POOL)
+        return cloned
+
+    return clone_within_limits
+
+
+def with_known_types(clone: Clone) -> Clone:
+    """The same, but a request is refused whose instance type may not exist.
+
+    For a stop, which needs certainty. The service model may be older than SageMaker: a job that has ended anyway loses
+    nothing if SageMaker is asked.
+    """
+
+    def clone_with_known_types(description: JobDescription, tags: Mapping[str, str], attempt: AttemptRequest) -> Cloned:
+        cloned = clone(description, tags, attempt)
+        if cloned.unknown_types:
+            names = ", ".join(cloned.unknown_types)
+            why = f"this version of Respot does not know the instance type {names}, and stops no job for it"
+            field = "ResourceConfig.InstanceType"
+            raise CloneRefusedError(why, job=description.job.name, field=field, reach=Reach.POOL)
+        return cloned
+
+    return clone_with_known_types
+
+
+def instance_types_of(request: Mapping[str, Any]) -> Iterator[str]:
+    """The instance types that a CreateTrainingJob request names, or a description."""
+    resources = request.get("ResourceConfig") or {}
+    groups = (resources.get(member) or () for member in ("InstanceGroups", "InstancePreferences"))
+    for each in (resources, *(each for group in groups for each in group)):
+        if kind := each.get("InstanceType"):
+            yield str(kind)
+
+
+def is_like(text: str, pattern: str) -> bool:
+    """Whether the text matches as in IAM's StringLike: case counts, `*` is any text, `?` any one character.
+
+    The time is bounded by the product of both lengths: the text is other people's.
+    """
+    at = in_pattern = 0
+    star, resume = -1, 0
+    while at < len(text):
+        if in_pattern < len(pattern) and pattern[in_pattern] == "*":
+            star, resume = in_pattern, at
+            in_pattern += 1
+        elif in_pattern < len(pattern) and pattern[in_pattern] in {"?", text[at]}:
+            at, in_pattern = at + 1, in_pattern + 1
+        elif star >= 0:  # the last star takes one character more
+            resume += 1
+            at, in_pattern = resume, star + 1
+        else:
+            return False
+    return not pattern[in_pattern:].strip("*")
+
+
+def _matches(text: str, patterns: Sequence[str]) -> bool:
+    return any(is_like(text, pattern) for pattern in patterns)

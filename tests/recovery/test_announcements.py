@@ -1,0 +1,149 @@
+"""People are notified of each stop that Respot makes, and of a creation that is postponed for long."""
+
+from datetime import timedelta
+from typing import Final
+
+import pytest
+
+from respot.errors import CreateLaterError, LedgerUnavailableError, Postponement, StopFailedError, StopRefusedError
+from respot.jobs.job import JobId
+from respot.recovery.records import NoticeKind
+from tests.support.builders import NAME
+from tests.support.recovery_environment import SECOND, RecoveryEnvironment
+from tests.support.with_hooks import ProcessCrashError
+
+STOPPED_BY_US: Final = NoticeKind.WAIT_LIMIT_EXCEEDED
+LATE: Final = NoticeKind.CREATION_POSTPONED
+QUOTA: Final = CreateLaterError("spot-job-r2: a quota is used up; try again later", reason=Postponement.QUOTA)
+NO_ANSWER: Final = CreateLaterError("spot-job-r2: no answer", reason=Postponement.UNANSWERED)
+THROTTLED: Final = CreateLaterError("spot-job-r2: throttled", reason=Postponement.THROTTLED)
+
+
+@pytest.fixture
+def env() -> RecoveryEnvironment:
+    env = RecoveryEnvironment()
+    env.set_policy(give_up_waiting_after=timedelta(hours=2))
+    env.set_ladder("spot:1 on-demand:1")
+    return env
+
+
+def waiting(env: RecoveryEnvironment) -> JobId:
+    job = env.submit()
+    env.clock.pass_by(timedelta(hours=2, minutes=5))
+    return job
+
+
+def stopped(env: RecoveryEnvironment) -> JobId:
+    env.clock.pass_by(timedelta(seconds=5))
+    env.sagemaker.move(NAME, "Stopped")
+    env.observe(NAME)
+    return env.sagemaker.jobs[NAME].state.job
+
+
+def kinds(env: RecoveryEnvironment) -> list[NoticeKind]:
+    return [kind for _, kind in env.runs.notices]
+
+
+# --- stops
+
+
+def test_people_are_notified_of_a_stop_at_once_and_once(env: RecoveryEnvironment) -> None:
+    job = waiting(env)
+    env.recover(job)
+    notice = env.runs.notices[job, STOPPED_BY_US]
+    assert notice.noticed_at == env.clock()
+    assert notice.summary == (
+        "has waited for spot ml.g5.2xlarge since 2026-09-16 09:00 UTC, longer than 2 h 00 min: stopping it; "
+        "next: on-demand ml.g5.2xlarge"
+    )
+    env.recover(stopped(env))
+    assert kinds(env) == [STOPPED_BY_US]
+    assert env.runs.notices[job, STOPPED_BY_US] == notice
+
+
+@pytest.mark.parametrize("error", [ProcessCrashError(), StopFailedError("no answer"), LedgerUnavailableError("down")])
+@pytest.mark.parametrize("call", ["sagemaker.stop", "runs.notice"])
+def test_a_stop_is_announced_although_its_answer_or_the_process_was_lost(
+    env: RecoveryEnvironment, call: str, error: BaseException
+) -> None:
+    job = waiting(env)
+    env.afterwards["sagemaker.stop"] = error
+    if call == "runs.notice":
+        env.afterwards.clear()
+        env.faults["runs.notice"] = error
+    with pytest.raises(type(error)):
+        env.recover(job)
+    env.afterwards.clear()
+    env.faults.clear()
+    env.recover(stopped(env))
+    assert kinds(env) == [STOPPED_BY_US]
+    assert env.sagemaker.created == [SECOND]
+
+
+def test_a_stop_that_did_not_happen_is_not_announced(env: RecoveryEnvironment) -> None:
+    job = waiting(env)
+    env.faults["sagemaker.stop"] = StopRefusedError("AccessDenied")
+    with pytest.raises(StopRefusedError):
+        env.recover(job)
+    env.faults.clear()
+    env.before["sagemaker.stop"] = lambda: env.sagemaker.move(NAME, "Failed", "gone")
+    env.clock.pass_by(timedelta(hours=2))
+    env.recover(job)
+    assert kinds(env) == []
+
+
+def test_a_users_stop_is_not_announced_as_respots(env: RecoveryEnvironment) -> None:
+    waiting(env)
+    env.sagemaker.move(NAME, "Stopping")
+    env.recover(stopped(env))
+    assert kinds(env) == []
+
+
+def test_the_announced_stop_has_an_end_although_its_owner_opted_out_meanwhile(env: RecoveryEnvironment) -> None:
+    job = waiting(env)
+    env.recover(job)
+    env.set_tag("off")
+    env.recover(stopped(env))
+    assert env.decision(job).decision.notify
+
+
+# --- creations
+
+
+@pytest.mark.parametrize("error", [QUOTA, NO_ANSWER, THROTTLED], ids=lambda error: error.reason)
+def test_people_are_notified_once_of_a_creation_that_is_postponed_for_more_than_a_quarter_of_an_hour(
+    env: RecoveryEnvironment, error: CreateLaterError
+) -> None:
+    job = env.ended()
+    env.faults["sagemaker.create"] = error
+    for minutes in (0, 15):
+        env.clock.pass_by(timedelta(minutes=minutes))
+        deliver(env, job)
+        assert kinds(env) == []
+    env.clock.pass_by(timedelta(minutes=1))
+    deliver(env, job)
+    notice = env.runs.notices[job, LATE]
+    assert notice.summary == (
+        f"{SECOND} was to be created at 2026-09-16 10:15 UTC: {error}; "
+        "it is tried again within half an hour each time, until 2026-09-19 10:15 UTC"
+    )
+    env.clock.pass_by(timedelta(hours=1))
+    deliver(env, job)
+    assert env.runs.notices == {(job, LATE): notice}
+    env.faults.clear()
+    env.recover(job)
+    assert env.outcome(job).kind == "created"
+
+
+def deliver(env: RecoveryEnvironment, job: JobId) -> None:
+    try:
+        env.recover(job)
+    except CreateLaterError:
+        assert "sagemaker.create" in env.faults
+
+
+def test_a_refused_creation_is_reported_by_its_outcome_alone(env: RecoveryEnvironment) -> None:
+    job = env.decided()
+    env.clock.pass_by(timedelta(hours=1))
+    env.recover(job)
+    assert kinds(env) == []
