@@ -9,7 +9,7 @@ from botocore.stub import Stubber
 
 from respot.aws.dynamodb.attribute_values import deserialize, serialize
 from respot.aws.dynamodb.refusals import DynamoDbRefusals, refusal_item
-from respot.errors import LedgerUnavailableError
+from respot.errors import LedgerUnavailableError, UnreadableItemError
 from respot.jobs.job import Market
 from respot.recovery.ports import Refusals
 from respot.recovery.records import REMEMBERED_FOR, Refusal
@@ -71,10 +71,15 @@ def test_it_expires_after_an_hour_and_its_key_is_short() -> None:
     assert timedelta(hours=1) == REMEMBERED_FOR
 
 
-def test_an_unknown_market_counts_as_both(dynamodb: "DynamoDBClient") -> None:
+def test_a_refusal_that_cannot_be_read_hides_no_other(dynamodb: "DynamoDBClient") -> None:
     item: dict[str, Any] = refusal_item(POOL) | serialize({"market": "of a newer version"})
     dynamodb.put_item(TableName=TABLE, Item=item)
-    assert store(dynamodb).since(REGION, at(0)) == (replace(POOL, market=None),)
+    other = replace(POOL, instance_type="ml.p4d.24xlarge")
+    unread: list[UnreadableItemError] = []
+    refusals = DynamoDbRefusals(dynamodb, TABLE, clock=lambda: at(0), retention=None, on_unreadable=unread.append)
+    refusals.remember(other)
+    assert refusals.since(REGION, at(0)) == (other,)
+    assert [error.sort_key for error in unread] == [item["sk"]["S"]]
 
 
 def test_an_unavailable_store_is_reported(dynamodb: "DynamoDBClient") -> None:

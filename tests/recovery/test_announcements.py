@@ -99,6 +99,17 @@ def test_a_users_stop_is_not_announced_as_respots(env: RecoveryEnvironment) -> N
     assert kinds(env) == []
 
 
+def test_a_users_stop_after_respots_withdrawn_intent_is_not_announced_as_respots(env: RecoveryEnvironment) -> None:
+    job = waiting(env)
+    env.after["runs.record_stop_intent"] = lambda: env.turn_switch(on=True)
+    env.recover(job)
+    assert env.runs.stop_intents[job].withdrawn
+    env.turn_switch(on=False)
+    env.sagemaker.move(NAME, "Stopping")
+    env.recover(stopped(env))
+    assert kinds(env) == []
+
+
 def test_the_announced_stop_has_an_end_although_its_owner_opted_out_meanwhile(env: RecoveryEnvironment) -> None:
     job = waiting(env)
     env.recover(job)
