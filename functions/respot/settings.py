@@ -29,6 +29,7 @@ DRILLS_QUEUE_URL: Final = "RESPOT_DRILLS_QUEUE_URL"
 DUE_ALERTS_QUEUE_URL: Final = "RESPOT_DUE_ALERTS_QUEUE_URL"
 SLACK_QUEUE_URL: Final = "RESPOT_SLACK_QUEUE_URL"
 ALERT_LEASE_SECONDS: Final = "RESPOT_ALERT_LEASE_SECONDS"
+STOP_ONLY_TAGGED: Final = "RESPOT_STOP_ONLY_TAGGED"
 _LARGEST: Final = 1e6
 
 
@@ -59,6 +60,7 @@ class Settings:
         observations_queue_url: the queue that the sweep sends its observations to.
         due_alerts_queue_url: the queue of jobs with overdue alerts and of digest timers.
         slack_queue_url: the queue of messages to Slack, through which the sweep sends heartbeats.
+        stop_only_tagged: stop only jobs with the opt-in tag of their own.
     """
 
     ledger_table: str | None = None
@@ -82,6 +84,7 @@ class Settings:
     observations_queue_url: str | None = None
     due_alerts_queue_url: str | None = None
     slack_queue_url: str | None = None
+    stop_only_tagged: bool = False
 
     def to_environment(self) -> dict[str, str]:
         """The environment variables that make `from_environment` return an equal value."""
@@ -107,6 +110,7 @@ class Settings:
             OBSERVATIONS_QUEUE_URL: self.observations_queue_url,
             DUE_ALERTS_QUEUE_URL: self.due_alerts_queue_url,
             SLACK_QUEUE_URL: self.slack_queue_url,
+            STOP_ONLY_TAGGED: "true" if self.stop_only_tagged else None,
         }
         return {name: value for name, value in variables.items() if value is not None}
 
@@ -152,7 +156,16 @@ class Settings:
             observations_queue_url=environment.get(OBSERVATIONS_QUEUE_URL),
             due_alerts_queue_url=environment.get(DUE_ALERTS_QUEUE_URL),
             slack_queue_url=environment.get(SLACK_QUEUE_URL),
+            stop_only_tagged=_flag(environment, STOP_ONLY_TAGGED),
         )
+
+
+def _flag(environment: Mapping[str, str], name: str) -> bool:
+    text = environment.get(name)
+    if text not in {None, "true"}:
+        message = f"{name} must be 'true' or absent, not {text!r}: correct the deployment"
+        raise SettingsError(message)
+    return text is not None
 
 
 def _number(environment: Mapping[str, str], name: str) -> float | None:

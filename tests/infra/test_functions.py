@@ -61,6 +61,7 @@ def test_every_setting_reaches_the_functions_that_read_it(full: Synthesized) -> 
             first_retry=timedelta(seconds=6),
             policy_parameter="${PolicyParameter}",
             kill_switch_parameter="${KillSwitchParameter}",
+            stop_only_tagged=True,
         ),
         "AlertFunction": Settings(
             ledger_table="${LedgerTable}",

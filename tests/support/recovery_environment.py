@@ -47,7 +47,7 @@ class RecoveryEnvironment(Hooks):
         notes: what it logged about jobs that have not ended.
     """
 
-    def __init__(self, *, region: str = REGION) -> None:
+    def __init__(self, *, region: str = REGION, stop_only_tagged: bool = False) -> None:
         super().__init__()
         self.clock = FakeClock(CREATED)
         self.sagemaker = FakeSageMaker(clock=self.clock, region=region)
@@ -68,6 +68,7 @@ class RecoveryEnvironment(Hooks):
             clone=lambda *request: self.clone(*request),  # noqa: PLW0108 - a test may replace it
             clock=self.clock,
             note=lambda _, words: self.notes.append(words),
+            stop_only_tagged=stop_only_tagged,
         )
 
     def submit(self, name: str = NAME, tags: Mapping[str, str] = OPTED_IN, **others: Any) -> JobId:  # noqa: ANN401

@@ -76,6 +76,7 @@ def recovery_consumer() -> RecoveryConsumer:
         clone=_clone,
         clock=now,
         note=_note,
+        stop_only_tagged=settings().stop_only_tagged,
     )
     return RecoveryConsumer(
         recovery=recovery,

@@ -86,8 +86,9 @@ def build_recovery(
     clone: Clone,
     clock: Clock,
     note: Note,
+    stop_only_tagged: bool = False,
 ) -> Recovery:
-    """Recovery on these ports."""
+    """Recovery on these ports; see `WaitTimeout` for `stop_only_tagged`."""
     contexts = PlanContextLoader(
         jobs=jobs, ledger=ledger, runs=runs, checkpoints=checkpoints, policies=policies, kill_switch=kill_switch
     )
@@ -103,6 +104,13 @@ def build_recovery(
         clock=clock,
     )
     wait_timeout = WaitTimeout(
-        jobs=jobs, runs=runs, contexts=contexts, kill_switch=kill_switch, clone=clone, clock=clock, note=note
+        jobs=jobs,
+        runs=runs,
+        contexts=contexts,
+        kill_switch=kill_switch,
+        clone=clone,
+        clock=clock,
+        note=note,
+        stop_only_tagged=stop_only_tagged,
     )
     return Recovery(ledger=ledger, runs=runs, decider=decider, creator=creator, wait_timeout=wait_timeout)
