@@ -242,6 +242,18 @@ def test_whose_a_live_job_is_gets_settled_before_its_wait_limit_is_enforced(env:
     assert env.sagemaker.stopped == [SECOND]
 
 
+def test_whose_an_ended_job_is_gets_settled_before_it_is_decided_on(env: RecoveryEnvironment) -> None:
+    """The same, for a stranger's job that ends while Respot waits to create the attempt."""
+    env.set_policy(max_attempts=2)
+    job = env.decided(hyperparameters={"steps": "1"})
+    here = f"s3://ml-bucket/checkpoints/{NAME}/"
+    env.submit(SECOND, OPTED_IN, checkpoint_uri=here, hyperparameters={"steps": "2"})
+    stranger = env.end(name=SECOND)
+    env.recover(stranger)
+    assert env.outcome(job).kind is OutcomeKind.FAILED
+    assert (env.decision(stranger).run, env.decision(stranger).number) == (run_id(stranger), 1)
+
+
 # --- any change of tags -----------------------------------------------------------------------------------------------
 
 WORDS = st.sampled_from(["", "1", "2", "9", "12345", NAME, SECOND, str(RUN), "us-east-1/nobody/0"])
