@@ -10,7 +10,8 @@ from respot.errors import JobNameTakenError, UpstreamUnavailableError
 from respot.jobs.job import JobId, Market
 from respot.recovery.planning.attempt import ATTEMPT_TAG, PARENT_TAG, RUN_TAG
 from respot.recovery.records import OutcomeKind
-from tests.support.builders import NAME, job_id
+from respot.recovery.same_request import may_be_alike
+from tests.support.builders import NAME, job_id, state
 from tests.support.recovery_environment import RUN, SECOND, RecoveryEnvironment
 
 MARKS = {RUN_TAG: RUN, ATTEMPT_TAG: "2", PARENT_TAG: NAME}
@@ -245,3 +246,40 @@ def test_an_instance_type_that_a_plan_could_have_named_is_ours(
     assert outcome.kind is (OutcomeKind.CREATED if ours else OutcomeKind.FAILED)
     assert ours or "by its instance type;" in outcome.summary
     assert ("runs on" in outcome.summary) is (asked in {OWN, OFFERED})
+
+
+def test_a_later_run_of_a_name_gets_its_attempt_although_an_earlier_run_had_one_of_that_name(
+    env: RecoveryEnvironment,
+) -> None:
+    """Only the creation time distinguishes the two, and the answer to the second creation was lost."""
+    env.set_policy(require_checkpoint=False)
+    env.recover(env.ended())
+    env.end(name=SECOND)
+    for name in (NAME, SECOND):
+        env.sagemaker.move(name, "Deleting")
+        env.observe(name)
+        del env.sagemaker.jobs[name]
+    env.clock.pass_by(timedelta(hours=1))
+    again = env.ended()
+    env.before["sagemaker.create"] = lambda: env.submit(SECOND, {}, checkpoint_uri=HERE)
+    env.recover(again)
+    assert env.outcome(again).kind is OutcomeKind.CREATED
+    assert env.outcome(again).job_created == env.sagemaker.jobs[SECOND].state.job.created
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "alike"),
+    [
+        ({"algorithm": "a"}, {"algorithm": "a"}, True),
+        ({"algorithm": "a"}, {"algorithm": "b"}, False),
+        ({"algorithm": "a", "image": "x"}, {"algorithm": "a", "image": "y"}, True),
+        ({"algorithm": "a", "image": "x"}, {"image": "y"}, False),
+        ({"algorithm": "a"}, {}, True),
+    ],
+    ids=["same algorithm", "another algorithm", "its new image", "another image", "not known"],
+)
+def test_an_algorithm_is_compared_by_its_name_and_an_image_by_its_own(
+    mine: dict[str, Any], theirs: dict[str, Any], *, alike: bool
+) -> None:
+    none: dict[str, Any] = {"algorithm": None, "image": None, "checkpoint_uri": HERE}
+    assert may_be_alike(state(job_id(), **(none | mine)), state(job_id(SECOND), **(none | theirs))) is alike
