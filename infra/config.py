@@ -68,6 +68,12 @@ def _whole(least: int, most: int) -> Parse:
     return parse
 
 
+def _truth(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("true or false")  # noqa: TRY004 - as every reader of a setting
+    return value
+
+
 def _one_of(choices: Mapping[object, object]) -> Parse:
     def parse(value: object) -> object:
         if not isinstance(value, (str, int)) or isinstance(value, bool) or value not in choices:
@@ -259,6 +265,15 @@ class Config:
             example=["ml.g5.*", "ml.p4d.24xlarge"],
         ),
     ] = ("*",)
+    stop_only_tagged: Annotated[
+        bool,
+        Setting(
+            parse=_truth,
+            meaning="Whether Respot may stop only jobs that carry the tag `respot:resume` = `on`. A wait limit then "
+            "stops no job that the policy alone resumes.",
+            example=True,
+        ),
+    ] = False
     checkpoint_buckets: Annotated[
         tuple[str, ...],
         Setting(

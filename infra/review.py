@@ -33,6 +33,7 @@ CONFIGURATIONS: Final[Mapping[str, Mapping[str, object]]] = {
         "slack_webhook_secret": "respot/slack-webhook",
         "training_roles": ["SageMaker*", "service-role/TrainOnly"],
         "training_instance_types": ["ml.g5.*", "ml.p4d.24xlarge"],
+        "stop_only_tagged": True,
         "checkpoint_buckets": ["ml-*", "models"],
         "ledger_retention_days": 400,
         "removal_policy": "destroy",

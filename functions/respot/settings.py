@@ -32,6 +32,7 @@ STREAM_DEAD_LETTERS_URL: Final = "RESPOT_STREAM_DEAD_LETTERS_URL"
 ALERT_LEASE_SECONDS: Final = "RESPOT_ALERT_LEASE_SECONDS"
 TRAINING_ROLES: Final = "RESPOT_TRAINING_ROLES"
 TRAINING_INSTANCE_TYPES: Final = "RESPOT_TRAINING_INSTANCE_TYPES"
+STOP_ONLY_TAGGED: Final = "RESPOT_STOP_ONLY_TAGGED"
 _LARGEST: Final = 1e6
 
 
@@ -65,6 +66,7 @@ class Settings:
         stream_dead_letters_url: the queue for items of the ledger's stream that cannot be processed.
         training_roles: patterns of the roles that IAM lets the function pass; no pattern has a space.
         training_instance_types: patterns of the instance types on which IAM lets the function create jobs.
+        stop_only_tagged: stop only jobs with the opt-in tag of their own.
     """
 
     ledger_table: str | None = None
@@ -91,6 +93,7 @@ class Settings:
     stream_dead_letters_url: str | None = None
     training_roles: tuple[str, ...] | None = None
     training_instance_types: tuple[str, ...] | None = None
+    stop_only_tagged: bool = False
 
     def to_environment(self) -> dict[str, str]:
         """The environment variables that make `from_environment` return an equal value."""
@@ -121,6 +124,7 @@ class Settings:
             TRAINING_INSTANCE_TYPES: (
                 None if self.training_instance_types is None else " ".join(self.training_instance_types)
             ),
+            STOP_ONLY_TAGGED: "true" if self.stop_only_tagged else None,
         }
         return {name: value for name, value in variables.items() if value is not None}
 
@@ -169,11 +173,20 @@ class Settings:
             stream_dead_letters_url=environment.get(STREAM_DEAD_LETTERS_URL),
             training_roles=_patterns(environment.get(TRAINING_ROLES)),
             training_instance_types=_patterns(environment.get(TRAINING_INSTANCE_TYPES)),
+            stop_only_tagged=_flag(environment, STOP_ONLY_TAGGED),
         )
 
 
 def _patterns(text: str | None) -> tuple[str, ...] | None:
     return None if text is None else tuple(text.split())
+
+
+def _flag(environment: Mapping[str, str], name: str) -> bool:
+    text = environment.get(name)
+    if text not in {None, "true"}:
+        message = f"{name} must be 'true' or absent, not {text!r}: correct the deployment"
+        raise SettingsError(message)
+    return text is not None
 
 
 def _number(environment: Mapping[str, str], name: str) -> float | None:

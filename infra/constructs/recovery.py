@@ -13,7 +13,11 @@ from infra.constructs.ledger_stream import HEARTBEAT, StreamReader, marked_ends,
 from infra.constructs.policy import PolicyParameter
 from infra.constructs.queues import WorkQueue
 from infra.constructs.shared import Shared
-from infra.constructs.training_job_permissions import grant_list_checkpoints, grant_recover_jobs
+from infra.constructs.training_job_permissions import (
+    grant_list_checkpoints,
+    grant_recover_jobs,
+    grant_stop_jobs,
+)
 from respot import metrics as metric_names
 from respot import schema
 from respot.jobs.lifecycle import DELETING, ENDS, TERMINAL_STATUSES
@@ -94,6 +98,7 @@ class Recovery(Construct):
                 kill_switch_parameter=kill_switch.name,
                 training_roles=config.training_roles,
                 training_instance_types=config.training_instance_types,
+                stop_only_tagged=config.stop_only_tagged,
             ),
             timeout_seconds=_TIMEOUT_SECONDS,
         )
@@ -103,6 +108,7 @@ class Recovery(Construct):
         grant_recover_jobs(
             self.recover, role_patterns=config.training_roles, instance_types=config.training_instance_types
         )
+        grant_stop_jobs(self.recover, only_tagged=config.stop_only_tagged)
         grant_list_checkpoints(self.recover, buckets=config.checkpoint_buckets)
         alarms.on_lag("EnqueueEnded", enqueue_ended.function, "jobs that ended are not resubmitted yet.")
         alarms.on_dead_letters(

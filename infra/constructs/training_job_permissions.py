@@ -8,6 +8,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 
 from infra.constructs.lambda_function import allow_any
+from respot.recovery.planning.attempt import RUN_TAG
+from respot.recovery.policy.policy import OPT_IN, OPT_IN_TAG
 
 _DESCRIBE: Final = ("sagemaker:DescribeTrainingJob", "sagemaker:ListTags")
 
@@ -24,20 +26,27 @@ def grant_describe_jobs(function: lambda_.Function) -> None:
 def grant_recover_jobs(
     function: lambda_.Function, *, role_patterns: Sequence[str], instance_types: Sequence[str]
 ) -> None:
-    """Describe and stop training jobs, and create ones with tags, on these instance types, as one of these roles."""
+    """Describe training jobs, and create ones with Respot's tags, on these instance types, as one of these roles."""
     _allow_on_jobs(
         function,
         *_DESCRIBE,
-        "sagemaker:StopTrainingJob",
         reason="Respot describes any job that has ended and names the next attempt after it: names that others chose. "
         "Two of the actions only read; what may be run is limited by the roles that may be passed and by the instance "
         "types of the setting training_instance_types; tags are given to a job that is being created, to no other. "
-        "Jobs of any name are stopped when they wait too long for capacity, if their policy says so.",
+        "Jobs of any name are stopped when they wait too long for capacity, if their policy says so; the setting "
+        "stop_only_tagged limits that to jobs with the opt-in tag.",
     )
-    # Both are for the same resource: the reason above stands for them.
+    # These, and the stop, are for the same resource: the reason above stands for them.
     for action, conditions in (
-        # A ladder in a tag may name any instance type.
-        ("CreateTrainingJob", {"ForAllValues:StringLike": {"sagemaker:InstanceTypes": list(instance_types)}}),
+        (
+            "CreateTrainingJob",
+            {
+                # A ladder in a tag may name any instance type.
+                "ForAllValues:StringLike": {"sagemaker:InstanceTypes": list(instance_types)},
+                # Against faults of our own: a job that is no attempt of a run is not created.
+                "Null": {f"aws:RequestTag/{RUN_TAG}": "false"},
+            },
+        ),
         # SageMaker checks it when a job is created with tags. A call of AddTags itself has no such key and is
         # denied: the tags of existing jobs do not change.
         ("AddTags", {"StringEquals": {"sagemaker:TaggingAction": "CreateTrainingJob"}}),
@@ -55,6 +64,16 @@ def grant_recover_jobs(
             "are allowed, and they can be passed to SageMaker alone.",
             conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
         )
+
+
+def grant_stop_jobs(function: lambda_.Function, *, only_tagged: bool) -> None:
+    """Stop training jobs; `only_tagged` limits it to those that carry the opt-in tag. Needs `grant_recover_jobs`."""
+    conditions = {"StringEquals": {f"aws:ResourceTag/{OPT_IN_TAG}": OPT_IN}} if only_tagged else None
+    function.add_to_role_policy(
+        iam.PolicyStatement(
+            actions=["sagemaker:StopTrainingJob"], resources=[_all_jobs(function)], conditions=conditions
+        )
+    )
 
 
 def grant_list_jobs(function: lambda_.Function) -> None:

@@ -11,7 +11,7 @@ from local.demo.verification import JobOutcome, observe_run, run_differences
 from respot.jobs.job import JobId
 from respot.jobs.lifecycle import IN_PROGRESS
 from respot.recovery.planning.decision import Action
-from tests.support.deployed import denied
+from tests.support.deployed import BY_POLICY_ALONE, denied
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.xdist_group("deployed-account")
@@ -46,7 +46,9 @@ def test_a_job_that_waits_too_long_is_stopped_and_goes_on_in_the_next_pool(deplo
     patient = IMPATIENT | {"respot:give-up-waiting-after": "1 h"}
     deployed.ground.create("impatient", lifecycle=NEVER_ON_SPOT, tags=IMPATIENT)
     deployed.ground.create("patient", lifecycle=NEVER_ON_SPOT, tags=patient)
-    jobs = [recorded(deployed, name) for name in ("impatient", "patient")]
+    deployed.ground.create("untagged", lifecycle=NEVER_ON_SPOT, tags=BY_POLICY_ALONE)
+    jobs = [recorded(deployed, name) for name in ("untagged", "impatient", "patient")]
+    untagged, jobs = jobs[0], jobs[1:]
     time.sleep(max(0.0, (jobs[0].created + WAIT_LIMIT - datetime.now(UTC)).total_seconds()) + 0.5)
     for _ in range(2):
         deployed.sweep()
@@ -69,9 +71,19 @@ def test_a_job_that_waits_too_long_is_stopped_and_goes_on_in_the_next_pool(deplo
     kinds = sorted(alert_record.kind.value for alert_record in timed_out.alert_records)
     assert kinds == ["resubmitted", "wait-limit-exceeded"]
 
+    # With stop_only_tagged, a wait limit of the policy alone stops nothing.
+    pages = deployed.client("logs").get_paginator("filter_log_events")
+    arguments = {"logGroupName": deployed.outputs["RecoverLogGroupName"], "filterPattern": '"stop_only_tagged"'}
+    assert eventually(
+        lambda: any("untagged" in each["message"] for page in pages.paginate(**arguments) for each in page["events"])
+    )
+    assert deployed.runs().stop_intent(untagged) is None
+    sagemaker = deployed.client("sagemaker")
+    assert sagemaker.describe_training_job(TrainingJobName="untagged")["TrainingJobStatus"] == IN_PROGRESS
+    sagemaker.stop_training_job(TrainingJobName="untagged")
+
     # The other one may wait on. What its user stops is over, although the policy would go on after a wait timeout.
     assert eventually(lambda: deployed.queue_depth(deployed.outputs["RecoveryQueueUrl"]) == 0)
-    sagemaker = deployed.client("sagemaker")
     assert sagemaker.describe_training_job(TrainingJobName="patient")["TrainingJobStatus"] == IN_PROGRESS
     assert deployed.runs().stop_intent(jobs[1]) is None
     sagemaker.stop_training_job(TrainingJobName="patient")

@@ -29,6 +29,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
                     "backfill_days": 90,
                     "training_roles": ["SageMaker*", "service-role/TrainOnly"],
                     "training_instance_types": ["ml.g5.*", "ml.p4d.24xlarge"],
+                    "stop_only_tagged": True,
                     "checkpoint_buckets": ["ml-*", "models"],
                     "recovery_max_receives": 9,
                     "ledger_retention_days": 400,

@@ -65,6 +65,7 @@ def test_every_setting_reaches_the_functions_that_read_it(full: Synthesized) -> 
             training_instance_types=("ml.g5.*", "ml.p4d.24xlarge"),
             policy_parameter="${PolicyParameter}",
             kill_switch_parameter="${KillSwitchParameter}",
+            stop_only_tagged=True,
         ),
         "AlertFunction": Settings(
             ledger_table="${LedgerTable}",

@@ -45,12 +45,13 @@ def puts(*partitions: str) -> Row:
     return ("dynamodb:PutItem",), LEDGER, condition
 
 
+DESCRIBE = ("sagemaker:DescribeTrainingJob", "sagemaker:ListTags")
 RECORD = [
     (LOG, "${RecordingRecordLogs.Arn}"),
     (RECEIVE, ["${RecordingDrillsQueue.Arn}", "${RecordingObservationsQueue.Arn}"]),
     (("sqs:SendMessage",), "${RecordingObservationsDeadLetters.Arn}"),
     # Wildcards: any job of the account in any region, since Respot watches them all; both actions only read.
-    (("sagemaker:DescribeTrainingJob", "sagemaker:ListTags"), JOBS),
+    (DESCRIBE, JOBS),
     (("dynamodb:Query",), [LEDGER, f"{LEDGER}/index/by-name"]),
     puts("job#*"),
 ]
@@ -106,11 +107,20 @@ def sweep(*slack: str) -> list[Row]:
 SCHEDULE = [(("lambda:InvokeFunction",), "${SweepFunction.Arn}")]
 
 
-def recover(roles: object, buckets: object, types: Sequence[str] = ("*",)) -> list[Row]:
+STOP = ("sagemaker:StopTrainingJob",)
+ANY_JOB = [((*DESCRIBE, *STOP), JOBS)]
+ONLY_TAGGED = [(DESCRIBE, JOBS), (STOP, JOBS, {"StringEquals": {"aws:ResourceTag/respot:resume": "on"}})]
+
+
+def recover(roles: object, buckets: object, types: Sequence[str] = ("*",), jobs: Sequence[Row] = ANY_JOB) -> list[Row]:
     """What `recover` may do, with these resources for the settings `training_roles` and `checkpoint_buckets`.
 
-    `types` are those of `training_instance_types`.
+    `types` are those of `training_instance_types`, `jobs` follow from `stop_only_tagged`.
     """
+    attempts_alone = {
+        "ForAllValues:StringLike": {"sagemaker:InstanceTypes": list(types)},
+        "Null": {"aws:RequestTag/respot:run": "false"},
+    }
     return [
         (LOG, "${RecoveryRecoverLogs.Arn}"),
         (RECEIVE, "${RecoveryQueue.Arn}"),
@@ -120,8 +130,8 @@ def recover(roles: object, buckets: object, types: Sequence[str] = ("*",)) -> li
         puts("job#*", "run#*", "attempt-of#*", "writer#*", "refusal#*"),
         (("ssm:GetParameter",), [KILL_SWITCH, POLICY_PARAMETER]),
         # Wildcards: any job may end, and its next attempt is named after it.
-        (("sagemaker:DescribeTrainingJob", "sagemaker:ListTags", "sagemaker:StopTrainingJob"), JOBS),
-        (("sagemaker:CreateTrainingJob",), JOBS, {"ForAllValues:StringLike": {"sagemaker:InstanceTypes": list(types)}}),
+        *jobs,
+        (("sagemaker:CreateTrainingJob",), JOBS, attempts_alone),
         # The tags of a new job, and of no other.
         (("sagemaker:AddTags",), JOBS, {"StringEquals": {"sagemaker:TaggingAction": "CreateTrainingJob"}}),
         (("iam:PassRole",), roles, {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}),
@@ -156,7 +166,7 @@ def test_each_role_may_do_exactly_this(full: Synthesized, plain: Synthesized) ->
         "${SweepScheduleRole}": SCHEDULE,
     }
     with_slack = {
-        "${RecoveryRecoverRole}": recover(roles, buckets, ["ml.g5.*", "ml.p4d.24xlarge"]),
+        "${RecoveryRecoverRole}": recover(roles, buckets, ["ml.g5.*", "ml.p4d.24xlarge"], ONLY_TAGGED),
         "${SweepRole}": sweep("${SlackQueue.Arn}"),
         "${SlackRole}": SLACK,
     }

@@ -2,16 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from respot.errors import LedgerIncompleteError
-from respot.recovery.planning.attempt import ATTEMPT_TAG, PARENT_TAG, RUN_TAG
+from respot.recovery.planning.attempt import ATTEMPT_TAG, LINEAGE_TAGS, PARENT_TAG, RUN_TAG
 from respot.recovery.planning.decision import Action
+from respot.recovery.planning.ending import Budget
 from respot.recovery.planning.run import run_id
 from respot.recovery.records import OutcomeKind
-from tests.support.builders import NAME, job_id
+from respot.recovery.run_place import place_in_run
+from tests.support.builders import NAME, job_id, state
 from tests.support.memory import MemoryRunStore
 from tests.support.recovery_environment import OPTED_IN, RUN, SECOND, THIRD, RecoveryEnvironment
 
@@ -165,3 +169,139 @@ def test_a_job_that_takes_the_name_of_a_deleted_attempt_begins_a_run_of_its_own(
     double = env.end(name=SECOND)
     env.recover(double)
     assert (env.decision(double).run, env.decision(double).number) == (run_id(double), 1)
+
+
+# --- while it is open whether Respot created the job ------------------------------------------------------------------
+
+SKEW = timedelta(minutes=5)
+MOMENT = timedelta(milliseconds=1)
+
+
+def place(env: RecoveryEnvironment, created: datetime) -> int:
+    """The number of a job under the second attempt's name, created then and otherwise like it."""
+    here = f"s3://ml-bucket/checkpoints/{NAME}/"
+    _, number = place_in_run(env.runs, env.ledger, state(job_id(SECOND, created=created), checkpoint_uri=here))
+    return number
+
+
+@pytest.mark.parametrize(("after", "number"), [(-SKEW - MOMENT, 1), (-SKEW, 2), (SKEW, 2), (timedelta(days=9), 2)])
+def test_without_an_outcome_a_job_not_older_than_the_decision_counts_as_the_attempt(
+    env: RecoveryEnvironment, after: timedelta, number: int
+) -> None:
+    job = env.decided()
+    assert place(env, env.decision(job).decided_at + after) == number
+
+
+@pytest.mark.parametrize("kind", [OutcomeKind.CREATED, OutcomeKind.FAILED])
+@pytest.mark.parametrize(("after", "number"), [(-SKEW, 2), (SKEW, 2), (SKEW + MOMENT, 1)])
+def test_an_outcome_without_a_creation_time_bounds_it(
+    env: RecoveryEnvironment, after: timedelta, number: int, kind: OutcomeKind
+) -> None:
+    """A creation that was not answered, or not described. A later job of that name is another."""
+    job = env.ended()
+    env.recover(job)
+    settled = env.decision(job).decided_at + timedelta(hours=2)
+    env.runs.outcomes[job] = replace(env.outcome(job), kind=kind, job_created=None, settled_at=settled)
+    assert place(env, settled + after) == number
+
+
+@pytest.mark.parametrize(
+    ("after", "number"),
+    [(timedelta(), 2), (timedelta(seconds=1), 2), (timedelta(seconds=-1), 2)]
+    + [(timedelta(seconds=each), 1) for each in (-299, -2, 2, 299)],
+)
+def test_a_known_creation_time_distinguishes_identical_jobs_within_the_minutes_of_clock_skew(
+    env: RecoveryEnvironment, after: timedelta, number: int
+) -> None:
+    job = env.ended()
+    env.recover(job)
+    created = env.sagemaker.jobs[SECOND].state.job.created
+    assert place(env, created + after) == number
+
+
+@pytest.mark.parametrize("after", [-SKEW, timedelta(), SKEW])
+def test_a_job_that_was_found_to_be_another_is_never_the_attempt(env: RecoveryEnvironment, after: timedelta) -> None:
+    job = env.ended()
+    env.recover(job)
+    created = env.sagemaker.jobs[SECOND].state.job.created
+    env.runs.outcomes[job] = replace(env.outcome(job), kind=OutcomeKind.FAILED, job_created=created)
+    assert place(env, created + after) == 1
+
+
+def test_whose_a_live_job_is_gets_settled_before_its_wait_limit_is_enforced(env: RecoveryEnvironment) -> None:
+    """A stranger's job waits under the next attempt's name: it is the first of a run, not the second of another."""
+    env.set_policy(give_up_waiting_after=timedelta(hours=2), max_attempts=2, require_checkpoint=False)
+    job = env.decided(hyperparameters={"steps": "1"})
+    env.set_ladder("spot:1 on-demand:1")
+    here = f"s3://ml-bucket/checkpoints/{NAME}/"
+    stranger = env.submit(SECOND, OPTED_IN, checkpoint_uri=here, hyperparameters={"steps": "2"})
+    env.clock.pass_by(timedelta(hours=3))
+    env.recover(stranger)
+    assert env.outcome(job).kind is OutcomeKind.FAILED
+    assert "by its HyperParameters" in env.outcome(job).summary
+    assert env.sagemaker.stopped == [SECOND]
+
+
+def test_whose_an_ended_job_is_gets_settled_before_it_is_decided_on(env: RecoveryEnvironment) -> None:
+    """The same, for a stranger's job that ends while Respot waits to create the attempt."""
+    env.set_policy(max_attempts=2)
+    job = env.decided(hyperparameters={"steps": "1"})
+    here = f"s3://ml-bucket/checkpoints/{NAME}/"
+    env.submit(SECOND, OPTED_IN, checkpoint_uri=here, hyperparameters={"steps": "2"})
+    stranger = env.end(name=SECOND)
+    env.recover(stranger)
+    assert env.outcome(job).kind is OutcomeKind.FAILED
+    assert (env.decision(stranger).run, env.decision(stranger).number) == (run_id(stranger), 1)
+
+
+# --- any change of tags -----------------------------------------------------------------------------------------------
+
+WORDS = st.sampled_from(["", "1", "2", "9", "12345", NAME, SECOND, str(RUN), "us-east-1/nobody/0"])
+TAGS = st.none() | st.dictionaries(st.sampled_from(sorted(LINEAGE_TAGS)), WORDS)
+"""What somebody makes of a job's lineage tags: nothing, or these, and all others are removed."""
+MOST_JOBS = 8
+
+
+@given(
+    st.integers(1, 4),
+    st.none() | st.integers(1, 4),
+    st.lists(st.tuples(TAGS, TAGS, TAGS, st.booleans()), min_size=MOST_JOBS, max_size=MOST_JOBS),
+)
+def test_no_sequence_of_tag_changes_by_others_lifts_a_budget(
+    total: int,
+    hours: int | None,
+    changes: list[tuple[dict[str, str] | None, dict[str, str] | None, dict[str, str] | None, bool]],
+) -> None:
+    """Each job trains for 70 minutes and runs out of time. Others change tags at any moment, and outcomes get lost."""
+    env = RecoveryEnvironment()
+    env.set_policy(max_attempts=total, max_billable_hours=hours, budgets=dict.fromkeys(Budget, 100))
+    env.submit()
+    name, jobs = NAME, 0
+    while jobs < MOST_JOBS:
+        early, late, last, lost = changes[jobs]
+        change(env, name, early)
+        job, jobs = env.end(name=name), jobs + 1
+        change(env, name, late)
+        env.recover(job)
+        change(env, name, last)
+        if not env.decision(job).decision.creates_attempt:
+            break
+        if lost:
+            del env.runs.outcomes[job]
+        name = env.decision(job).next_name or ""
+    billed = timedelta(hours=1, minutes=10) * (jobs - 1)
+    assert (jobs <= total, hours is None or billed < timedelta(hours=hours)) == (True, True)
+    expected = total if hours is None else min(total, -(-hours * 60 // 70))
+    assert len(env.sagemaker.jobs) == jobs == expected
+    assert {each.run for each in env.runs.decisions.values()} == {RUN}
+
+
+def change(env: RecoveryEnvironment, name: str, tags: dict[str, str] | None) -> None:
+    """Somebody changes the lineage tags of a job, in SageMaker and in what Respot then reads."""
+    if tags is None:
+        return
+    own = env.sagemaker.jobs[name].tags
+    for key in LINEAGE_TAGS:
+        own.pop(key, None)
+    own.update(tags)
+    env.observe(name)

@@ -1,16 +1,17 @@
 """Whose job it is that bears the next attempt's name."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from respot.errors import JobNameTakenError, UpstreamUnavailableError
-from respot.jobs.job import Market
+from respot.jobs.job import JobId, Market
 from respot.recovery.planning.attempt import ATTEMPT_TAG, PARENT_TAG, RUN_TAG
 from respot.recovery.records import OutcomeKind
-from tests.support.builders import NAME, job_id
+from respot.recovery.same_request import may_be_alike
+from tests.support.builders import NAME, job_id, state
 from tests.support.recovery_environment import RUN, SECOND, RecoveryEnvironment
 
 MARKS = {RUN_TAG: RUN, ATTEMPT_TAG: "2", PARENT_TAG: NAME}
@@ -154,3 +155,131 @@ def test_a_taken_name_whose_job_cannot_be_described_is_retried(env: RecoveryEnvi
     with pytest.raises(JobNameTakenError, match="taken"):
         env.recover(job)
     assert job not in env.runs.outcomes
+
+
+# --- where the limits are -------------------------------------------------------------------------------------------
+
+SKEW = timedelta(minutes=5)
+"""By how much SageMaker's clock and Respot's may differ."""
+MOMENT = timedelta(milliseconds=1)
+
+
+@pytest.mark.parametrize("recorded", [False, True], ids=["described", "recorded"])
+@pytest.mark.parametrize(
+    ("after", "ours"),
+    [(-SKEW - MOMENT, False), (-SKEW, True), (timedelta(), True), (SKEW + MOMENT, True)],
+    ids=["too early", "as early as clocks differ", "at once", "later"],
+)
+def test_an_identical_job_is_ours_unless_it_is_older_than_the_decision(
+    env: RecoveryEnvironment, after: timedelta, *, ours: bool, recorded: bool
+) -> None:
+    job = env.decided()
+    created_at(env, SECOND, env.decision(job).decided_at + after)
+    if recorded:
+        env.observe(SECOND)
+    env.recover(job)
+    outcome = env.outcome(job)
+    assert outcome.kind is (OutcomeKind.CREATED if ours else OutcomeKind.FAILED)
+    assert outcome.job_created == env.sagemaker.jobs[SECOND].state.job.created
+    assert ours or "none of this run's, by its creation time;" in outcome.summary
+
+
+@pytest.mark.parametrize(("after", "ours"), [(-SKEW - MOMENT, False), (-SKEW, True)], ids=["too early", "early"])
+def test_a_deleted_job_is_ours_unless_it_is_older_than_the_decision(
+    env: RecoveryEnvironment, after: timedelta, *, ours: bool
+) -> None:
+    """What is left is the ledger's record of it. Its creation is the attempt's: a later job of that name is another."""
+    job = env.decided()
+    gone = created_at(env, SECOND, env.decision(job).decided_at + after)
+    env.observe(SECOND)
+    del env.sagemaker.jobs[SECOND]
+    env.recover(job)
+    outcome = env.outcome(job)
+    assert (outcome.kind, env.sagemaker.created) == (OutcomeKind.CREATED, [] if ours else [SECOND])
+    assert (outcome.job_created == gone.created) is ours
+
+
+def test_an_attempt_that_another_followed_keeps_the_time_of_its_creation(env: RecoveryEnvironment) -> None:
+    first = env.ended()
+    env.recover(first)
+    env.recover(env.end(name=SECOND))
+    second = env.sagemaker.jobs[SECOND].state.job
+    del env.runs.outcomes[first], env.sagemaker.jobs[SECOND]
+    env.recover(first)
+    assert env.outcome(first).job_created == second.created
+
+
+def created_at(env: RecoveryEnvironment, name: str, moment: datetime) -> JobId:
+    """A job like the next attempt, created at that time of SageMaker's clock."""
+    env.sagemaker.submit(name, {}, checkpoint_uri=HERE)
+    fake, job = env.sagemaker.jobs[name], job_id(name, created=moment)
+    start = tuple(replace(each, started=moment) for each in fake.transitions)
+    fake.state, fake.transitions = replace(fake.state, job=job), start
+    return job
+
+
+PLANNED, OWN, OFFERED, FOREIGN = "ml.g5.4xlarge", "ml.g5.2xlarge", "ml.p4d.24xlarge", "ml.p5.48xlarge"
+
+
+@pytest.mark.parametrize(
+    ("asked", "ours"),
+    [(PLANNED, True), (OWN, True), (OFFERED, True), (None, True), (FOREIGN, False)],
+    ids=["planned", "the job's own", "another rung's", "several types", "foreign"],
+)
+def test_an_instance_type_that_a_plan_could_have_named_is_ours(
+    env: RecoveryEnvironment, asked: str | None, *, ours: bool
+) -> None:
+    """The plan of the decision, or one that followed when a pool was refused."""
+    env.set_ladder(f"spot/{PLANNED}:2 on-demand/{OFFERED}")
+    job = env.decided(instance_type=OWN)
+    placement = env.decision(job).decision.placement
+    assert placement
+    assert placement.instance_type == PLANNED
+    if asked == PLANNED:  # its owner has changed the policy since
+        env.set_ladder(f"on-demand/{OFFERED}")
+    if asked is None:  # InstanceGroups
+        env.sagemaker.jobs[NAME].more["ResourceConfig"] = {}
+    env.sagemaker.submit(SECOND, {}, checkpoint_uri=HERE, instance_type=asked)
+    env.sagemaker.jobs[SECOND].more = dict(env.sagemaker.jobs[NAME].more)
+    env.recover(job)
+    outcome = env.outcome(job)
+    assert outcome.kind is (OutcomeKind.CREATED if ours else OutcomeKind.FAILED)
+    assert ours or "by its instance type;" in outcome.summary
+    assert ("runs on" in outcome.summary) is (asked in {OWN, OFFERED})
+
+
+def test_a_later_run_of_a_name_gets_its_attempt_although_an_earlier_run_had_one_of_that_name(
+    env: RecoveryEnvironment,
+) -> None:
+    """Only the creation time distinguishes the two, and the answer to the second creation was lost."""
+    env.set_policy(require_checkpoint=False)
+    env.recover(env.ended())
+    env.end(name=SECOND)
+    for name in (NAME, SECOND):
+        env.sagemaker.move(name, "Deleting")
+        env.observe(name)
+        del env.sagemaker.jobs[name]
+    env.clock.pass_by(timedelta(hours=1))
+    again = env.ended()
+    env.before["sagemaker.create"] = lambda: env.submit(SECOND, {}, checkpoint_uri=HERE)
+    env.recover(again)
+    assert env.outcome(again).kind is OutcomeKind.CREATED
+    assert env.outcome(again).job_created == env.sagemaker.jobs[SECOND].state.job.created
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "alike"),
+    [
+        ({"algorithm": "a"}, {"algorithm": "a"}, True),
+        ({"algorithm": "a"}, {"algorithm": "b"}, False),
+        ({"algorithm": "a", "image": "x"}, {"algorithm": "a", "image": "y"}, True),
+        ({"algorithm": "a", "image": "x"}, {"image": "y"}, False),
+        ({"algorithm": "a"}, {}, True),
+    ],
+    ids=["same algorithm", "another algorithm", "its new image", "another image", "not known"],
+)
+def test_an_algorithm_is_compared_by_its_name_and_an_image_by_its_own(
+    mine: dict[str, Any], theirs: dict[str, Any], *, alike: bool
+) -> None:
+    none: dict[str, Any] = {"algorithm": None, "image": None, "checkpoint_uri": HERE}
+    assert may_be_alike(state(job_id(), **(none | mine)), state(job_id(SECOND), **(none | theirs))) is alike

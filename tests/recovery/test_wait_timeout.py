@@ -265,6 +265,42 @@ def test_a_users_stop_minutes_after_a_withdrawn_intent_ends_the_run(env: Recover
     assert (env.sagemaker.stopped, env.sagemaker.created) == ([], [])
 
 
+# --- the setting stop_only_tagged ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("tags", "may"),
+    [
+        ({"respot:resume": "on"}, True),
+        ({}, False),
+        ({"respot:give-up-waiting-after": "1 h", "respot:deadline": "9 h"}, False),
+        ({"team": "respot:resume"}, False),
+    ],
+    ids=["opted in", "by policy alone", "limits of its own", "another tag"],
+)
+def test_with_stop_only_tagged_a_job_without_the_opt_in_tag_waits_on(tags: dict[str, str], *, may: bool) -> None:
+    env = RecoveryEnvironment(stop_only_tagged=True)
+    env.set_policy(resume=True, give_up_waiting_after=TWO_HOURS)
+    env.set_ladder("spot:2 on-demand:2")
+    job = env.submit(tags=tags)
+    env.clock.pass_by(LONGER)
+    assert env.recover(job) is None
+    assert env.sagemaker.stopped == ([NAME] if may else [])
+    assert (job in env.runs.stop_intents) is may
+    words = "the setting stop_only_tagged allows to stop only jobs with the tag respot:resume = on"
+    assert (env.notes[-1] == words) is not may
+
+
+def test_the_tag_is_read_again_just_before_the_stop() -> None:
+    env = RecoveryEnvironment(stop_only_tagged=True)
+    env.set_policy(resume=True, give_up_waiting_after=TWO_HOURS)
+    env.set_ladder("spot:2 on-demand:2")
+    job = waiting(env)
+    del env.sagemaker.jobs[NAME].tags["respot:resume"]
+    env.recover(job)
+    assert (env.sagemaker.stopped, env.runs.stop_intents) == ([], {})
+
+
 # --- a stop that SageMaker refuses --------------------------------------------------------------------------------
 
 DENIED: Final = StopRefusedError("SageMaker refuses to stop the job: AccessDeniedException: an explicit deny")

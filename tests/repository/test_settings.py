@@ -31,6 +31,7 @@ SPANS = st.timedeltas(min_value=timedelta(), max_value=timedelta(days=10))
         kill_switch_parameter=WORDS,
         training_roles=PATTERNS,
         training_instance_types=PATTERNS,
+        stop_only_tagged=st.booleans(),
     )
 )
 def test_what_infrastructure_writes_the_functions_read(settings: Settings) -> None:
@@ -55,6 +56,7 @@ def test_every_setting_has_a_variable() -> None:
         stream_dead_letters_url="l",
         training_roles=("r",),
         training_instance_types=("i",),
+        stop_only_tagged=True,
     )
     assert len(full.to_environment()) == len(fields(Settings))
 
@@ -88,6 +90,12 @@ def test_all_kinds_can_be_switched_off() -> None:
 def test_a_figure_that_is_none_is_refused_by_name(variable: str, text: str) -> None:
     with pytest.raises(SettingsError, match=variable):
         Settings.from_environment({variable: text})
+
+
+@pytest.mark.parametrize("text", ["", "True", "false", "0"])
+def test_a_switch_is_never_guessed(text: str) -> None:
+    with pytest.raises(SettingsError, match="RESPOT_STOP_ONLY_TAGGED must be 'true' or absent"):
+        Settings.from_environment({"RESPOT_STOP_ONLY_TAGGED": text})
 
 
 def test_an_unknown_kind_is_refused_with_those_that_there_are() -> None:

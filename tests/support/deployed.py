@@ -16,8 +16,24 @@ from tests.support.wheel import installed_command
 FAR: Final = "eu-west-1"
 """The region that the second account also watches."""
 RETRY_SECONDS: Final = 2
-POLICY: Final = {"version": 1, "defaults": {"back_off": {"capacity": {"first": "0 s", "longest": "0 s"}}}}
-"""As shipped, a next attempt waits minutes for capacity."""
+BY_POLICY_ALONE: Final = {"resumed-by": "policy"}
+"""The tags of jobs that the policy resumes and limits, and their owners do not."""
+POLICY: Final = {
+    "version": 1,
+    # As shipped, a next attempt waits minutes for capacity.
+    "defaults": {"back_off": {"capacity": {"first": "0 s", "longest": "0 s"}}},
+    "rules": [
+        {
+            "name": "by policy alone",
+            "match": {"tags": BY_POLICY_ALONE},
+            "settings": {
+                "resume": True,
+                "give_up_waiting_after": "2 s",
+                "ladder": [{"market": "spot", "attempts": 3}, {"market": "on-demand", "attempts": 1}],
+            },
+        }
+    ],
+}
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +53,12 @@ def two_regions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployedAc
 def _context(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     policy = tmp_path_factory.mktemp("policy") / "policy.json"
     policy.write_text(json.dumps(POLICY))
-    return {"respot:policy_file": str(policy), "respot:observation_retry_seconds": str(RETRY_SECONDS)}
+    return {
+        "respot:policy_file": str(policy),
+        "respot:observation_retry_seconds": str(RETRY_SECONDS),
+        # Narrower than as shipped, so that there are jobs that may not be stopped.
+        "respot:stop_only_tagged": "true",
+    }
 
 
 def respot(at: DeployedAccount, *arguments: str) -> subprocess.CompletedProcess[str]:

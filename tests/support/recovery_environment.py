@@ -55,7 +55,7 @@ class RecoveryEnvironment(Hooks):
         notes: what it logged about jobs that have not ended.
     """
 
-    def __init__(self, *, region: str = REGION) -> None:
+    def __init__(self, *, region: str = REGION, stop_only_tagged: bool = False) -> None:
         super().__init__()
         self.clock = FakeClock(CREATED)
         self.sagemaker = FakeSageMaker(clock=self.clock, region=region)
@@ -83,6 +83,7 @@ class RecoveryEnvironment(Hooks):
             limits=CreationLimits(roles=roles, instance_types=instance_types),
             clock=self.clock,
             note=lambda _, words: self.notes.append(words),
+            stop_only_tagged=stop_only_tagged,
         )
 
     def submit(self, name: str = NAME, tags: Mapping[str, str] = OPTED_IN, **others: Any) -> JobId:  # noqa: ANN401

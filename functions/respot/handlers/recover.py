@@ -81,6 +81,7 @@ def recovery_consumer() -> RecoveryConsumer:
         limits=_limits(),
         clock=now,
         note=_note,
+        stop_only_tagged=settings().stop_only_tagged,
     )
     return RecoveryConsumer(
         recovery=recovery,

@@ -90,8 +90,9 @@ def build_recovery(
     limits: CreationLimits,
     clock: Clock,
     note: Note,
+    stop_only_tagged: bool = False,
 ) -> Recovery:
-    """Recovery on these ports."""
+    """Recovery on these ports; see `WaitTimeout` for `stop_only_tagged`."""
     allowed = within_limits(clone, limits)
     contexts = PlanContextLoader(
         jobs=jobs, ledger=ledger, runs=runs, checkpoints=checkpoints, policies=policies, kill_switch=kill_switch
@@ -118,5 +119,6 @@ def build_recovery(
         clone=with_known_types(allowed),
         clock=clock,
         note=note,
+        stop_only_tagged=stop_only_tagged,
     )
     return Recovery(ledger=ledger, runs=runs, decider=decider, creator=creator, wait_timeout=wait_timeout)

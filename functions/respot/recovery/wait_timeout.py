@@ -25,6 +25,7 @@ from respot.recovery.planning.waiting import (
     stopped_by,
     waiting_since,
 )
+from respot.recovery.policy.policy import OPT_IN, OPT_IN_TAG, opts_in
 from respot.recovery.ports import Clone, KillSwitch, Note, RecoverableJobs, Refusals, RunStore
 from respot.recovery.records import REMEMBERED_FOR, NoticeKind
 from respot.recovery.trial import decide_on_trial
@@ -32,7 +33,11 @@ from respot.recovery.trial import decide_on_trial
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitTimeout:
-    """Checks jobs that have not ended, and stops those that must wait no longer."""
+    """Checks jobs that have not ended, and stops those that must wait no longer.
+
+    Attributes:
+        stop_only_tagged: stop only jobs with the opt-in tag of their own; IAM denies Respot to stop any other.
+    """
 
     jobs: RecoverableJobs
     runs: RunStore
@@ -42,6 +47,7 @@ class WaitTimeout:
     clone: Clone
     clock: Clock
     note: Note
+    stop_only_tagged: bool = False
 
     def enforce(self, known: JobState) -> None:
         """Stop the live job if its wait limit requires it; `known` is its state in the ledger.
@@ -95,6 +101,9 @@ class WaitTimeout:
         live, now = seen.state, self.clock()
         if reason := reason_to_keep_waiting(live, seen.history, self.contexts.resolve(live), now=now):
             return WaitDecision(stop=False, reason=reason)  # S3 need not be asked
+        if self.stop_only_tagged and not opts_in(live.tags or {}):
+            reason = f"the setting stop_only_tagged allows to stop only jobs with the tag {OPT_IN_TAG} = {OPT_IN}"
+            return WaitDecision(stop=False, reason=reason)
         now = self.clock()
         tried = simulate_stop(live, seen.history, now=now)
         record = JobRecord(state=tried.state, transitions=tried.transitions)

@@ -14,6 +14,9 @@ from respot.jobs.job import JobState, Market
 from respot.recovery.planning.attempt import OWN_TAGS, TAG_PREFIX
 from respot.recovery.planning.ending import TRIGGERS_TO_CHOOSE, Budget, Trigger
 
+OPT_IN_TAG: Final = f"{TAG_PREFIX}resume"
+OPT_IN: Final = "on"
+"""The tag and the value with which the owner of a job asks for another attempt."""
 MOST_ATTEMPTS: Final = 100
 MOST_HOURS: Final = 1_000_000
 LONGEST_SPAN: Final = timedelta(days=366)
@@ -182,6 +185,11 @@ def resolve(account: AccountPolicy, state: JobState, *, role: str | None) -> Res
     if len(bad) > MOST_BAD_TAGS:
         bad = (*bad[:MOST_BAD_TAGS], f"and {len(bad) - MOST_BAD_TAGS} more that cannot be read")
     return Resolved(policy=policy, sources=tuple(sources), bad_tags=bad, opted_out=opted_out)
+
+
+def opts_in(tags: Mapping[str, str]) -> bool:
+    """Whether the job itself, and not only a policy, asks for another attempt. IAM reads the tag just as exactly."""
+    return tags.get(OPT_IN_TAG) == OPT_IN
 
 
 def opts_out(tags: Mapping[str, str]) -> bool:
@@ -411,7 +419,7 @@ def _when_missed(words: str) -> WhenMissed:
 
 
 _TAG_READERS: Final = {
-    "respot:resume": ("resume", _switch),
+    OPT_IN_TAG: ("resume", _switch),
     "respot:triggers": ("triggers", _triggers),
     "respot:max-attempts": ("max_attempts", _count),
     "respot:require-checkpoint": ("require_checkpoint", _switch),
