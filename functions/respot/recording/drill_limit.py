@@ -1,4 +1,4 @@
-"""How many drills pass: people need few, and whoever may send events can send thousands.
+"""How many drills pass: people need few, and anyone who may send events can send thousands.
 
 Each drill is an alert and a message to Slack. Without a limit, many would delay those of real jobs.
 """
