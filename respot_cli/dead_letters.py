@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -14,6 +14,7 @@ from respot.alerting.digest.timer import read_timer
 from respot.alerting.text import one_line
 from respot.aws.dynamodb.keys import job_of
 from respot.aws.error_codes import Answer, answer_of
+from respot.aws.sqs.dead_letters import read_dead_letter
 from respot.errors import MalformedMessageError
 from respot.jobs.formatting import clause
 from respot.jobs.job import JobId
@@ -147,11 +148,13 @@ class Redriven:
         sent: how many were sent back.
         trimmed: how many name a part that the stream no longer has; they remain in their queue.
         discarded: how many of these were deleted, as requested.
+        unread: those that this version cannot read, by their ids, with the reason; they remain in their queue.
     """
 
     sent: int = 0
     trimmed: int = 0
     discarded: int = 0
+    unread: Mapping[str, str] = field(default_factory=dict)
 
 
 class RedriveError(Exception):
@@ -218,22 +221,33 @@ def redrive(found: Deployment, queue: Queue, *, discard_trimmed: bool, on_progre
     most = depth(found, queue)
     with asking_aws(), _Hold(found, queue, seconds=_HELD_FOR) as hold:
         for number, message in enumerate(hold.messages(most), start=1):
+            on_progress(number)
             try:
                 bodies = _bodies(found, queue, message["Body"])
+            except (ValueError, LookupError, TypeError, ArithmeticError, RecursionError) as error:
+                done = replace(done, unread={**done.unread, message["MessageId"]: str(error)})
+                continue
+            except (ClientError, BotoCoreError) as error:
+                raise _not_sent(queue, message, error, done) from error
+            try:
                 for body in bodies or ():
                     sqs.send_message(QueueUrl=target, MessageBody=body)
                 if bodies is not None or discard_trimmed:
                     hold.delete(message)
-            except (ClientError, BotoCoreError, ValueError, LookupError, TypeError) as error:
-                why = f"message {message['MessageId']} of {queue.name} was not sent back: {clause(str(error))}"
-                raise RedriveError(why, done) from error
-            done = Redriven(
+            except (ClientError, BotoCoreError) as error:
+                raise _not_sent(queue, message, error, done) from error
+            done = replace(
+                done,
                 sent=done.sent + (bodies is not None),
                 trimmed=done.trimmed + (bodies is None and not discard_trimmed),
                 discarded=done.discarded + (bodies is None and discard_trimmed),
             )
-            on_progress(number)
     return done
+
+
+def _not_sent(queue: Queue, message: "MessageTypeDef", error: Exception, before: Redriven) -> RedriveError:
+    why = f"message {message['MessageId']} of {queue.name} was not sent back: {clause(str(error))}"
+    return RedriveError(why, before)
 
 
 class _Hold:
@@ -327,6 +341,8 @@ def _about(queue: Queue, body: str) -> tuple[str, str | None]:
     """What a message is about; and why, if it could not be read."""
     try:
         if queue.edge.of_stream:
+            if item := read_dead_letter(body):
+                return f"the item {' '.join(item)}", None
             part = _part(body)
             return f"{part['batchSize']} items of the stream, first at {part['approximateArrivalOfFirstRecord']}", None
         match queue.edge.name:
@@ -339,7 +355,7 @@ def _about(queue: Queue, body: str) -> tuple[str, str | None]:
                 return f"the digest {window.id}", None
             case _:
                 return str(read_message(body)), None
-    except (MalformedMessageError, ValueError, LookupError, TypeError) as error:
+    except (MalformedMessageError, ValueError, LookupError, TypeError, ArithmeticError, RecursionError) as error:
         return body, str(error)
 
 
@@ -370,7 +386,8 @@ def _bodies(found: Deployment, queue: Queue, body: str) -> Sequence[str] | None:
     """What to send in place of a dead letter: itself, or its jobs; `None` if the stream no longer has them."""
     if not queue.edge.of_stream:
         return [body]
-    jobs = _jobs(found, _part(body))
+    item = read_dead_letter(body)
+    jobs = {job_of(item[0])} if item else _jobs(found, _part(body))
     return None if jobs is None else [write_message(job) for job in sorted(jobs)]
 
 

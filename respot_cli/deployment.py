@@ -2,7 +2,7 @@
 
 import argparse
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,6 +24,7 @@ from respot.aws.dynamodb.drills import DynamoDbDrillPosts
 from respot.aws.dynamodb.ledger import DynamoDbLedger
 from respot.aws.dynamodb.runs import DynamoDbRunStore
 from respot.aws.error_codes import Answer, answer_of
+from respot.errors import UnreadableItemError
 from respot.jobs.formatting import clause
 from respot_cli.errors import CommandError, ExitCode
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_sqs.literals import QueueAttributeNameType
 
+OnUnreadable = Callable[[UnreadableItemError], None]
 STACK = "Respot"
 _MISSING: Final = "is Respot deployed in this account and region? Check --stack, --hub-region and --profile"
 _FAR: Final = Config(connect_timeout=5, retries={"total_max_attempts": 2})
@@ -107,13 +109,17 @@ class Deployment:
         """Slack's answers to drills, to read from."""
         return DynamoDbDrillPosts(*self._table(), clock=_now)
 
-    def ledger(self) -> DynamoDbLedger:
-        """The deployment's ledger, to read from."""
-        return DynamoDbLedger(*self._table(), clock=_now, retention=None)
+    def ledger(self, on_unreadable: OnUnreadable | None = None) -> DynamoDbLedger:
+        """The deployment's ledger, to read from; `on_unreadable` gets the errors of what is left out."""
+        return DynamoDbLedger(
+            *self._table(), clock=_now, retention=None, on_unreadable=on_unreadable, shows_the_rest=True
+        )
 
-    def runs(self) -> DynamoDbRunStore:
-        """The ledger's part on recovery, to read from."""
-        return DynamoDbRunStore(*self._table(), clock=_now, retention=None)
+    def runs(self, on_unreadable: OnUnreadable | None = None) -> DynamoDbRunStore:
+        """The ledger's part on recovery, to read from; see `ledger`."""
+        return DynamoDbRunStore(
+            *self._table(), clock=_now, retention=None, on_unreadable=on_unreadable, shows_the_rest=True
+        )
 
     def _table(self) -> "tuple[DynamoDBClient, str]":
         with asking_aws():

@@ -164,6 +164,10 @@ def _redrive(found: Deployment, wanted: Sequence[str], arguments: argparse.Names
                     "fix the cause, then run it again"
                 )
                 raise CommandError(message) from error
+    for name, each in done.items():
+        unreadable = {f"message {message} of {name}": why for message, why in each.unread.items()}
+        _note(unreadable)
+        unread |= unreadable
     document = {"queues": {name: _counts(each) for name, each in done.items()}, "unread": unread}
     output.show(arguments.format, Text(_said(done)), document)
     if any(each.trimmed for each in done.values()):

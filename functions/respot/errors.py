@@ -12,6 +12,23 @@ class MalformedMessageError(RespotError):
     """The message can never be understood: leave it to the dead-letter queue, and read the reason."""
 
 
+class UnreadableItemError(RespotError):
+    """This version cannot read an item of the ledger: skip it, count it, name it; the version that wrote it can.
+
+    Attributes:
+        partition: the item's partition key.
+        sort_key: its sort key.
+        why: what is wrong with it.
+    """
+
+    def __init__(self, partition: str, sort_key: str, why: str) -> None:
+        """The message names the item."""
+        super().__init__(f"the item {partition} {sort_key} cannot be read: {why}")
+        self.partition = partition
+        self.sort_key = sort_key
+        self.why = why
+
+
 class UpstreamUnavailableError(RespotError):
     """SageMaker, S3 or Systems Manager gave no usable answer: conclude nothing, try again later."""
 

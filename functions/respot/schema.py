@@ -58,6 +58,12 @@ POST_KEY: Final = "slack"
 """The sort key of Slack's answer to a drill's message."""
 
 KIND: Final = "kind"
+SCHEMA: Final = "schema"
+"""The number of the schema that an item was written in. Items without one are of the first."""
+SCHEMA_OF_THIS_VERSION: Final = 2
+"""Raise it with every change that the version before could misread, and never by two in one release."""
+OLDEST_SCHEMA: Final = SCHEMA_OF_THIS_VERSION - 1
+"""Readers accept one schema more and one less than their own: a deployment runs both for a while, or is rolled back."""
 DECIDED_AT: Final = "decided_at"
 STATUS: Final = "status"
 STARTED: Final = "started"

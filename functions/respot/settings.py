@@ -28,6 +28,7 @@ DEAD_LETTERS_QUEUE_URL: Final = "RESPOT_DEAD_LETTERS_QUEUE_URL"
 DRILLS_QUEUE_URL: Final = "RESPOT_DRILLS_QUEUE_URL"
 DUE_ALERTS_QUEUE_URL: Final = "RESPOT_DUE_ALERTS_QUEUE_URL"
 SLACK_QUEUE_URL: Final = "RESPOT_SLACK_QUEUE_URL"
+STREAM_DEAD_LETTERS_URL: Final = "RESPOT_STREAM_DEAD_LETTERS_URL"
 ALERT_LEASE_SECONDS: Final = "RESPOT_ALERT_LEASE_SECONDS"
 _LARGEST: Final = 1e6
 
@@ -59,6 +60,7 @@ class Settings:
         observations_queue_url: the queue that the sweep sends its observations to.
         due_alerts_queue_url: the queue of jobs with overdue alerts and of digest timers.
         slack_queue_url: the queue of messages to Slack, through which the sweep sends heartbeats.
+        stream_dead_letters_url: the queue for items of the ledger's stream that cannot be processed.
     """
 
     ledger_table: str | None = None
@@ -82,6 +84,7 @@ class Settings:
     observations_queue_url: str | None = None
     due_alerts_queue_url: str | None = None
     slack_queue_url: str | None = None
+    stream_dead_letters_url: str | None = None
 
     def to_environment(self) -> dict[str, str]:
         """The environment variables that make `from_environment` return an equal value."""
@@ -107,6 +110,7 @@ class Settings:
             OBSERVATIONS_QUEUE_URL: self.observations_queue_url,
             DUE_ALERTS_QUEUE_URL: self.due_alerts_queue_url,
             SLACK_QUEUE_URL: self.slack_queue_url,
+            STREAM_DEAD_LETTERS_URL: self.stream_dead_letters_url,
         }
         return {name: value for name, value in variables.items() if value is not None}
 
@@ -152,6 +156,7 @@ class Settings:
             observations_queue_url=environment.get(OBSERVATIONS_QUEUE_URL),
             due_alerts_queue_url=environment.get(DUE_ALERTS_QUEUE_URL),
             slack_queue_url=environment.get(SLACK_QUEUE_URL),
+            stream_dead_letters_url=environment.get(STREAM_DEAD_LETTERS_URL),
         )
 
 

@@ -14,6 +14,7 @@ from infra.constructs.lambda_function import allow_any
 from infra.constructs.ledger import Ledger
 from infra.constructs.queues import dead_letter_queue
 from respot import schema
+from respot.settings import STREAM_DEAD_LETTERS_URL
 
 _BATCH_SIZE: Final = 10
 _RETRIES: Final = 5000
@@ -89,6 +90,7 @@ class StreamReader(Construct):
             max_record_age=Duration.hours(tried_hours),
             on_failure=_OnFailure(self.dead_letters),
         )
+        function.add_environment(STREAM_DEAD_LETTERS_URL, self.dead_letters.queue_url)
         function.add_to_role_policy(
             iam.PolicyStatement(
                 actions=["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"],

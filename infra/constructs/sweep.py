@@ -89,6 +89,14 @@ class Sweep(Construct):
             meaning=f"In {_SWEEPS_SEEN} sweeps the policy could not be read: no job that waits too long is stopped, "
             "or alerts do not say what Respot will do.",
         )
+        # Each function counts those that it meets; the sweep meets them all.
+        alarms.add(
+            "UnreadableItems",
+            alarms.metric(metric_names.UNREADABLE_ITEMS, period=Duration.minutes(5), statistic="Sum"),
+            threshold=1,
+            meaning="An item of the ledger could not be read, and was skipped; everything else goes on. "
+            "The log event item_read_failed names it.",
+        )
         # The age grows by an interval with each sweep: at the last one of those that count, it is _SWEEPS_MISSED.
         minutes = int(alarms.interval.to_minutes())
         alarms.add(

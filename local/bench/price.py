@@ -32,8 +32,8 @@ TYPICAL_JOBS: Final = 1_000  # of 31 days
 
 # What is deployed; tests count it.
 MEMORY_GIGABYTES: Final = 0.5
-CUSTOM_METRICS: Final = 22  # in each hour, at the most expensive: only `SweepAge` is emitted when nothing happens
-ALARMS: Final = 33  # of the hub, with Slack; a forwarder's region has one of its own
+CUSTOM_METRICS: Final = 23  # in each hour, at the most expensive: only `SweepAge` is emitted when nothing happens
+ALARMS: Final = 34  # of the hub, with Slack; a forwarder's region has one of its own
 POLLED_QUEUES: Final = 5  # that Lambda reads, with Slack
 SWEEP_INTERVAL: Final = timedelta(minutes=5)  # as shipped (`sweep_minutes`)
 SWEEPS: Final = MONTH / SWEEP_INTERVAL

@@ -11,7 +11,7 @@ from typing import Final, TypeVar, assert_never
 from rich.console import Console
 
 from respot.alerting.kinds import KIND_BY_STATUS, AlertKind
-from respot.errors import LedgerUnavailableError
+from respot.errors import LedgerUnavailableError, UnreadableItemError
 from respot.jobs.formatting import clause
 from respot.jobs.job import at_milliseconds
 from respot.recording.drill import DETAIL_TYPE, HISTORIES, SOURCE, Drill, write_detail
@@ -85,6 +85,9 @@ def _run(found: Deployment, drill: Drill, *, timeout: timedelta) -> Course:
                 sleep=time.sleep,
                 on_waiting=lambda stuck: status.update(waiting_for(drill, stuck)),
             )
+    except UnreadableItemError as error:
+        message = f"drill {drill.id} was sent, but not followed: {error}; a newer respot may read it"
+        raise CommandError(message, ExitCode.INCOMPLETE) from error
     except LedgerUnavailableError as error:
         why = clause(str(error))
         message = f"drill {drill.id} was sent, but not followed: {why}; {deployment.advice(error.__cause__)}"

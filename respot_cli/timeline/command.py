@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from respot.alerting.ports import Ledger
-from respot.errors import LedgerUnavailableError
+from respot.aws.dynamodb.keys import STATE_KEY, partition_of
+from respot.errors import LedgerUnavailableError, UnreadableItemError
 from respot.jobs.formatting import clause, iso
-from respot.jobs.job import JobId, JobState
+from respot.jobs.job import JobId, JobState, Transition
 from respot.jobs.merge import same_creation
 from respot.recovery.ports import RunStore
 from respot.recovery.records import AttemptRecord, Outcome, OutcomeKind
@@ -25,7 +26,8 @@ def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
     parser = groups.add_parser(
         "timeline",
         help="show a job's history: statuses with durations, alerts, decisions, and what spot saved",
-        description="Show a training job's history from the ledger.",
+        description="Show a training job's history from the ledger. "
+        "Exits with 5 if some of it could not be read, and says what.",
     )
     parser.add_argument("job", metavar="JOB", type=job_reference, help="TrainingJobName, or the training job's ARN")
     parser.add_argument(
@@ -43,23 +45,48 @@ def run(arguments: argparse.Namespace) -> int:
     region = agreed_region(job, arguments.region)
     found = deployment.find(arguments)
     check_account(job, found)
+    unread = Unread()
     try:
-        ledger = found.ledger()
+        ledger = found.ledger(unread)
         history = load(
             ledger,
-            found.runs(),
+            found.runs(unread),
             region=region or region_of(ledger, found.regions, job.name),
             name=job.name,
             created=arguments.created,
             advice=job.advice,
+            unread=unread,
         )
     except LedgerUnavailableError as error:
         why = clause(str(error))
         message = f"the timeline of {job.name} could not be read: {why}; {deployment.advice(error.__cause__)}"
         raise CommandError(message, ExitCode.AWS_UNAVAILABLE) from error
     now = datetime.now(UTC)
-    output.show(arguments.format, render(history, now=now), to_document(history, now=now))
-    return ExitCode.DONE
+    unread.say()
+    document = to_document(history, now=now) | {"unread": unread.reasons}
+    output.show(arguments.format, render(history, now=now), document)
+    return ExitCode.INCOMPLETE if unread.reasons else ExitCode.DONE
+
+
+class Unread:
+    """The items that could not be read, and why: the rest is shown."""
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self.reasons: dict[str, str] = {}
+
+    def __call__(self, error: UnreadableItemError) -> None:
+        """Note one; the same item may be read more than once."""
+        self.reasons[f"{error.partition} {error.sort_key}"] = error.why
+
+    def has_state(self, job: JobId) -> bool:
+        """Whether the job's state is among them."""
+        return f"{partition_of(job)} {STATE_KEY}" in self.reasons
+
+    def say(self) -> None:
+        """Say what is missing in the data."""
+        for item, why in self.reasons.items():
+            output.say(f"respot: the item {item} could not be read: {why}; a newer respot may read it")
 
 
 def agreed_region(job: JobReference, option: str | None) -> str | None:
@@ -112,6 +139,7 @@ def load(
     name: str,
     created: str | None = None,
     advice: str = JobReference(name="").advice,
+    unread: Unread | None = None,
 ) -> History:
     """The history of the newest job of that name, or of the one created at that time.
 
@@ -126,17 +154,32 @@ def load(
         message = f"the ledger has no job {name} in {region}{known or f': {advice}'}"
         raise CommandError(message, ExitCode.NOT_FOUND)
     record = ledger.load(job)
-    if record.state is None:
+    state = record.state
+    if state is None and unread and unread.has_state(job):
+        state = _without_state(job, record.transitions)
+    if state is None:
         message = f"the ledger's items of {job} have just expired: it keeps them for the setting ledger_retention_days"
         raise CommandError(message, ExitCode.NOT_FOUND)
     return History(
-        state=record.state,
+        state=state,
         transitions=record.transitions,
         alerts=ledger.alerts(job),
         others=tuple(other for other in jobs if other != job),
         stop_intent=runs.stop_intent(job),
         recovery_records=runs.recovery_records(job),
-        run=_run(ledger, runs, record.state),
+        run=_run(ledger, runs, state),
+    )
+
+
+def _without_state(job: JobId, transitions: tuple[Transition, ...]) -> JobState:
+    """What the transitions alone say of a job whose state could not be read."""
+    last = transitions[-1] if transitions else Transition(status="unknown", started=job.created)
+    return JobState(
+        job=job,
+        arn=f"(not read) {job.name}",
+        status=last.ended_as or "unknown",
+        secondary_status=last.status,
+        last_modified=last.started,
     )
 
 

@@ -21,6 +21,7 @@ from respot.errors import (
     LedgerIncompleteError,
     LedgerUnavailableError,
     TopicUnavailableError,
+    UnreadableItemError,
 )
 from respot.jobs.job import JobRecord, JobState, Market, Transition
 from respot.jobs.merge import reconcile
@@ -428,3 +429,28 @@ def test_catching_up_takes_over_an_expired_lease(env: Environment) -> None:
     env.memory.lease_alert(JOB, AlertKind.MAX_WAIT_TIME_EXCEEDED, END, now=env.clock(), lease=LEASE)
     env.clock.pass_by(LEASE)
     assert [alert_record.outcome for alert_record in env.alerter.catch_up(JOB)] == [AlertOutcome.SENT]
+
+
+def unreadable(*_: object) -> None:
+    raise UnreadableItemError("job#...", "decision", "a word")
+
+
+def test_an_end_is_alerted_on_although_its_decision_cannot_be_read(
+    env: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(env.runs), "decision", unreadable)
+    assert env.alerter.alert(JOB, END)
+    assert env.topic.published[-1].outlook is Outlook.UNKNOWN
+
+
+def test_catching_up_completes_the_others_if_the_recovery_cannot_be_read(
+    env: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(env.runs), "recovery_records", unreadable)
+    with pytest.raises(UnreadableItemError):
+        env.alerter.catch_up(JOB)
+    assert [alert.kind for alert in env.topic.published] == [
+        AlertKind.ADVICE,
+        AlertKind.INTERRUPTED,
+        AlertKind.MAX_WAIT_TIME_EXCEEDED,
+    ]

@@ -9,7 +9,13 @@ from respot.alerting.digest.digest import DigestRecord, DigestWindow
 from respot.alerting.digest.text import what_happens_next
 from respot.alerting.kinds import AlertKind, Severity
 from respot.alerting.required import RecoveryNews
-from respot.errors import AlertInProgressError, LedgerUnavailableError, QueueUnavailableError, TopicUnavailableError
+from respot.errors import (
+    AlertInProgressError,
+    LedgerUnavailableError,
+    QueueUnavailableError,
+    TopicUnavailableError,
+    UnreadableItemError,
+)
 from respot.jobs.merge import reconcile
 from respot.recovery.planning.decision import Outlook
 from tests.alerting.environment import LEASE, alerter_on
@@ -28,7 +34,9 @@ class Environment:
         self.ledger = MemoryLedger(created=CREATED)
         self.store, self.timers, self.topic = MemoryDigestStore(), MemoryDigestTimers(), MemoryTopic()
         self.clock = FakeClock(at(3725))
+        self.unreadable: list[UnreadableItemError] = []
         self.collector = DigestCollector(
+            on_unreadable=self.unreadable.append,
             store=self.store,
             timers=self.timers,
             topic=self.topic,
@@ -259,3 +267,18 @@ def test_an_alert_that_could_not_be_grouped_waits_for_no_lease(
             env.interrupt("second")
     assert env.interrupt("second").digest is not None
     assert env.alone() == ["first"]
+
+
+def test_a_pool_whose_window_cannot_be_read_holds_no_alert_back(
+    env: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unreadable = UnreadableItemError("pool#...", "window", "a word")
+
+    def fail(*_: object) -> None:
+        raise unreadable
+
+    monkeypatch.setattr(type(env.store), "window", fail)
+    for name in ("first", "second"):
+        env.interrupt(name)
+    assert env.alone() == ["first", "second"]
+    assert env.unreadable == [unreadable] * 2

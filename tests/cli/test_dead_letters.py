@@ -13,7 +13,9 @@ from rich.console import Console
 
 from respot.alerting.digest.timer import write_timer
 from respot.alerting.document import to_document
+from respot.aws.dynamodb.keys import partition_of
 from respot.aws.dynamodb.ledger import DynamoDbLedger
+from respot.aws.sqs.dead_letters import SqsDeadLetters, write_dead_letter
 from respot.jobs.job import JobRecord
 from respot.jobs.merge import reconcile
 from respot.jobs.message import read_message, write_message
@@ -312,9 +314,20 @@ def test_what_the_stream_has_no_more_is_left_unless_its_deletion_is_asked_for(
 
 def test_a_part_that_nobody_can_read_is_left(found: Deployment) -> None:
     put(found, ENDED_JOBS, "no JSON")
-    with pytest.raises(RedriveError, match="of ended-jobs was not sent back"):
-        sent_back(found, ENDED_JOBS, discard_trimmed=True)
-    assert len(bodies(found, ENDED_JOBS.output)) == 1
+    put(found, ENDED_JOBS, write_dead_letter(partition_of(job_id()), "state"))
+    done = sent_back(found, ENDED_JOBS, discard_trimmed=True)
+    assert (done.sent, len(done.unread)) == (1, 1)  # the others are sent back all the same
+    assert bodies(found, ENDED_JOBS.output) == ["no JSON"]
+    assert bodies(found, ENDED_JOBS.back) == [write_message(job_id())]
+
+
+def test_an_item_that_its_reader_gave_up_is_listed_with_its_reason(found: Deployment) -> None:
+    SqsDeadLetters(found.session.client("sqs"), found.outputs[ENDED_JOBS.output]).send(
+        partition_of(job_id()), "decision", "UnreadableItemError: 'stalled' is not a word"
+    )
+    letter = only(found, ENDED_JOBS)
+    assert letter.what == f"the item {partition_of(job_id())} decision"
+    assert letter.reason == "UnreadableItemError: 'stalled' is not a word"
 
 
 # --- the command
@@ -356,6 +369,17 @@ def test_only_the_queue_that_is_named_is_redriven(found: Deployment, command: Co
         put(found, queue, "message")
     assert command("redrive", "--queue", "recovery", "--yes")[:2] == (0, {"queues": SENT_BACK, "unread": {}})
     assert (bodies(found, RECOVERY.back), bodies(found, OBSERVATIONS.output)) == (["message"], ["message"])
+
+
+def test_a_message_that_cannot_be_read_is_named_and_stops_no_other(found: Deployment, command: Command) -> None:
+    unreadable = put(found, ENDED_JOBS, write_dead_letter("no job", "state"))
+    put(found, ENDED_JOBS, write_dead_letter(partition_of(job_id()), "state"))
+    code, document, note = command("redrive", "--queue", "ended-jobs", "--yes")
+    assert code == ExitCode.INCOMPLETE
+    assert document["queues"]["ended-jobs"]["sent_back"] == 1
+    assert list(document["unread"]) == [f"message {unreadable} of ended-jobs"]
+    assert f"message {unreadable} of ended-jobs could not be read" in note
+    assert bodies(found, ENDED_JOBS.output) == [write_dead_letter("no job", "state")]
 
 
 def test_listing_is_what_is_done_unless_asked_otherwise(found: Deployment, command: Command) -> None:

@@ -2,7 +2,7 @@ import json
 import re
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -10,20 +10,29 @@ from rich.console import Console
 
 from respot.alerting.alert import AlertOutcome
 from respot.alerting.kinds import AlertKind
+from respot.aws.dynamodb.keys import partition_of
+from respot.aws.dynamodb.ledger import DynamoDbLedger
 from respot.jobs.merge import reconcile
 from respot.recovery.planning.decision import Action
 from respot.recovery.planning.run import run_id
 from respot.recovery.planning.waiting import StopIntent
 from respot.recovery.records import AttemptRecord, NoticeKind, OutcomeKind
+from respot_cli import deployment
 from respot_cli.deployment import Deployment
 from respot_cli.errors import CommandError, ExitCode
-from respot_cli.timeline.command import load, region_of
+from respot_cli.main import parser
+from respot_cli.timeline.command import Unread, load, region_of
 from respot_cli.timeline.history import History, to_document
 from respot_cli.timeline.view import render
 from tests.support.builders import CREATED, NAME, REGION, at, job_id, snapshot, transition
 from tests.support.example_run import example_history
+from tests.support.frozen_ledger import written
 from tests.support.memory import MemoryLedger, MemoryRunStore
+from tests.support.moto_aws import TABLE
 from tests.support.records import alert_record, decision_record, outcome_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 LIFE = "Starting=0 Downloading=250 Training=390 Interrupted=3720 Starting=3760 Downloading=5460 Training=5600"
 SECOND = "spot-job-r2"
@@ -42,7 +51,7 @@ def save(ledger: MemoryLedger, life: str, **others: object) -> None:
     ledger.save(reconcile(ledger.load(seen.state.job), seen))
 
 
-def history_of(ledger: MemoryLedger, name: str = NAME, runs: MemoryRunStore | None = None, **others: str) -> History:
+def history_of(ledger: MemoryLedger, name: str = NAME, runs: MemoryRunStore | None = None, **others: Any) -> History:  # noqa: ANN401
     return load(ledger, runs or MemoryRunStore(ledger=ledger), region=REGION, name=name, **others)
 
 
@@ -455,3 +464,53 @@ def test_below_its_least_width_the_timeline_is_a_list_of_whole_lines() -> None:
     lines = [line.strip("│ ") for line in shown(example_history(), width=20).splitlines()]
     assert "Downloading" in lines
     assert not [line for line in lines if len(line) == 1 and line.isalnum()]
+
+
+# --- items that this version cannot read
+
+
+@pytest.fixture
+def poisoned(dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger) -> Deployment:
+    """A deployment whose ledger has items of one job that a newer version wrote."""
+    seen = snapshot("Starting=0 Training=390 Interrupted=3720")
+    dynamodb_ledger.save(reconcile(dynamodb_ledger.load(job_id()), seen))
+    for kind, bad in (("decision", {"action": {"S": "migrate"}}), ("alert", {"alert_kind": {"S": "stalled"}})):
+        dynamodb.put_item(TableName=TABLE, Item=written()[kind].item | bad)
+    return Deployment(session=boto3.session.Session(region_name=REGION), outputs={"LedgerTableName": TABLE})
+
+
+def ran(found: Deployment, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(deployment, "find", lambda _: found)
+    arguments = parser().parse_args(["timeline", NAME, "--region", REGION, "--json"])
+    return int(arguments.run(arguments))
+
+
+def test_the_rest_is_shown_and_what_could_not_be_read_is_said(
+    poisoned: Deployment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ran(poisoned, monkeypatch) == ExitCode.INCOMPLETE
+    said = capsys.readouterr()
+    document = json.loads(said.out)
+    assert [each["status"] for each in document["transitions"]] == ["Starting", "Training", "Interrupted"]
+    assert {key.split()[1].split("#")[0] for key in document["unread"]} == {"decision", "alert"}
+    assert "'migrate' is not a valid Action" in said.err
+
+
+@pytest.mark.parametrize("attribute", ["market", "status", "kind"])
+def test_a_job_whose_state_cannot_be_read_is_shown_by_its_transitions(
+    dynamodb: "DynamoDBClient",
+    poisoned: Deployment,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    attribute: str,
+) -> None:
+    key = {"pk": {"S": partition_of(job_id())}, "sk": {"S": "state"}}
+    item = dynamodb.get_item(TableName=TABLE, Key=key)["Item"]
+    dynamodb.put_item(TableName=TABLE, Item={**item, attribute: {"L": []}})
+    assert ran(poisoned, monkeypatch) == ExitCode.INCOMPLETE
+    document = json.loads(capsys.readouterr().out)
+    assert document["job"]["secondary_status"] == "Interrupted"
+    assert f"{partition_of(job_id())} state" in document["unread"]
+    unread = Unread()
+    history = load(poisoned.ledger(unread), poisoned.runs(unread), region=REGION, name=NAME, unread=unread)
+    assert "Interrupted" in shown(history)

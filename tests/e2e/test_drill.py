@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from local.demo.deployed import DeployedAccount, policy
+from local.demo.deployed import DeployedAccount
 from local.demo.verification import differences, ledger_is_consistent, observe, receive_alerts
 from local.sagemaker.lifecycle import parse
 from respot.aws.dynamodb.attribute_values import deserialize
 from respot.schema import EXPIRES_AT, RECORDED_AT
-from tests.support.deployed import function_of, respot
+from tests.support.deployed import denied, function_of, respot
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.xdist_group("deployed-account")
@@ -36,18 +36,6 @@ def items_of(deployed: DeployedAccount, drill: str) -> list[dict[str, Any]]:
     pages = deployed.client("dynamodb").get_paginator("scan").paginate(TableName=deployed.outputs["LedgerTableName"])
     items = [deserialize(item) for page in pages for item in page["Items"]]
     return [item for item in items if drill in item["pk"]]
-
-
-@contextmanager
-def without_sagemaker(deployed: DeployedAccount) -> Iterator[None]:
-    """For a while, `record` may not ask SageMaker anything."""
-    iam, role = deployed.client("iam"), function_of(deployed, "record")["Role"].rpartition("/")[2]
-    denial = policy(Effect="Deny", Action="sagemaker:*", Resource="*")
-    iam.put_role_policy(RoleName=role, PolicyName="nothing-of-sagemaker", PolicyDocument=denial)
-    try:
-        yield
-    finally:
-        iam.delete_role_policy(RoleName=role, PolicyName="nothing-of-sagemaker")
 
 
 @contextmanager
@@ -92,7 +80,7 @@ def dead_lettering_at_once(deployed: DeployedAccount, output: str) -> Iterator[N
 @pytest.mark.parametrize("kind", ["interrupted", "max-wait-time-exceeded"])
 def test_a_drill_passes_through_everything_and_leaves_nothing_behind(deployed: DeployedAccount, kind: str) -> None:
     receive_alerts(deployed)
-    with without_sagemaker(deployed):
+    with denied(deployed, "record", "sagemaker:*"):
         code, said, _ = asked(deployed, "drill", "--kind", kind)
     assert (code, said["passed"], said["slack"], said["kind"]) == (0, True, "accepted", kind)
     assert [hop["hop"] for hop in said["hops"]] == ["record", "alert", "Slack"]

@@ -11,6 +11,7 @@ from local.demo.verification import JobOutcome, observe_run, run_differences
 from respot.jobs.job import JobId
 from respot.jobs.lifecycle import IN_PROGRESS
 from respot.recovery.planning.decision import Action
+from tests.support.deployed import denied
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.xdist_group("deployed-account")
@@ -34,6 +35,11 @@ def recorded(deployed: DeployedAccount, name: str) -> JobId:
 def settled(deployed: DeployedAccount, name: str) -> tuple[JobOutcome, ...]:
     eventually(lambda: all(attempt.is_settled for attempt in observe_run(deployed, name)))
     return observe_run(deployed, name)
+
+
+def withdrawn(deployed: DeployedAccount, job: JobId) -> bool:
+    intent = deployed.runs().stop_intent(job)
+    return intent is not None and intent.withdrawn is not None
 
 
 def test_a_job_that_waits_too_long_is_stopped_and_goes_on_in_the_next_pool(deployed: DeployedAccount) -> None:
@@ -69,6 +75,24 @@ def test_a_job_that_waits_too_long_is_stopped_and_goes_on_in_the_next_pool(deplo
     assert deployed.runs().stop_intent(jobs[1]) is None
     sagemaker.stop_training_job(TrainingJobName="patient")
     (stopped,) = settled(deployed, "patient")
+    assert stopped.decision
+    assert (stopped.decision.decision.action, stopped.decision.decision.reason) == (
+        Action.REFUSE,
+        "stopped by its user",
+    )
+
+
+def test_a_users_stop_is_the_users_where_respots_was_denied(deployed: DeployedAccount) -> None:
+    sagemaker = deployed.client("sagemaker")
+    with denied(deployed, "recover", "sagemaker:StopTrainingJob"):
+        deployed.ground.create("denied-stop", lifecycle=NEVER_ON_SPOT, tags=IMPATIENT)
+        job = recorded(deployed, "denied-stop")
+        time.sleep(WAIT_LIMIT.total_seconds() + 0.5)
+        deployed.sweep()
+        assert eventually(lambda: withdrawn(deployed, job), seconds=30)
+        assert sagemaker.describe_training_job(TrainingJobName="denied-stop")["TrainingJobStatus"] == IN_PROGRESS
+        sagemaker.stop_training_job(TrainingJobName="denied-stop")
+        (stopped,) = settled(deployed, "denied-stop")
     assert stopped.decision
     assert (stopped.decision.decision.action, stopped.decision.decision.reason) == (
         Action.REFUSE,

@@ -8,6 +8,7 @@ from respot.errors import (
     LedgerUnavailableError,
     RespotError,
     TopicUnavailableError,
+    UnreadableItemError,
     UpstreamUnavailableError,
     WebhookRefusedError,
 )
@@ -22,6 +23,7 @@ from respot.metrics import (
     POLICY_READS_FAILED,
     SWEEP_AGE,
     TRANSITIONS_FIRST_SEEN_BY_SWEEP,
+    UNREADABLE_ITEMS,
 )
 from respot.recording.consumer import ObservationConsumer
 from respot.recording.observation import SweepObservation, write_recheck
@@ -44,7 +46,7 @@ def record_in_trouble(stage: Stage, fault: RespotError, *, lasts: timedelta = AN
     jobs = MemoryTrainingJobs()
     jobs.snapshots[REGION, NAME] = snapshot("Starting=0 Training=390")
     hooks = Hooks()
-    if isinstance(fault, LedgerUnavailableError):
+    if isinstance(fault, LedgerUnavailableError | UnreadableItemError):
         hooks.faults["load"] = fault
     else:
         jobs.faults[NAME] = fault
@@ -169,6 +171,12 @@ def unrecorded_drill(stage: Stage) -> list[Sample]:
     stage.monkeypatch.setattr(slack, "slack_relay", Unrecorded)
     stage.call(slack.handler, {"Records": []})
     return stage.emitted[DRILL_RECORDS_FAILED]
+
+
+def unreadable_items(stage: Stage) -> list[Sample]:
+    """An event arrives of a job whose state a newer version has written."""
+    record_in_trouble(stage, UnreadableItemError("job#...", "state", "a word"), lasts=MINUTE)
+    return stage.emitted[UNREADABLE_ITEMS]
 
 
 def lost_events(stage: Stage) -> list[Sample]:

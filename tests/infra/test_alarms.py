@@ -20,6 +20,7 @@ from respot.metrics import (
     POLICY_READS_FAILED,
     SWEEP_AGE,
     TRANSITIONS_FIRST_SEEN_BY_SWEEP,
+    UNREADABLE_ITEMS,
 )
 from tests.infra.alarm_stage import INTERVAL, LONG, START, Stage, all_alarms, each_minute, stage
 from tests.infra.alarm_trouble import (
@@ -30,6 +31,7 @@ from tests.infra.alarm_trouble import (
     lost_events,
     old_sweep,
     unread_policy,
+    unreadable_items,
     unrecorded_drill,
 )
 from tests.infra.synthesis import Resource
@@ -124,6 +126,7 @@ CAUSES: Final = {
     "RecoveryFailing": ours(FAILED_RECOVERY_AGE, failing_recovery, threshold=600, minutes=16),
     "RecoveryDeadLetters": dead_letters("RecoveryQueue"),
     "LostEvents": ours(TRANSITIONS_FIRST_SEEN_BY_SWEEP, lost_events, statistic="Sum", threshold=1, minutes=6),
+    "UnreadableItems": ours(UNREADABLE_ITEMS, unreadable_items, statistic="Sum", threshold=1, minutes=6),
     # The last complete one began an interval before.
     "SweepAge": ours(SWEEP_AGE, old_sweep, statistic="Minimum", threshold=4 * 5 * 60, minutes=30),
     # Three sweeps in a row.

@@ -52,7 +52,9 @@ def test_every_setting_reaches_the_functions_that_read_it(full: Synthesized) -> 
             drills_queue_url="${RecordingDrillsQueue}",
             first_retry=timedelta(seconds=6),
         ),
-        "EnqueueEndedFunction": Settings(recovery_queue_url="${RecoveryQueue}"),
+        "EnqueueEndedFunction": Settings(
+            recovery_queue_url="${RecoveryQueue}", stream_dead_letters_url="${RecoveryEndedJobsStreamDeadLetters}"
+        ),
         "RecoverFunction": Settings(
             ledger_table="${LedgerTable}",
             retention=retention,
@@ -72,6 +74,7 @@ def test_every_setting_reaches_the_functions_that_read_it(full: Synthesized) -> 
             alert_lease=timedelta(seconds=260),
             policy_parameter="${PolicyParameter}",
             retention=retention,
+            stream_dead_letters_url="${AlertingAlertsStreamDeadLetters}",
         ),
         "SweepFunction": Settings(
             ledger_table="${LedgerTable}",

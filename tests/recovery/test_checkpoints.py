@@ -40,6 +40,23 @@ def test_another_live_job_at_the_same_checkpoints_is_an_intruder(env: RecoveryEn
     assert env.decision(job).decision.reason == f"{OVERLAPPING}other"
 
 
+@pytest.mark.parametrize(("name", "is_intruder"), [("other", True), ("elsewhere", False)])
+def test_a_live_job_whose_location_cannot_be_read_is_described(
+    env: RecoveryEnvironment, monkeypatch: pytest.MonkeyPatch, name: str, *, is_intruder: bool
+) -> None:
+    env.intrude()
+    env.submit("elsewhere", checkpoint_uri="s3://ml-bucket/elsewhere/")
+    job = env.ended()
+    live = type(env.runs).live
+    monkeypatch.setattr(
+        type(env.runs),
+        "live",
+        lambda runs, region: tuple((other, None) for other, _ in live(runs, region) if other.name == name),
+    )
+    env.recover(job)
+    assert (env.decision(job).decision.reason == f"{OVERLAPPING}other") == is_intruder
+
+
 def test_the_runs_own_next_attempt_is_no_intruder(env: RecoveryEnvironment) -> None:
     job = env.ended()
     env.afterwards["sagemaker.create"] = ProcessCrashError()

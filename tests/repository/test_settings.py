@@ -49,6 +49,7 @@ def test_every_setting_has_a_variable() -> None:
         observations_queue_url="o",
         due_alerts_queue_url="d",
         slack_queue_url="k",
+        stream_dead_letters_url="l",
     )
     assert len(full.to_environment()) == len(fields(Settings))
 

@@ -3,12 +3,13 @@
 import json
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pytest
 
-from local.demo.deployed import DeployedAccount, deployed_account
+from local.demo.deployed import DeployedAccount, deployed_account, policy
 from local.demo.verification import receive_alerts
 from tests.support.wheel import installed_command
 
@@ -55,6 +56,18 @@ def function_of(at: DeployedAccount, handler: str) -> dict[str, Any]:
     functions: list[dict[str, Any]] = at.client("lambda").list_functions()["Functions"]
     (function,) = (each for each in functions if each["Handler"] == f"respot.handlers.{handler}.handler")
     return function
+
+
+@contextmanager
+def denied(at: DeployedAccount, handler: str, action: str) -> Iterator[None]:
+    """For a while, the function with this handler may not do this."""
+    iam, role = at.client("iam"), function_of(at, handler)["Role"].rpartition("/")[2]
+    denial = policy(Effect="Deny", Action=action, Resource="*")
+    iam.put_role_policy(RoleName=role, PolicyName="denied", PolicyDocument=denial)
+    try:
+        yield
+    finally:
+        iam.delete_role_policy(RoleName=role, PolicyName="denied")
 
 
 def restart(at: DeployedAccount, handler: str, **variables: str) -> dict[str, str]:

@@ -20,7 +20,7 @@ from respot.alerting.digest.collector import DigestCollector
 from respot.alerting.digest.digest import DigestWindow, pool_of
 from respot.alerting.kinds import AlertKind
 from respot.alerting.required import news_of, required_alerts
-from respot.errors import RespotError, TopicUnavailableError
+from respot.errors import RespotError, TopicUnavailableError, UnreadableItemError
 from respot.jobs.job import JobId
 from respot.jobs.merge import reconcile
 from respot.recovery.planning.decision import Action, Decision
@@ -121,7 +121,9 @@ class DigestWorld:
         self._quiet = False
         store = with_hooks(self.store, self._gate)
         topic = with_hooks(self.topic, self._gate)
+        self.unreadable: list[UnreadableItemError] = []
         self.collector = DigestCollector(
+            on_unreadable=self.unreadable.append,
             store=store,
             timers=with_hooks(self.timers, self._gate),
             topic=topic,

@@ -108,7 +108,7 @@ class MemoryLedger:
     def watched_since(self, region: str) -> datetime:
         return max(self.watched.get(region, self.created), self.created)
 
-    def state_of(self, jobs: Sequence[JobId]) -> dict[JobId, JobState]:
+    def state_of(self, jobs: Sequence[JobId]) -> dict[JobId, JobState | None]:
         return {job: self.states[job][0] for job in jobs if job in self.states}
 
     def open_jobs(self, region: str, *, since: datetime, until: datetime) -> tuple[JobId, ...]:
@@ -514,7 +514,7 @@ class MemoryRunStore:
             notices=tuple(notice for notice in self.notices.values() if notice.job == job),
         )
 
-    def live(self, region: str) -> tuple[tuple[JobId, str], ...]:
+    def live(self, region: str) -> tuple[tuple[JobId, str | None], ...]:
         return tuple(
             (job, state.checkpoint_uri)
             for job, (state, _) in self.ledger.states.items()

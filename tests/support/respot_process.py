@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from respot_cli import deployment
+from respot_cli.deployment import OnUnreadable
 from respot_cli.main import main
 from tests.support.builders import ACCOUNT, REGION
 from tests.support.example_run import example
@@ -24,10 +25,10 @@ class FakeDeployment:
     regions: tuple[str, ...] = (REGION,)
     account: str = ACCOUNT
 
-    def ledger(self) -> MemoryLedger:
+    def ledger(self, _: OnUnreadable) -> MemoryLedger:
         return self.stored[0]
 
-    def runs(self) -> MemoryRunStore:
+    def runs(self, _: OnUnreadable) -> MemoryRunStore:
         return self.stored[1]
 
 

@@ -31,7 +31,13 @@ from respot.alerting.required import (
     outlook_after,
 )
 from respot.alerting.text import concludes, headline
-from respot.errors import LedgerIncompleteError, LedgerUnavailableError, QueueUnavailableError, TopicUnavailableError
+from respot.errors import (
+    LedgerIncompleteError,
+    LedgerUnavailableError,
+    QueueUnavailableError,
+    TopicUnavailableError,
+    UnreadableItemError,
+)
 from respot.jobs.job import JobId, JobRecord, JobState, Transition
 from respot.jobs.lifecycle import appearance, end_of, figures
 from respot.jobs.ports import Clock
@@ -105,14 +111,25 @@ class Alerter:
         For a job whose items the stream lost, or whose alert was left leased by a crash.
         """
         record, state = self._load(job)
+        news, unreadable = self._news(job)
         pending = (
             self._of_appearance(record, state),
             *(_of_transition(record, state, transition) for transition in record.transitions),
-            *(self._of_recovery(record, state, news) for news in news_of(self.runs.recovery_records(job))),
+            *(self._of_recovery(record, state, each) for each in news),
         )
         complete = {(each.kind, each.transition.started) for each in self.ledger.alerts(job)}
         open_ = (each for each in pending if each and (each.alert.kind, each.alert.transition.started) not in complete)
-        return tuple(alert_record for alert_record in map(self._complete, open_) if alert_record)
+        completed = tuple(alert_record for alert_record in map(self._complete, open_) if alert_record)
+        if unreadable:
+            raise unreadable
+        return completed
+
+    def _news(self, job: JobId) -> tuple[tuple[RecoveryNews, ...], UnreadableItemError | None]:
+        """What is to be said of a job's recovery; the other alerts do not wait for what cannot be read."""
+        try:
+            return tuple(news_of(self.runs.recovery_records(job))), None
+        except UnreadableItemError as error:
+            return (), error
 
     def _load(self, job: JobId) -> tuple[JobRecord, JobState]:
         record = self.ledger.load(job)
@@ -141,8 +158,11 @@ class Alerter:
 
     def _outlook(self, state: JobState, transitions: tuple[Transition, ...]) -> Outlook:
         """What Respot will do about an end: a recorded decision counts, even if the policy has changed since."""
-        if decided := self.runs.decision(state.job):
-            return outlook_after(decided, self.runs.outcome(state.job))
+        try:
+            if decided := self.runs.decision(state.job):
+                return outlook_after(decided, self.runs.outcome(state.job))
+        except UnreadableItemError:  # people learn of the end; that the decision cannot be read is reported with it
+            return Outlook.UNKNOWN
         return self.foresight(state, transitions) if self.foresight else Outlook.UNKNOWN
 
     def _complete(self, pending: "_Pending | None") -> AlertRecord | None:
@@ -166,7 +186,7 @@ class Alerter:
                 if self.digests:
                     alert = replace(alert, digest=self.digests.add_to_digest(alert))
                 message_id = self.topic.publish(alert)
-            except (TopicUnavailableError, QueueUnavailableError, LedgerUnavailableError):
+            except (TopicUnavailableError, QueueUnavailableError, LedgerUnavailableError, UnreadableItemError):
                 # Nothing was sent: release the lease so that a retry need not wait until it expires.
                 with suppress(LedgerUnavailableError):
                     self.ledger.release_alert(job, kind, transition, token)

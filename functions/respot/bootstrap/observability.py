@@ -8,7 +8,9 @@ from functools import cache
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from respot.metrics import NAMESPACE, SERVICE_VARIABLE, UNDEPLOYED
+from respot.errors import UnreadableItemError
+from respot.log_events import ITEM_READ_FAILED
+from respot.metrics import NAMESPACE, SERVICE_VARIABLE, UNDEPLOYED, UNREADABLE_ITEMS
 
 
 @cache
@@ -31,6 +33,15 @@ def gauge(name: str, span: timedelta) -> None:
     """Emit a span of time as it is now."""
     metrics().add_metric(name=name, unit=MetricUnit.Seconds, value=span.total_seconds())
     metrics().flush_metrics()
+
+
+def report_unreadable(error: Exception | None) -> None:
+    """Name and count an item that could not be read; another error, or none, is not this function's concern."""
+    if isinstance(error, UnreadableItemError):
+        logger().error(
+            ITEM_READ_FAILED, partition=error.partition, sort_key=error.sort_key, reason=error.why, exc_info=error
+        )
+        count({UNREADABLE_ITEMS: 1})
 
 
 def count(counts: Mapping[str, int]) -> None:

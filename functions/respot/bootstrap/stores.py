@@ -5,6 +5,7 @@ from functools import cache
 from respot.aws.dynamodb.ledger import DynamoDbLedger
 from respot.aws.dynamodb.runs import DynamoDbRunStore
 from respot.bootstrap.clients import client, now, required, settings
+from respot.bootstrap.observability import report_unreadable
 from respot.settings import LEDGER_TABLE
 
 
@@ -12,11 +13,15 @@ from respot.settings import LEDGER_TABLE
 def ledger() -> DynamoDbLedger:
     """The store of jobs and alerts."""
     table = required(settings().ledger_table, LEDGER_TABLE)
-    return DynamoDbLedger(client("dynamodb"), table, clock=now, retention=settings().retention)
+    return DynamoDbLedger(
+        client("dynamodb"), table, clock=now, retention=settings().retention, on_unreadable=report_unreadable
+    )
 
 
 @cache
 def runs() -> DynamoDbRunStore:
     """The store of runs and their attempts."""
     table = required(settings().ledger_table, LEDGER_TABLE)
-    return DynamoDbRunStore(client("dynamodb"), table, clock=now, retention=settings().retention)
+    return DynamoDbRunStore(
+        client("dynamodb"), table, clock=now, retention=settings().retention, on_unreadable=report_unreadable
+    )

@@ -11,19 +11,19 @@ from respot.alerting.digest.digest import DigestRecord
 from respot.alerting.digest.timer import read_timer
 from respot.alerting.kinds import AlertKind
 from respot.aws.dynamodb.digests import DynamoDbDigestStore
-from respot.aws.dynamodb.stream import read_change
+from respot.aws.dynamodb.stream import key_of, read_change
 from respot.aws.sns import SnsTopic
 from respot.aws.sqs.digest_timers import SqsDigestTimers
 from respot.bootstrap.clients import client, now, once_ssm_client, required, settings
-from respot.bootstrap.observability import count, gauge, logger
+from respot.bootstrap.dead_letters import give_up
+from respot.bootstrap.observability import count, gauge, logger, report_unreadable
 from respot.bootstrap.stores import ledger, runs
 from respot.bootstrap.time_budget import CALL_LIMITS, ONCE_SSM, RESERVE, begin
-from respot.errors import PolicyInvalidError, RespotError, UpstreamUnavailableError
+from respot.errors import PolicyInvalidError, UpstreamUnavailableError
 from respot.handlers.lambda_events import BatchResponse, Context, failed, moment, time_left
 from respot.jobs.message import read_message
 from respot.log_events import ALERT_COMPLETED, ALERT_DEFERRED, ALERT_FAILED, POLICY_READ_FAILED
 from respot.metrics import ALERTS_FAILED, ALERTS_SENT, FAILED_DUE_ALERT_AGE, POLICY_READS_FAILED
-from respot.schema import PK, SK
 from respot.settings import ALERTS_TOPIC_ARN, DUE_ALERTS_QUEUE_URL, LEDGER_TABLE, POLICY_PARAMETER
 from respot.sweep.heartbeat import HEARTBEAT
 
@@ -35,11 +35,12 @@ if TYPE_CHECKING:
 def handler(event: dict[str, Any], context: Context) -> BatchResponse:
     """Alert on new items of the ledger, on jobs with overdue alerts, and on digest windows that are over.
 
-    Of the stream, Lambda repeats everything from the first failed item on; of the queue, only what failed.
+    Of the stream, Lambda repeats everything from the first failed item on; of the queue, only what failed. An item of
+    the stream that cannot succeed is therefore made a dead letter here: those behind it go on at once.
     """
     left = time_left(context)
     begin(left)
-    failures, sent = [], 0
+    failures, sent, failed_count = [], 0, 0
     for record in event["Records"]:
         if record.get("body") == HEARTBEAT:
             check_policy()
@@ -49,18 +50,21 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:
             # An unfinished alert keeps its lease, which would delay the next attempt.
             logger().warning(ALERT_DEFERRED, item=item)
             failures.append(identifier)
+            failed_count += 1
             continue
         try:
             completed = _alert_on(record)
-        except RespotError as error:
-            # The others of the batch must not wait for this one.
+        except Exception as error:  # noqa: BLE001 - the others of the batch must not wait for this one
             logger().exception(ALERT_FAILED, message_id=identifier, item=item, reason=str(error))
-            failures.append(identifier)
+            report_unreadable(error)
+            if not ("dynamodb" in record and give_up(record, error)):
+                failures.append(identifier)
+            failed_count += 1
             continue
         for each in completed:
             logger().info(ALERT_COMPLETED, outcome=each.outcome, reason=each.reason, **_about(each))
         sent += sum(map(_counts, completed))
-    count({ALERTS_SENT: sent, ALERTS_FAILED: len(failures)})
+    count({ALERTS_SENT: sent, ALERTS_FAILED: failed_count})
     due = [record for record in event["Records"] if record.get("messageId") in failures]
     if due:
         gauge(FAILED_DUE_ALERT_AGE, max(now() - moment(each, "ApproximateFirstReceiveTimestamp") for each in due))
@@ -71,8 +75,7 @@ def _identify(record: Mapping[str, Any]) -> tuple[str, str]:
     """How the response names a record, and how the log does: by its key in the ledger, or by the message."""
     if "dynamodb" not in record:  # it is the queue's
         return record["messageId"], record["body"]
-    image = record["dynamodb"]["NewImage"]
-    return record["dynamodb"]["SequenceNumber"], f"{image[PK]['S']} {image[SK]['S']}"
+    return record["dynamodb"]["SequenceNumber"], " ".join(key_of(record))
 
 
 def _alert_on(record: Mapping[str, Any]) -> tuple[AlertRecord | DigestRecord, ...]:
@@ -159,12 +162,15 @@ def digest_collector() -> DigestCollector:
     queue = required(settings().due_alerts_queue_url, DUE_ALERTS_QUEUE_URL)
     table = required(settings().ledger_table, LEDGER_TABLE)
     return DigestCollector(
-        store=DynamoDbDigestStore(client("dynamodb"), table, clock=now, retention=settings().retention),
+        store=DynamoDbDigestStore(
+            client("dynamodb"), table, clock=now, retention=settings().retention, on_unreadable=report_unreadable
+        ),
         timers=SqsDigestTimers(client("sqs"), queue),
         topic=_topic(),
         clock=now,
         length=settings().digest_window,
         lease=settings().alert_lease,
+        on_unreadable=report_unreadable,
     )
 
 

@@ -3,16 +3,16 @@
 from functools import cache
 from typing import Any
 
-from respot.aws.dynamodb.keys import job_of
+from respot.aws.dynamodb.stream import key_of, kind_of, read_job
 from respot.aws.sqs.jobs import SqsJobQueue
 from respot.bootstrap.clients import client, required, settings
-from respot.bootstrap.observability import count, logger
+from respot.bootstrap.dead_letters import give_up
+from respot.bootstrap.observability import count, logger, report_unreadable
 from respot.bootstrap.time_budget import begin
-from respot.errors import RespotError
 from respot.handlers.lambda_events import BatchResponse, Context, failed, time_left
 from respot.log_events import ENQUEUE_FAILED
 from respot.metrics import JOBS_ENDED
-from respot.schema import KIND, PK, ItemKind
+from respot.schema import ItemKind
 from respot.settings import RECOVERY_QUEUE_URL
 
 
@@ -21,15 +21,17 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:
     begin(time_left(context))
     failures, sent = [], 0
     for record in event["Records"]:
-        change = record["dynamodb"]
-        if change["NewImage"][KIND]["S"] == ItemKind.SWEEP:
-            continue  # the sweep's heartbeat
-        job = job_of(change["NewImage"][PK]["S"])
+        identifier = record["dynamodb"]["SequenceNumber"]
         try:
-            recovery_queue().send(job)
-        except RespotError as error:
-            logger().exception(ENQUEUE_FAILED, message_id=change["SequenceNumber"], job=str(job), reason=str(error))
-            failures.append(change["SequenceNumber"])
+            if kind_of(record) == ItemKind.SWEEP:
+                continue  # the sweep's heartbeat
+            recovery_queue().send(read_job(record))
+        except Exception as error:  # noqa: BLE001 - the others of the batch must not wait for this one
+            item = " ".join(key_of(record))
+            logger().exception(ENQUEUE_FAILED, message_id=identifier, item=item, reason=str(error))
+            report_unreadable(error)
+            if not give_up(record, error):
+                failures.append(identifier)
         else:
             sent += 1
     count({JOBS_ENDED: sent})

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from respot.aws.sagemaker.training_jobs import SageMakerTrainingJobs
 from respot.bootstrap.clients import client, now, required, settings
-from respot.bootstrap.observability import count, gauge, logger
+from respot.bootstrap.observability import count, gauge, logger, report_unreadable
 from respot.bootstrap.retries import retry_schedule, short_retry_schedule
 from respot.bootstrap.stores import ledger
 from respot.bootstrap.time_budget import begin
@@ -46,6 +46,7 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:
             retry_in_seconds=None if retry.buried else retry.delay.total_seconds(),
             exc_info=retry.error,
         )
+        report_unreadable(retry.error)
     for drill in outcome.refused:
         logger().warning(DRILL_REFUSED, job=drill.name, reason="too many drills at once: this one is dropped")
     count(

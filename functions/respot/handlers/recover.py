@@ -13,7 +13,7 @@ from respot.aws.sagemaker.cloning import attempt_request
 from respot.aws.sagemaker.training_jobs import SageMakerTrainingJobs
 from respot.aws.ssm import ParameterKillSwitch, read_kill_switch
 from respot.bootstrap.clients import client, now, required, settings
-from respot.bootstrap.observability import count, gauge, logger
+from respot.bootstrap.observability import count, gauge, logger, report_unreadable
 from respot.bootstrap.policies import policies
 from respot.bootstrap.retries import retry_schedule
 from respot.bootstrap.stores import ledger, runs
@@ -42,6 +42,7 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:
         }
         if each.error:
             logger().error(RECOVERY_FAILED, **details, exc_info=each.error)
+            report_unreadable(each.error)
         else:
             logger().info(RECOVERY_DEFERRED, **details)
     failures = [each for each in retries if each.error]

@@ -10,13 +10,15 @@ from respot.aws.sagemaker.job_lists import SageMakerJobLists
 from respot.aws.sqs.jobs import SqsJobQueue
 from respot.aws.sqs.sweep import SqsHeartbeatQueue, SqsRecheckQueue
 from respot.bootstrap.clients import client, now, once_client, required, settings
-from respot.bootstrap.observability import count, gauge, logger
+from respot.bootstrap.observability import count, gauge, logger, report_unreadable
 from respot.bootstrap.policies import policies
 from respot.bootstrap.stores import ledger, runs
 from respot.bootstrap.time_budget import begin
+from respot.errors import UnreadableItemError
 from respot.handlers.lambda_events import Context, time_left
 from respot.log_events import (
     HEARTBEAT_FAILED,
+    JOB_CHECK_FAILED,
     POLICY_READ_FAILED,
     STATUS_MESSAGE_UNKNOWN,
     SWEEP_COMPLETED,
@@ -30,6 +32,7 @@ from respot.metrics import (
     SWEEP_AGE,
     SWEEPS_FAILED,
     UNKNOWN_STATUS_MESSAGES,
+    UNREADABLE_ITEMS,
 )
 from respot.settings import (
     DUE_ALERTS_QUEUE_URL,
@@ -69,6 +72,12 @@ def handler(event: dict[str, Any], context: Context) -> None:  # noqa: ARG001 - 
             logger().info(SWEEP_COMPLETED, **details)
         if each.policy_error:
             logger().error(POLICY_READ_FAILED, scope=each.scope, reason=str(each.policy_error))
+        for unreadable in each.unreadable:
+            if isinstance(unreadable, UnreadableItemError):
+                report_unreadable(unreadable)
+            else:
+                logger().error(JOB_CHECK_FAILED, scope=each.scope, reason=str(unreadable), exc_info=unreadable)
+                count({UNREADABLE_ITEMS: 1})
         for words in sorted(set(each.unknown_messages))[:_MOST_LOGGED]:
             logger().warning(STATUS_MESSAGE_UNKNOWN, scope=each.scope, status_message=words)
     count(

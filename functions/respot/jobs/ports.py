@@ -41,7 +41,11 @@ class TrainingJobs(Protocol):
 
 
 class JobStore(Protocol):
-    """The audit trail of jobs. Every method raises LedgerUnavailableError if the store refuses or does not answer."""
+    """The audit trail of jobs.
+
+    Every method raises LedgerUnavailableError if the store refuses or does not answer. What another version of Respot
+    wrote, and this one cannot read, is an UnreadableItemError if it is one job's; a list of many jobs leaves it out.
+    """
 
     def find(self, region: str, name: str) -> tuple[JobId, ...]:
         """The jobs that ever had that name, newest first. Eventually consistent with `save`."""

@@ -134,24 +134,36 @@ class PlanContextLoader:
         """
         state, own = run.last.state, {attempt.state.job for attempt in run.attempts}
         planned = self.runs.attempt(run.id, run.last.number + 1)
+        live, location = self.runs.live(state.job.region), state.checkpoint_uri or ""
+        unknown = {other for other, uri in live if uri is None}
         others = [
             other
-            for other, uri in self.runs.live(state.job.region)
+            for other, uri in live
             if other not in own
             and (planned is None or other.name != planned.name)
-            and _overlap(uri, state.checkpoint_uri or "")
+            and (uri is None or _overlap(uri, location))
         ]
         others.sort(key=lambda other: other.created, reverse=True)  # the newest is the most likely to be alive
-        alive = tuple(islice((other.name for other in others[:MOST_DESCRIBED] if self._is_alive(other)), _ENOUGH))
+        asked = (
+            other.name
+            for other in others[:MOST_DESCRIBED]
+            if self._is_alive(other, at=location if other in unknown else None)
+        )
+        alive = tuple(islice(asked, _ENOUGH))
         if not alive and len(others) > MOST_DESCRIBED:
             message = f"{state.job}: {MOST_DESCRIBED} of {len(others)} possible writers have ended; repeat later"
             raise UpstreamUnavailableError(message)
         return alive
 
-    def _is_alive(self, job: JobId) -> bool:
-        """Whether the job is alive according to SageMaker: the ledger may have missed its end."""
+    def _is_alive(self, job: JobId, *, at: str | None = None) -> bool:
+        """Whether the job is alive according to SageMaker: the ledger may have missed its end.
+
+        With `at`, also whether it writes there: the ledger's item does not say so in a way that can be read.
+        """
         seen = self.jobs.describe(job.region, job.name)
-        return seen is not None and is_same_job(seen.state.job, job) and not is_terminal(seen.state.status)
+        if seen is None or not is_same_job(seen.state.job, job) or is_terminal(seen.state.status):
+            return False
+        return at is None or _overlap(seen.state.checkpoint_uri or "", at)
 
     def _is_busy(self, reservation: LocationReservation) -> str | None:
         """The name of the other run's attempt, if it writes to the location or is about to be created."""

@@ -190,5 +190,8 @@ class RunStore(Protocol):
     def recovery_records(self, job: JobId) -> RecoveryRecords:
         """All that Respot has recorded about the recovery of the job, read consistently."""
 
-    def live(self, region: str) -> tuple[tuple[JobId, str], ...]:
-        """Jobs of the region that have not ended, with their checkpoint locations. May lag slightly."""
+    def live(self, region: str) -> tuple[tuple[JobId, str | None], ...]:
+        """Jobs of the region that have not ended, with their checkpoint locations. May lag slightly.
+
+        `None` is a location that cannot be read; jobs without one are left out.
+        """

@@ -6,6 +6,7 @@ from typing import Final
 
 from respot.alerting.ports import Ledger
 from respot.alerting.required import missing_alerts, required_alerts
+from respot.errors import RespotError, UnreadableItemError
 from respot.jobs.formatting import iso
 from respot.jobs.job import JobId
 from respot.jobs.lifecycle import is_terminal, lacks_its_end
@@ -44,10 +45,22 @@ class LedgerCheck:
         place, since = _read_place(progress.token)
         changed = self.index.changed(since=since or due[place].since, until=due[place].until, limit=_CHECKED_AT_ONCE)
         for job, _ in changed:
-            self._check(job, report)
+            self._check_alone(job, report)
         if len(changed) >= _CHECKED_AT_ONCE:
             return replace(progress, token=f"{place} {iso(changed[-1][1] + _MILLISECOND)}")
         return replace(progress, token=f"{place + 1}" if place + 1 < len(due) else None)
+
+    def _check_alone(self, job: JobId, report: SweepReport) -> None:
+        """A job must not take the others with it; that AWS does not answer concerns them all."""
+        try:
+            self._check(job, report)
+        except UnreadableItemError as error:
+            report.unreadable.append(error)
+        except RespotError:
+            raise
+        except Exception as error:  # noqa: BLE001 - see above; the handler logs it
+            error.add_note(f"while {job} was checked")
+            report.unreadable.append(error)
 
     def _check(self, job: JobId, report: SweepReport) -> None:
         record, recovery_records = self.ledger.load(job), self.runs.recovery_records(job)

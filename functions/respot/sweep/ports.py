@@ -35,8 +35,8 @@ class JobIndex(Protocol):
     Every method raises LedgerUnavailableError when the store refuses or does not answer.
     """
 
-    def state_of(self, jobs: Sequence[JobId]) -> Mapping[JobId, JobState]:
-        """The states of the jobs that are known."""
+    def state_of(self, jobs: Sequence[JobId]) -> Mapping[JobId, JobState | None]:
+        """The states of the jobs that are known; `None` for one whose state cannot be read."""
 
     def open_jobs(self, region: str, *, since: datetime, until: datetime) -> tuple[JobId, ...]:
         """The region's jobs that have not ended, created between two moments, both included."""

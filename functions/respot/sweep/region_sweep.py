@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from respot.errors import PolicyInvalidError, UpstreamUnavailableError
+from respot.errors import PolicyInvalidError, UnreadableItemError, UpstreamUnavailableError
 from respot.jobs.job import JobId, JobState
 from respot.jobs.merge import same_creation
 from respot.jobs.ports import Clock, JobQueue, JobStore
@@ -98,7 +98,7 @@ class RegionSweep:
         rechecks += self._not_listed(progress, compared, BEGINNING if last else reached, now)
         self.rechecks.send(rechecks)
         report.rechecks += len(rechecks)
-        states = [known[each.job] for each in listed if each.job in known]
+        states = [state for each in listed if (state := known.get(each.job))]
         report.unknown_messages += [words for state in states if (words := unknown_message(state))]
         for job in self._waiting_too_long(states, report, last=progress.last_began):
             self.recoveries.send(job)
@@ -116,14 +116,17 @@ class RegionSweep:
     def _should_record(self, summary: Summary, progress: SweepProgress) -> bool:
         return should_record(summary, watched_since=progress.watched_since, backfill=self.backfill)
 
-    def _differs(self, summary: Summary, states: Mapping[JobId, JobState]) -> bool:
-        return differs(summary, states.get(summary.job) or self._known_otherwise(summary))
+    def _differs(self, summary: Summary, states: Mapping[JobId, JobState | None]) -> bool:
+        known = [states[summary.job]] if summary.job in states else self._known_otherwise(summary)
+        if None in known:
+            return False  # its state is there and cannot be read: what a recheck finds could not be written
+        return differs(summary, known[0] if known else None)
 
-    def _known_otherwise(self, summary: Summary) -> JobState | None:
+    def _known_otherwise(self, summary: Summary) -> Sequence[JobState | None]:
         """The state of a job whose creation the list rounds differently than Describe does."""
         job = summary.job
         same = next((other for other in self.ledger.find(job.region, job.name) if _is_same(other, job)), None)
-        return None if same is None else self.index.state_of([same]).get(same)
+        return () if same is None else tuple(self.index.state_of([same]).values())
 
     def _delay(self, summary: Summary, now: datetime) -> timedelta:
         """The event of a recent change may still be on its way: it counts as lost only if it does not arrive."""
@@ -180,7 +183,11 @@ class RegionSweep:
             limit = resolve(account, state, role=state.role_arn).policy.give_up_waiting_after
             if limit is None:
                 continue
-            transitions, now = self.ledger.load(state.job).transitions, self.clock()
+            try:
+                transitions, now = self.ledger.load(state.job).transitions, self.clock()
+            except UnreadableItemError as error:
+                report.unreadable.append(error)
+                continue
             if is_time_to_ask(transitions, limit, last=last, now=now) and may_give_up(
                 state, transitions, account, now=now
             ):

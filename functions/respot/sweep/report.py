@@ -20,6 +20,7 @@ class SweepReport:
         held_back: the backlog of observations is too long to know what is lost; the next invocation goes on.
         error: what stopped the pass; the next invocation goes on from there.
         policy_error: why no wait limit was checked; nothing else depends on the policy.
+        unreadable: why jobs could not be checked; the others were.
         unknown_messages: status messages that do not say whether their job waits.
     """
 
@@ -30,6 +31,7 @@ class SweepReport:
     recoveries: int = 0
     alerts: int = 0
     held_back: bool = False
-    error: RespotError | None = None
+    error: Exception | None = None
     policy_error: RespotError | None = None
+    unreadable: list[Exception] = field(default_factory=list)
     unknown_messages: list[str] = field(default_factory=list)

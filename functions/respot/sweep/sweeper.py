@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from respot.errors import RespotError, StaleTokenError
+from respot.errors import RespotError, StaleTokenError, UnreadableItemError
 from respot.jobs.ports import Clock, JobStore
 from respot.schema import CHECKS
 from respot.sweep.ledger_check import LedgerCheck
@@ -46,19 +46,27 @@ class Sweeper:
         pass is oldest.
         """
         now = self.clock()
-        checks = self._lease(CHECKS, now)
-        if checks is None:  # two at once would list twice as fast, each in a region of its own
+        unread: list[SweepReport] = []
+        checks = self._lease(CHECKS, now, unread)
+        if checks is None and not unread:  # two at once would list twice as fast, each in a region of its own
             return ()
-        regions = [each for scope in self.regions if (each := self._lease(scope, now))]
+        regions = [each for scope in self.regions if (each := self._lease(scope, now, unread))]
         regions.sort(key=lambda each: each.last_began or each.watched_since)
-        run = [self._run(each, time_left) for each in (checks, *regions)]
+        run = [self._run(each, time_left) for each in (*([checks] if checks else []), *regions)]
         for progress, report in reversed(run):  # the checks last: their lease keeps other invocations out
             self._release(progress, report)
-        return tuple(report for _, report in run)
+        return (*(report for _, report in run), *unread)
 
-    def _lease(self, scope: str, now: datetime) -> SweepProgress | None:
-        since = watched_since(now=now, deployed=self.ledger.created_at())
-        return self.sweeps.lease(scope, now=now, lease=LEASE, watched_since=since)
+    def _lease(self, scope: str, now: datetime, unread: list[SweepReport]) -> SweepProgress | None:
+        """The scope's progress, leased; a scope whose item cannot be read is reported, and swept by nobody."""
+        deployed = self.ledger.created_at()
+        try:
+            return self.sweeps.lease(
+                scope, now=now, lease=LEASE, watched_since=watched_since(now=now, deployed=deployed)
+            )
+        except UnreadableItemError as error:
+            unread.append(SweepReport(scope=scope, age=now - deployed, error=error, unreadable=[error]))
+            return None
 
     def _run(self, progress: SweepProgress, time_left: Callable[[], timedelta]) -> tuple[SweepProgress, SweepReport]:
         report = SweepReport(scope=progress.scope, age=progress.age(self.clock()))

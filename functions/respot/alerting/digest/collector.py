@@ -1,5 +1,6 @@
 """Collects alerts in windows, each of which ends with a digest."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -18,7 +19,7 @@ from respot.alerting.digest.digest import (
 from respot.alerting.digest.text import headline as digest_headline
 from respot.alerting.ports import AlertTopic, DigestStore, DigestTimers, LeaseToken
 from respot.alerting.text import headline, particulars
-from respot.errors import TopicUnavailableError
+from respot.errors import TopicUnavailableError, UnreadableItemError
 from respot.jobs.formatting import in_words
 from respot.jobs.job import at_milliseconds
 from respot.jobs.ports import Clock
@@ -44,6 +45,7 @@ class DigestCollector:
     clock: Clock
     length: timedelta
     lease: timedelta
+    on_unreadable: Callable[[UnreadableItemError], None]
 
     def add_to_digest(self, alert: Alert) -> str | None:
         """The id of the digest that will report the alert to people; `None` if they must receive the alert itself.
@@ -55,7 +57,11 @@ class DigestCollector:
             QueueUnavailableError: SQS did not take the timer.
         """
         pool = pool_of(alert)
-        window = self._open_window(alert, pool) if pool else None
+        try:
+            window = self._open_window(alert, pool) if pool else None
+        except UnreadableItemError as error:  # the pool's alerts must not wait for its window
+            self.on_unreadable(error)
+            return None
         if window is None or window.closed or window.opener == alert.id:
             return None
         self.store.join(window, _entry(alert))

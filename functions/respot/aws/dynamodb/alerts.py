@@ -11,11 +11,12 @@ from respot.aws.dynamodb import lease as leases
 from respot.aws.dynamodb.attribute_values import Item, deserialize, serialize
 from respot.aws.dynamodb.expiry import expiry, with_drill_expiry
 from respot.aws.dynamodb.job_items import transition_of
-from respot.aws.dynamodb.keys import job_of, partition_of
-from respot.aws.dynamodb.table import Store
+from respot.aws.dynamodb.keys import partition_of
+from respot.aws.dynamodb.reading import reading
+from respot.aws.dynamodb.table import Store, readable
 from respot.jobs.formatting import iso
 from respot.jobs.job import JobId, Transition
-from respot.schema import EXPIRES_AT, KIND, OUTCOME, PK, SK, STARTED, STATUS, ItemKind
+from respot.schema import EXPIRES_AT, KIND, OUTCOME, PK, SCHEMA, SCHEMA_OF_THIS_VERSION, SK, STARTED, STATUS, ItemKind
 
 _ALERTS: Final = "alert#"
 """What the sort keys of alerts begin with."""
@@ -47,7 +48,8 @@ class DynamoDbAlertStore(Store):
 
     def alerts(self, job: JobId) -> tuple[AlertRecord, ...]:
         """See `AlertStore.alerts`."""
-        return tuple(read_alert(item) for item in self._items(job) if not leases.is_leased(item))
+        found = readable(self._items(job), _read_completed, self._on_unreadable_of_job)
+        return tuple(alert_record for alert_record in found if alert_record)
 
     def _items(self, job: JobId) -> Iterator[Item]:
         condition, values = f"{PK} = :pk AND begins_with({SK}, :alert)", {":pk": partition_of(job), ":alert": _ALERTS}
@@ -60,7 +62,7 @@ class DynamoDbAlertStore(Store):
 def alert_key(job: JobId, kind: AlertKind, transition: Transition) -> Item:
     """The keys and the kind of an alert about a transition."""
     sort_key = f"{_ALERTS}{iso(transition.started)}#{kind.value}"
-    return serialize({PK: partition_of(job), SK: sort_key, KIND: ItemKind.ALERT.value})
+    return serialize({PK: partition_of(job), SK: sort_key, KIND: ItemKind.ALERT.value, SCHEMA: SCHEMA_OF_THIS_VERSION})
 
 
 def alert_item(alert_record: AlertRecord, retention: timedelta | None) -> Item:
@@ -84,15 +86,19 @@ def alert_item(alert_record: AlertRecord, retention: timedelta | None) -> Item:
 
 def read_alert(item: Item) -> AlertRecord:
     """A completed alert from its item."""
-    values = deserialize(item)
-    return AlertRecord(
-        job=job_of(values[PK]),
-        kind=AlertKind(values["alert_kind"]),
-        transition=transition_of(values),
-        outcome=AlertOutcome(values[OUTCOME]),
-        reason=values["reason"],
-        headline=values.get("headline"),
-        settled_at=datetime.fromisoformat(values["settled_at"]),
-        message_id=values.get("message_id"),
-        digest=values.get("digest"),
-    )
+    with reading(item, ItemKind.ALERT) as values:
+        return AlertRecord(
+            job=values.job(),
+            kind=values.word("alert_kind", AlertKind),
+            transition=transition_of(values),
+            outcome=values.word(OUTCOME, AlertOutcome),
+            reason=values.text("reason"),
+            headline=values.text_or_none("headline"),
+            settled_at=values.moment("settled_at"),
+            message_id=values.text_or_none("message_id"),
+            digest=values.text_or_none("digest"),
+        )
+
+
+def _read_completed(item: Item) -> AlertRecord | None:
+    return None if leases.is_leased(item) else read_alert(item)

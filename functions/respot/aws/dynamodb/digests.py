@@ -9,13 +9,14 @@ from respot.alerting.digest.digest import CapacityPool, DigestEntry, DigestRecor
 from respot.alerting.kinds import AlertKind, Severity
 from respot.alerting.ports import LeaseToken
 from respot.aws.dynamodb import lease as leases
-from respot.aws.dynamodb.attribute_values import Item, deserialize, serialize
+from respot.aws.dynamodb.attribute_values import Item, serialize
 from respot.aws.dynamodb.expiry import expiry
-from respot.aws.dynamodb.keys import DIGEST_KEY, WINDOW_KEY, digest_partition, job_of, partition_of, pool_partition
-from respot.aws.dynamodb.table import ABSENT, Store
+from respot.aws.dynamodb.keys import DIGEST_KEY, WINDOW_KEY, digest_partition, partition_of, pool_partition
+from respot.aws.dynamodb.reading import reading
+from respot.aws.dynamodb.table import ABSENT, Store, readable
 from respot.jobs.formatting import iso
 from respot.recovery.planning.decision import Outlook
-from respot.schema import EXPIRES_AT, KIND, OUTCOME, PK, SK, STARTED, ItemKind
+from respot.schema import EXPIRES_AT, KIND, OUTCOME, PK, SCHEMA, SCHEMA_OF_THIS_VERSION, SK, STARTED, ItemKind
 
 _ENTRIES: Final = "member#"
 """What the sort keys of entries begin with."""
@@ -56,7 +57,7 @@ class DynamoDbDigestStore(Store):
         condition = f"{PK} = :pk AND begins_with({SK}, :entries)"
         values = {":pk": digest_partition(window), ":entries": _ENTRIES}
         items = self._table.query(condition, values, ConsistentRead=True)
-        return tuple(read_entry(item) for item in items)
+        return tuple(readable(items, read_entry, self._on_unreadable))
 
     def lease_digest(self, window: DigestWindow, *, now: datetime, lease: timedelta) -> LeaseToken | None:
         """See `DigestStore.lease_digest`."""
@@ -89,6 +90,7 @@ def window_item(window: DigestWindow, retention: timedelta | None) -> Item:
             PK: pool_partition(pool),
             SK: WINDOW_KEY,
             KIND: ItemKind.WINDOW.value,
+            SCHEMA: SCHEMA_OF_THIS_VERSION,
             "alert_kind": pool.kind.value,
             "region": pool.region,
             "instance_type": pool.instance_type,
@@ -104,19 +106,19 @@ def window_item(window: DigestWindow, retention: timedelta | None) -> Item:
 
 def read_window(item: Item) -> DigestWindow:
     """A window from its item."""
-    values = deserialize(item)
-    return DigestWindow(
-        pool=CapacityPool(
-            kind=AlertKind(values["alert_kind"]),
-            region=values["region"],
-            instance_type=values.get("instance_type"),
-        ),
-        opened=datetime.fromisoformat(values["opened"]),
-        closes=datetime.fromisoformat(values["closes"]),
-        opener=values["opener"],
-        timer_sent=values["timer_sent"],
-        closed=values["closed"],
-    )
+    with reading(item, ItemKind.WINDOW) as values:
+        return DigestWindow(
+            pool=CapacityPool(
+                kind=values.word("alert_kind", AlertKind),
+                region=values.text("region"),
+                instance_type=values.text_or_none("instance_type"),
+            ),
+            opened=values.moment("opened"),
+            closes=values.moment("closes"),
+            opener=values.text("opener"),
+            timer_sent=values.flag("timer_sent"),
+            closed=values.flag("closed"),
+        )
 
 
 def entry_item(window: DigestWindow, entry: DigestEntry, retention: timedelta | None) -> Item:
@@ -126,6 +128,7 @@ def entry_item(window: DigestWindow, entry: DigestEntry, retention: timedelta | 
             PK: digest_partition(window),
             SK: f"{_ENTRIES}{iso(entry.started)}#{partition_of(entry.job)}",
             KIND: ItemKind.MEMBER.value,
+            SCHEMA: SCHEMA_OF_THIS_VERSION,
             "job": partition_of(entry.job),
             "arn": entry.arn,
             STARTED: iso(entry.started),
@@ -141,23 +144,25 @@ def entry_item(window: DigestWindow, entry: DigestEntry, retention: timedelta | 
 
 def read_entry(item: Item) -> DigestEntry:
     """An entry from its item."""
-    values = deserialize(item)
-    return DigestEntry(
-        job=job_of(values["job"]),
-        arn=values["arn"],
-        started=datetime.fromisoformat(values[STARTED]),
-        alert=values["alert"],
-        headline=values["headline"],
-        description=values.get("said", ""),
-        # Entries written by another version during a deployment may lack these, or have other values.
-        severity=next((each for each in Severity if each == values.get("severity")), None),
-        outlook=next((each for each in Outlook if each == values.get("outlook")), Outlook.UNKNOWN),
-    )
+    with reading(item, ItemKind.MEMBER) as values:
+        severity, outlook = values.text_or_none("severity"), values.text_or_none("outlook")
+        return DigestEntry(
+            job=values.job("job"),
+            arn=values.text("arn"),
+            started=values.moment(STARTED),
+            alert=values.text("alert"),
+            headline=values.text("headline"),
+            description=values.text_or_none("said") or "",
+            # Entries written by another version during a deployment may lack these, or have other values.
+            severity=next((each for each in Severity if each == severity), None),
+            outlook=next((each for each in Outlook if each == outlook), Outlook.UNKNOWN),
+        )
 
 
 def digest_key(window: DigestWindow) -> Item:
     """The keys and the kind of a window's digest."""
-    return serialize({PK: digest_partition(window), SK: DIGEST_KEY, KIND: ItemKind.DIGEST.value})
+    keys = {PK: digest_partition(window), SK: DIGEST_KEY}
+    return serialize(keys | {KIND: ItemKind.DIGEST.value, SCHEMA: SCHEMA_OF_THIS_VERSION})
 
 
 def digest_item(window: DigestWindow, digest_record: DigestRecord, retention: timedelta | None) -> Item:
@@ -176,12 +181,12 @@ def digest_item(window: DigestWindow, digest_record: DigestRecord, retention: ti
 
 def read_digest(window: DigestWindow, item: Item) -> DigestRecord:
     """A completed digest from its item."""
-    values = deserialize(item)
-    return DigestRecord(
-        digest=window.id,
-        outcome=AlertOutcome(values[OUTCOME]),
-        reason=values["reason"],
-        headline=values.get("headline"),
-        settled_at=datetime.fromisoformat(values["settled_at"]),
-        message_id=values.get("message_id"),
-    )
+    with reading(item, ItemKind.DIGEST) as values:
+        return DigestRecord(
+            digest=window.id,
+            outcome=values.word(OUTCOME, AlertOutcome),
+            reason=values.text("reason"),
+            headline=values.text_or_none("headline"),
+            settled_at=values.moment("settled_at"),
+            message_id=values.text_or_none("message_id"),
+        )

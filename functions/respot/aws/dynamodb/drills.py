@@ -3,17 +3,29 @@
 It imports nothing of the ledger's other items, so that the cold start of `slack` remains short.
 """
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from respot.aws.calls import raising
 from respot.errors import LedgerUnavailableError
 from respot.jobs.drill_names import KEPT_FOR
 from respot.jobs.formatting import iso
 from respot.jobs.ports import Clock
-from respot.schema import DRILL_PARTITION, EXPIRES_AT, KIND, OUTCOME, PK, POST_KEY, SK, ItemKind
+from respot.schema import (
+    DRILL_PARTITION,
+    EXPIRES_AT,
+    KIND,
+    OUTCOME,
+    PK,
+    POST_KEY,
+    SCHEMA,
+    SCHEMA_OF_THIS_VERSION,
+    SK,
+    ItemKind,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -53,6 +65,7 @@ class DynamoDbDrillPosts:
             PK: {"S": f"{DRILL_PARTITION}{drill}"},
             SK: {"S": POST_KEY},
             KIND: {"S": ItemKind.DRILL_POST.value},
+            SCHEMA: {"N": str(SCHEMA_OF_THIS_VERSION)},
             OUTCOME: {"S": _REFUSED if refusal else _ACCEPTED},
             "at": {"S": iso(now)},
             EXPIRES_AT: {"N": str(int((now + KEPT_FOR).timestamp()))},
@@ -76,10 +89,19 @@ class DynamoDbDrillPosts:
 
         Raises:
             LedgerUnavailableError: DynamoDB did not answer.
+            UnreadableItemError: another version wrote it.
         """
         key: dict[str, AttributeValueTypeDef] = {PK: {"S": f"{DRILL_PARTITION}{drill}"}, SK: {"S": POST_KEY}}
         with raising(LedgerUnavailableError, f"drill {drill}: the ledger could not be read"):
             item = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
         if item is None:
             return None
-        return DrillPost(at=datetime.fromisoformat(item["at"]["S"]), refusal=item.get("reason", {}).get("S"))
+        return read_post(item)
+
+
+def read_post(item: Mapping[str, Any]) -> DrillPost:
+    """Slack's answer from its item."""
+    from respot.aws.dynamodb.reading import reading  # noqa: PLC0415 - see the module
+
+    with reading(item, ItemKind.DRILL_POST) as values:
+        return DrillPost(at=values.moment("at"), refusal=values.text_or_none("reason"))

@@ -1,13 +1,15 @@
 """The items of jobs: states and transitions, as DynamoDB items and back."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
-from respot.aws.dynamodb.attribute_values import Item, deserialize, serialize
+from respot.aws.dynamodb.attribute_values import Item, serialize
 from respot.aws.dynamodb.expiry import expiry
-from respot.aws.dynamodb.keys import STATE_KEY, job_of, partition_of, region_and_name, transition_key
+from respot.aws.dynamodb.keys import STATE_KEY, TRANSITION_KEY, partition_of, region_and_name, transition_key
+from respot.aws.dynamodb.reading import Values, reading
+from respot.errors import UnreadableItemError
 from respot.jobs.formatting import iso
 from respot.jobs.job import JobId, JobRecord, JobState, Market, Owner, Parent, Transition, savings_percent
 from respot.jobs.lifecycle import figures, in_order, is_terminal
@@ -24,6 +26,8 @@ from respot.schema import (
     PK,
     RECORDED_AT,
     REGION_AND_NAME,
+    SCHEMA,
+    SCHEMA_OF_THIS_VERSION,
     SK,
     STARTED,
     STATUS,
@@ -42,6 +46,7 @@ def state_item(change: Change, retention: timedelta | None) -> Item:
             PK: partition_of(state.job),
             SK: STATE_KEY,
             KIND: ItemKind.STATE.value,
+            SCHEMA: SCHEMA_OF_THIS_VERSION,
             VERSION: change.version + 1,
             # A drill is in no index: it is never listed, never swept, and never a location's writer.
             REGION_AND_NAME: None if state.job.is_drill else region_and_name(state.job.region, state.job.name),
@@ -86,6 +91,7 @@ def transition_item(job: JobId, transition: Transition, *, now: datetime, retent
             PK: partition_of(job),
             SK: transition_key(transition),
             KIND: (ItemKind.DRILL_TRANSITION if job.is_drill else ItemKind.TRANSITION).value,
+            SCHEMA: SCHEMA_OF_THIS_VERSION,
             STATUS: transition.status,
             STARTED: iso(transition.started),
             "provisional": transition.provisional or None,
@@ -96,74 +102,85 @@ def transition_item(job: JobId, transition: Transition, *, now: datetime, retent
     )
 
 
-def read_record(items: Iterable[Item]) -> JobRecord:
-    """A job's record from the items of its partition; other kinds of items are skipped."""
+def read_record(
+    items: Iterable[Item], *, on_unreadable: Callable[[UnreadableItemError], None] | None = None
+) -> JobRecord:
+    """A job's record from the items of its partition; other items than its state and transitions are skipped.
+
+    Raises:
+        UnreadableItemError: one cannot be read, and there is no `on_unreadable`.
+    """
     state, version, transitions = None, 0, []
     for item in items:
-        values = deserialize(item)
-        if values[KIND] == ItemKind.STATE:
-            state, version = _read_state(values), int(values[VERSION])
-        elif values[KIND] in {ItemKind.TRANSITION, ItemKind.DRILL_TRANSITION}:
-            transitions.append(transition_of(values))
+        try:
+            with reading(item) as values:
+                key = values.text(SK)
+                if key == STATE_KEY:
+                    state, version = read_state(item)
+                elif key.startswith(TRANSITION_KEY):
+                    transitions.append(read_transition(item)[1])
+        except UnreadableItemError as error:
+            if on_unreadable is None:
+                raise
+            on_unreadable(error)
     return JobRecord(state=state, version=version, transitions=in_order(transitions))
 
 
 def read_transition(item: Item) -> tuple[JobId, Transition]:
     """The job and the transition of a transition item."""
-    values = deserialize(item)
-    return job_of(values[PK]), transition_of(values)
+    with reading(item, ItemKind.TRANSITION, ItemKind.DRILL_TRANSITION) as values:
+        return values.job(), transition_of(values)
 
 
-def transition_of(values: Mapping[str, Any]) -> Transition:
+def transition_of(values: Values) -> Transition:
     """The transition in the values of an item."""
     return Transition(
-        status=values[STATUS],
-        started=_moment(values[STARTED]),
-        provisional=bool(values.get("provisional")),
-        ended_as=values.get(ENDED_AS),
+        status=values.text(STATUS),
+        started=values.moment(STARTED),
+        provisional=bool(values.flag_or_none("provisional")),
+        ended_as=values.text_or_none(ENDED_AS),
     )
 
 
-def _read_state(values: Mapping[str, Any]) -> JobState:
-    started, ended = values.get("training_started"), values.get("training_ended")
-    count, parent = values.get("instance_count"), values.get("parent")
+def read_state(item: Item) -> tuple[JobState, int]:
+    """A state from its item, and its version."""
+    with reading(item, ItemKind.STATE) as values:
+        return _read_state(values), values.whole(VERSION)
+
+
+def _read_state(values: Values) -> JobState:
+    parent = values.inner_or_none("parent")
     return JobState(
-        job=job_of(values[PK]),
-        arn=values["arn"],
-        status=values[STATUS],
-        secondary_status=values["secondary_status"],
-        last_modified=_moment(values[LAST_MODIFIED]),
-        status_message=values.get("status_message"),
-        failure_reason=values.get("failure_reason"),
-        training_started=started and _moment(started),
-        training_ended=ended and _moment(ended),
-        market=Market(values["market"]) if "market" in values else None,
-        instance_type=values.get("instance_type"),
-        instance_count=None if count is None else int(count),
-        max_runtime=_span(values.get("max_runtime_seconds")),
-        max_wait=_span(values.get("max_wait_seconds")),
-        max_pending=_span(values.get("max_pending_seconds")),
-        checkpoint_uri=values.get(CHECKPOINT_URI),
-        training_time=_span(values.get("training_time_seconds")),
-        billable_time=_span(values.get("billable_time_seconds")),
-        parent=parent and Parent(owner=Owner(parent["owner"]), identifier=parent["identifier"]),
-        tags=values.get("tags"),
-        role_arn=values.get("role_arn"),
-        algorithm=values.get("algorithm"),
-        image=values.get("image"),
+        job=values.job(),
+        arn=values.text("arn"),
+        status=values.text(STATUS),
+        secondary_status=values.text("secondary_status"),
+        last_modified=values.moment(LAST_MODIFIED),
+        status_message=values.text_or_none("status_message"),
+        failure_reason=values.text_or_none("failure_reason"),
+        training_started=values.moment_or_none("training_started"),
+        training_ended=values.moment_or_none("training_ended"),
+        market=values.word("market", Market) if "market" in values else None,
+        instance_type=values.text_or_none("instance_type"),
+        instance_count=values.whole_or_none("instance_count"),
+        max_runtime=values.span_or_none("max_runtime_seconds"),
+        max_wait=values.span_or_none("max_wait_seconds"),
+        max_pending=values.span_or_none("max_pending_seconds"),
+        checkpoint_uri=values.text_or_none(CHECKPOINT_URI),
+        training_time=values.span_or_none("training_time_seconds"),
+        billable_time=values.span_or_none("billable_time_seconds"),
+        parent=parent
+        if parent is None
+        else Parent(owner=parent.word("owner", Owner), identifier=parent.text("identifier")),
+        tags=values.texts_or_none("tags"),
+        role_arn=values.text_or_none("role_arn"),
+        algorithm=values.text_or_none("algorithm"),
+        image=values.text_or_none("image"),
     )
-
-
-def _moment(written: str) -> datetime:
-    return datetime.fromisoformat(written)
 
 
 def _seconds(span: timedelta | None) -> Decimal | None:
     return None if span is None else Decimal(span // _MILLISECOND) / 1000
-
-
-def _span(seconds: Decimal | None) -> timedelta | None:
-    return None if seconds is None else timedelta(seconds=float(seconds))
 
 
 def _percent(state: JobState) -> Decimal | None:

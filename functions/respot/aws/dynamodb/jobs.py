@@ -1,22 +1,23 @@
 """Jobs in the ledger's table: their states, their transitions, their indexes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from respot.aws.dynamodb.attribute_values import deserialize
+from respot.aws.dynamodb.attribute_values import Item
 from respot.aws.dynamodb.expiry import with_drill_expiry
-from respot.aws.dynamodb.job_items import read_record, state_item, transition_item
+from respot.aws.dynamodb.job_items import read_record, read_state, state_item, transition_item
 from respot.aws.dynamodb.keys import (
     STATE_KEY,
     SWEEP_KEY,
-    job_of,
     partition_of,
     region_and_name,
     sweep_partition,
     transition_key,
 )
-from respot.aws.dynamodb.table import ABSENT, Store, translated
+from respot.aws.dynamodb.reading import reading
+from respot.aws.dynamodb.table import ABSENT, Store, readable, translated
+from respot.errors import UnreadableItemError
 from respot.jobs.formatting import iso
 from respot.jobs.job import JobId, JobRecord, JobState, Transition, at_milliseconds
 from respot.jobs.merge import Change
@@ -48,9 +49,25 @@ _UNMARKED: Final = f"attribute_not_exists({ENDED_AS})"
 class DynamoDbJobStore(Store):
     """The ports `JobStore` and `JobIndex`."""
 
-    def __init__(self, client: "DynamoDBClient", table: str, *, clock: Clock, retention: timedelta | None) -> None:
+    def __init__(
+        self,
+        client: "DynamoDBClient",
+        table: str,
+        *,
+        clock: Clock,
+        retention: timedelta | None,
+        on_unreadable: Callable[[UnreadableItemError], None] | None = None,
+        shows_the_rest: bool = False,
+    ) -> None:
         """See `Store`."""
-        super().__init__(client, table, clock=clock, retention=retention)
+        super().__init__(
+            client,
+            table,
+            clock=clock,
+            retention=retention,
+            on_unreadable=on_unreadable,
+            shows_the_rest=shows_the_rest,
+        )
         self._created_at: datetime | None = None
         self._watched_since: dict[str, datetime] = {}
 
@@ -62,13 +79,14 @@ class DynamoDbJobStore(Store):
             IndexName=BY_NAME,
             ScanIndexForward=False,
         )
-        return tuple(job_of(deserialize(item)[PK]) for item in items)
+        return tuple(readable(items, _read_job, self._on_unreadable))
 
     def load(self, job: JobId) -> JobRecord:
         """See `JobStore.load`."""
         # One query: `state` and `transition#…` are the last sort keys of a partition.
         values = {":pk": partition_of(job), ":state": STATE_KEY}
-        return read_record(self._table.query(f"{PK} = :pk AND {SK} >= :state", values, ConsistentRead=True))
+        items = self._table.query(f"{PK} = :pk AND {SK} >= :state", values, ConsistentRead=True)
+        return read_record(items, on_unreadable=self._on_unreadable_of_job)
 
     def save(self, change: Change) -> bool:
         """See `JobStore.save`."""
@@ -97,15 +115,22 @@ class DynamoDbJobStore(Store):
             item = self._table.get(sweep_partition(region), SWEEP_KEY)
             if item is None:
                 return self.created_at()
-            since = datetime.fromisoformat(deserialize(item)[WATCHED_SINCE])
+            since = next(readable([item], _read_watched_since, self._on_unreadable), None)
+            if since is None:  # the region's jobs must not wait for it: what is old is left alone in any case
+                return self.created_at()
             self._watched_since[region] = max(since, self.created_at())
         return self._watched_since[region]
 
-    def state_of(self, jobs: Sequence[JobId]) -> dict[JobId, JobState]:
+    def state_of(self, jobs: Sequence[JobId]) -> dict[JobId, JobState | None]:
         """See `JobIndex.state_of`."""
         items = self._table.get_all([(partition_of(job), STATE_KEY) for job in dict.fromkeys(jobs)])
-        records = (read_record([item]) for item in items)
-        return {record.state.job: record.state for record in records if record.state}
+        found: dict[JobId, JobState | None] = {}
+        for item in items:
+            # The key was asked for, and can be read.
+            for job in readable([item], _read_job, self._on_unreadable):
+                state = next(readable([item], read_state, self._on_unreadable), None)
+                found[job] = state and state[0]
+        return found
 
     def open_jobs(self, region: str, *, since: datetime, until: datetime) -> tuple[JobId, ...]:
         """See `JobIndex.open_jobs`."""
@@ -113,13 +138,15 @@ class DynamoDbJobStore(Store):
             return ()
         condition = f"{LIVE_IN} = :region AND {CREATED} BETWEEN :since AND :until"
         values = {":region": region, ":since": iso(since), ":until": iso(until)}
-        return tuple(job_of(deserialize(item)[PK]) for item in self._table.query(condition, values, IndexName=BY_LIVE))
+        items = self._table.query(condition, values, IndexName=BY_LIVE)
+        return tuple(readable(items, _read_job, self._on_unreadable))
 
     def oldest_open(self, region: str, *, since: datetime) -> datetime | None:
         """See `JobIndex.oldest_open`."""
         condition, values = f"{LIVE_IN} = :region AND {CREATED} >= :since", {":region": region, ":since": iso(since)}
-        oldest = next(self._table.query(condition, values, IndexName=BY_LIVE, Limit=1), None)
-        return None if oldest is None else job_of(deserialize(oldest)[PK]).created
+        items = self._table.query(condition, values, IndexName=BY_LIVE, Limit=1)
+        oldest = next(readable(items, _read_job, self._on_unreadable), None)
+        return None if oldest is None else oldest.created
 
     def changed(self, *, since: datetime, until: datetime, limit: int) -> tuple[tuple[JobId, datetime], ...]:
         """See `JobIndex.changed`."""
@@ -136,17 +163,34 @@ class DynamoDbJobStore(Store):
         condition = f"{ACTIVE_ON} = :day AND {LAST_MODIFIED} BETWEEN :since AND :until"
         for day in range((until.date() - since.date()).days + 1):
             values = {":day": f"{since + timedelta(days=day):%Y-%m-%d}", ":since": iso(since), ":until": iso(until)}
-            for item in self._table.query(condition, values, IndexName=BY_ACTIVITY):
-                found = deserialize(item)
-                yield job_of(found[PK]), datetime.fromisoformat(found[LAST_MODIFIED])
+            items = self._table.query(condition, values, IndexName=BY_ACTIVITY)
+            yield from readable(items, _read_changed, self._on_unreadable)
 
     def recorded_at(self, job: JobId, transition: Transition) -> datetime | None:
         """When Respot recorded a transition; `None` if it has not. Not in the port: only `respot drill` asks."""
         item = self._table.get(partition_of(job), transition_key(transition))
-        return None if item is None else datetime.fromisoformat(deserialize(item)[RECORDED_AT])
+        if item is None:
+            return None
+        with reading(item) as values:
+            return values.moment(RECORDED_AT)
 
     def _put_state(self, change: Change) -> bool:
         item = with_drill_expiry(state_item(change, self._retention), change.state.job, self._clock())
         if change.version == 0:
             return self._table.put(item, ABSENT) is None
         return self._table.put(item, f"{VERSION} = :version", {":version": change.version}) is None
+
+
+def _read_job(item: Item) -> JobId:
+    with reading(item) as values:
+        return values.job()
+
+
+def _read_watched_since(item: Item) -> datetime:
+    with reading(item) as values:
+        return values.moment(WATCHED_SINCE)
+
+
+def _read_changed(item: Item) -> tuple[JobId, datetime]:
+    with reading(item) as values:
+        return values.job(), values.moment(LAST_MODIFIED)

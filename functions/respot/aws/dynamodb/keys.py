@@ -28,6 +28,8 @@ _EPOCH: Final = datetime.fromtimestamp(0, tz=UTC)
 
 # The sort keys of a job's partition; alerts have others (`alerts.alert_key`).
 STATE_KEY: Final = "state"
+TRANSITION_KEY: Final = "transition#"
+"""How the sort keys of transitions begin."""
 DECISION_KEY: Final = "decision"
 """Of the one decision on a job that has ended."""
 OUTCOME_KEY: Final = "outcome"
@@ -58,14 +60,18 @@ def job_of(partition: str) -> JobId:
 
     Raises:
         ValueError: it is no job's partition.
+        OverflowError: its creation is no time.
     """
-    _, region, name, created = partition.split("#")
+    kind, region, name, created = partition.split("#")
+    if f"{kind}#" != JOB_PARTITION:
+        message = f"{partition!r:.100} is no job's partition"
+        raise ValueError(message)
     return JobId(region=region, name=name, created=_EPOCH + int(created) * _MILLISECOND)
 
 
 def transition_key(transition: Transition) -> str:
     """The sort key of a transition."""
-    return f"transition#{iso(transition.started)}#{transition.status}"
+    return f"{TRANSITION_KEY}{iso(transition.started)}#{transition.status}"
 
 
 def run_partition(run: RunId) -> str:

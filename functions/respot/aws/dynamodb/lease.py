@@ -8,7 +8,8 @@ from typing import Final
 from uuid import uuid4
 
 from respot.alerting.ports import LeaseToken
-from respot.aws.dynamodb.attribute_values import Item, deserialize, serialize
+from respot.aws.dynamodb.attribute_values import Item, serialize
+from respot.aws.dynamodb.reading import reading
 from respot.aws.dynamodb.table import ABSENT, Table
 from respot.errors import AlertInProgressError
 from respot.jobs.formatting import iso
@@ -31,18 +32,19 @@ def acquire(table: Table, item: Item, *, now: datetime, until: datetime, what: s
         what: the item, in the words of an error.
 
     Raises:
+        UnreadableItemError: another version wrote what is there.
         AlertInProgressError: another caller's lease has not expired yet.
     """
     token = LeaseToken(uuid4().hex)
     standing = table.put(leased_item(item, until, token), _EXPIRED, {":leased": _LEASED, ":now": iso(now)})
     if standing is None:
         return token
-    values = deserialize(standing)
-    if values[OUTCOME] != _LEASED:
-        return None
-    if values.get(LEASE_HOLDER) == token:
-        return token  # ours: the client repeated the write because its answer was lost
-    message = f"{what} is leased until {values[LEASE_UNTIL]}"
+    with reading(standing) as values:
+        if values.text(OUTCOME) != _LEASED:
+            return None
+        if values.text_or_none(LEASE_HOLDER) == token:
+            return token  # ours: the client repeated the write because its answer was lost
+        message = f"{what} is leased until {values.text(LEASE_UNTIL)}"
     raise AlertInProgressError(message)
 
 
@@ -58,7 +60,8 @@ def complete(table: Table, item: Item) -> None:
 
 def is_leased(item: Item) -> bool:
     """Whether the item is leased and not completed; its lease may have expired."""
-    return bool(deserialize(item)[OUTCOME] == _LEASED)
+    with reading(item) as values:
+        return values.text(OUTCOME) == _LEASED
 
 
 def leased_item(item: Item, until: datetime, token: LeaseToken | None = None) -> Item:

@@ -1,12 +1,12 @@
 """The items of recovery, as DynamoDB items and back."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
-from respot.aws.dynamodb.attribute_values import Item, deserialize, serialize
+from respot.aws.dynamodb import keys
+from respot.aws.dynamodb.attribute_values import Item, serialize
 from respot.aws.dynamodb.expiry import expiry
 from respot.aws.dynamodb.keys import (
     DECISION_KEY,
@@ -17,11 +17,12 @@ from respot.aws.dynamodb.keys import (
     attempt_key,
     attempt_name_key,
     attempt_name_partition,
-    job_of,
     partition_of,
     reservation_partition,
     run_partition,
 )
+from respot.aws.dynamodb.reading import Values, reading
+from respot.errors import UnreadableItemError
 from respot.jobs.formatting import iso
 from respot.jobs.job import JobId, Market
 from respot.recovery.checkpoints.checkpoint import Checkpoint
@@ -38,7 +39,18 @@ from respot.recovery.records import (
     OutcomeKind,
     RecoveryRecords,
 )
-from respot.schema import DECIDED_AT, EXPIRES_AT, KIND, OUTCOME, PK, SK, WITHDRAWN, ItemKind
+from respot.schema import (
+    DECIDED_AT,
+    EXPIRES_AT,
+    KIND,
+    OUTCOME,
+    PK,
+    SCHEMA,
+    SCHEMA_OF_THIS_VERSION,
+    SK,
+    WITHDRAWN,
+    ItemKind,
+)
 
 
 def decision_item(record: DecisionRecord, retention: timedelta | None) -> Item:
@@ -49,6 +61,7 @@ def decision_item(record: DecisionRecord, retention: timedelta | None) -> Item:
             PK: partition_of(record.job),
             SK: DECISION_KEY,
             KIND: ItemKind.DECISION.value,
+            SCHEMA: SCHEMA_OF_THIS_VERSION,
             "action": decision.action.value,
             "reason": decision.reason,
             "inputs": decision.inputs,
@@ -72,29 +85,29 @@ def decision_item(record: DecisionRecord, retention: timedelta | None) -> Item:
 
 def read_decision(item: Item) -> DecisionRecord:
     """A decision from its item."""
-    values = deserialize(item)
-    placement, checkpoint, attempt = values.get("placement"), values.get("checkpoint"), values.get("attempt")
-    return DecisionRecord(
-        job=job_of(values[PK]),
-        run=RunId(values["run"]),
-        number=int(values["number"]),
-        decision=Decision(
-            action=Action(values["action"]),
-            reason=values["reason"],
-            inputs=values["inputs"],
-            placement=placement and _read_placement(placement),
-            attempt=None if attempt is None else int(attempt),
-            dry_run=values["dry_run"],
-            notify=values["notify"],
-            warning=values.get("warning"),
-        ),
-        decided_at=datetime.fromisoformat(values[DECIDED_AT]),
-        checkpoint=checkpoint and _read_checkpoint(checkpoint),
-        made_progress=values.get("made_progress"),
-        reached={line: tuple(map(int, position)) for line, position in values.get("reached", {}).items()},
-        next_name=values.get("next_name"),
-        summary=values.get("story"),
-    )
+    with reading(item, ItemKind.DECISION) as values:
+        placement, checkpoint = values.inner_or_none("placement"), values.inner_or_none("checkpoint")
+        return DecisionRecord(
+            job=values.job(),
+            run=RunId(values.text("run")),
+            number=values.whole("number"),
+            decision=Decision(
+                action=values.word("action", Action),
+                reason=values.text("reason"),
+                inputs=values.texts("inputs"),
+                placement=None if placement is None else _read_placement(placement),
+                attempt=values.whole_or_none("attempt"),
+                dry_run=values.flag("dry_run"),
+                notify=values.flag("notify"),
+                warning=values.text_or_none("warning"),
+            ),
+            decided_at=values.moment(DECIDED_AT),
+            checkpoint=None if checkpoint is None else _read_checkpoint(checkpoint),
+            made_progress=values.flag_or_none("made_progress"),
+            reached=values.lists_of_wholes("reached"),
+            next_name=values.text_or_none("next_name"),
+            summary=values.text_or_none("story"),
+        )
 
 
 def attempt_item(record: AttemptRecord, retention: timedelta | None) -> Item:
@@ -104,6 +117,7 @@ def attempt_item(record: AttemptRecord, retention: timedelta | None) -> Item:
             PK: run_partition(record.run),
             SK: attempt_key(record.number),
             KIND: ItemKind.ATTEMPT.value,
+            SCHEMA: SCHEMA_OF_THIS_VERSION,
             "run": record.run,
             "number": record.number,
             "region": record.region,
@@ -127,15 +141,15 @@ def attempt_name_item(record: AttemptRecord, retention: timedelta | None) -> Ite
 
 def read_attempt(item: Item) -> AttemptRecord:
     """An attempt from either of its items."""
-    values = deserialize(item)
-    return AttemptRecord(
-        run=RunId(values["run"]),
-        number=int(values["number"]),
-        region=values["region"],
-        name=values["name"],
-        parent=job_of(values["parent"]),
-        decided_at=datetime.fromisoformat(values[DECIDED_AT]),
-    )
+    with reading(item, ItemKind.ATTEMPT, ItemKind.ATTEMPT_NAME) as values:
+        return AttemptRecord(
+            run=RunId(values.text("run")),
+            number=values.whole("number"),
+            region=values.text("region"),
+            name=values.text("name"),
+            parent=values.job("parent"),
+            decided_at=values.moment(DECIDED_AT),
+        )
 
 
 def reservation_item(reservation: LocationReservation) -> Item:
@@ -145,6 +159,7 @@ def reservation_item(reservation: LocationReservation) -> Item:
             PK: reservation_partition(reservation.location),
             SK: WRITER_KEY,
             KIND: ItemKind.WRITER.value,
+            SCHEMA: SCHEMA_OF_THIS_VERSION,
             "location": reservation.location,
             "run": reservation.run,
             "number": reservation.number,
@@ -154,8 +169,10 @@ def reservation_item(reservation: LocationReservation) -> Item:
 
 def read_reservation(item: Item) -> LocationReservation:
     """A location's writer from its item."""
-    values = deserialize(item)
-    return LocationReservation(location=values["location"], run=RunId(values["run"]), number=int(values["number"]))
+    with reading(item, ItemKind.WRITER) as values:
+        return LocationReservation(
+            location=values.text("location"), run=RunId(values.text("run")), number=values.whole("number")
+        )
 
 
 def outcome_item(outcome: Outcome, retention: timedelta | None) -> Item:
@@ -165,6 +182,7 @@ def outcome_item(outcome: Outcome, retention: timedelta | None) -> Item:
             PK: partition_of(outcome.job),
             SK: OUTCOME_KEY,
             KIND: ItemKind.OUTCOME.value,
+            SCHEMA: SCHEMA_OF_THIS_VERSION,
             OUTCOME: outcome.kind.value,
             "story": outcome.summary,
             "settled_at": iso(outcome.settled_at),
@@ -179,18 +197,17 @@ def outcome_item(outcome: Outcome, retention: timedelta | None) -> Item:
 
 def read_outcome(item: Item) -> Outcome:
     """What became of a decision, from its item."""
-    values = deserialize(item)
-    created: str | None = values.get("job_created")
-    return Outcome(
-        job=job_of(values[PK]),
-        kind=OutcomeKind(values[OUTCOME]),
-        summary=values["story"],
-        settled_at=datetime.fromisoformat(values["settled_at"]),
-        name=values["name"],
-        arn=values.get("arn"),
-        job_created=datetime.fromisoformat(created) if created else None,
-        warning=values.get("warning"),
-    )
+    with reading(item, ItemKind.OUTCOME) as values:
+        return Outcome(
+            job=values.job(),
+            kind=values.word(OUTCOME, OutcomeKind),
+            summary=values.text("story"),
+            settled_at=values.moment("settled_at"),
+            name=values.text("name"),
+            arn=values.text_or_none("arn"),
+            job_created=values.moment_or_none("job_created"),
+            warning=values.text_or_none("warning"),
+        )
 
 
 def stop_intent_item(record: StopIntent, retention: timedelta | None) -> Item:
@@ -200,6 +217,7 @@ def stop_intent_item(record: StopIntent, retention: timedelta | None) -> Item:
             PK: partition_of(record.job),
             SK: STOP_INTENT_KEY,
             KIND: ItemKind.STOP_INTENT.value,
+            SCHEMA: SCHEMA_OF_THIS_VERSION,
             "waiting_since": iso(record.waiting_since),
             DECIDED_AT: iso(record.decided_at),
             "reason": record.reason,
@@ -213,16 +231,16 @@ def stop_intent_item(record: StopIntent, retention: timedelta | None) -> Item:
 
 def read_stop_intent(item: Item) -> StopIntent:
     """The intent to stop a job, from its item."""
-    values = deserialize(item)
-    return StopIntent(
-        job=job_of(values[PK]),
-        waiting_since=datetime.fromisoformat(values["waiting_since"]),
-        decided_at=datetime.fromisoformat(values[DECIDED_AT]),
-        reason=values["reason"],
-        inputs=values["inputs"],
-        withdrawn=values.get(WITHDRAWN),
-        refused_at=datetime.fromisoformat(values["refused_at"]) if "refused_at" in values else None,
-    )
+    with reading(item, ItemKind.STOP_INTENT) as values:
+        return StopIntent(
+            job=values.job(),
+            waiting_since=values.moment("waiting_since"),
+            decided_at=values.moment(DECIDED_AT),
+            reason=values.text("reason"),
+            inputs=values.texts("inputs"),
+            withdrawn=values.text_or_none(WITHDRAWN),
+            refused_at=values.moment_or_none("refused_at"),
+        )
 
 
 def notice_item(job: JobId, kind: NoticeKind, summary: str, *, now: datetime, retention: timedelta | None) -> Item:
@@ -232,6 +250,7 @@ def notice_item(job: JobId, kind: NoticeKind, summary: str, *, now: datetime, re
             PK: partition_of(job),
             SK: f"{NOTICE_KEY}#{kind.value}",
             KIND: ItemKind.NOTICE.value,
+            SCHEMA: SCHEMA_OF_THIS_VERSION,
             "alert_kind": kind.value,
             "story": summary,
             "noticed_at": iso(now),
@@ -242,26 +261,39 @@ def notice_item(job: JobId, kind: NoticeKind, summary: str, *, now: datetime, re
 
 def read_notice(item: Item) -> Notice:
     """A notice from its item."""
-    values = deserialize(item)
-    return Notice(
-        job=job_of(values[PK]),
-        kind=NoticeKind(values["alert_kind"]),
-        summary=values["story"],
-        noticed_at=datetime.fromisoformat(values["noticed_at"]),
-    )
+    with reading(item, ItemKind.NOTICE) as values:
+        return Notice(
+            job=values.job(),
+            kind=values.word("alert_kind", NoticeKind),
+            summary=values.text("story"),
+            noticed_at=values.moment("noticed_at"),
+        )
 
 
-def read_recovery_records(items: Iterable[Item]) -> RecoveryRecords:
-    """What Respot has recorded about a job's recovery; other kinds of items are skipped."""
+def read_recovery_records(
+    items: Iterable[Item], *, on_unreadable: Callable[[UnreadableItemError], None] | None = None
+) -> RecoveryRecords:
+    """What Respot has recorded about a job's recovery; items under other keys are skipped.
+
+    Raises:
+        UnreadableItemError: one cannot be read, and there is no `on_unreadable`.
+    """
     recovery_records = RecoveryRecords()
     for item in items:
-        match deserialize(item)[KIND]:
-            case ItemKind.DECISION:
-                recovery_records = replace(recovery_records, decision=read_decision(item))
-            case ItemKind.OUTCOME:
-                recovery_records = replace(recovery_records, outcome=read_outcome(item))
-            case ItemKind.NOTICE:
-                recovery_records = replace(recovery_records, notices=(*recovery_records.notices, read_notice(item)))
+        try:
+            with reading(item) as values:
+                match values.text(SK).split("#")[0]:
+                    case keys.DECISION_KEY:
+                        recovery_records = replace(recovery_records, decision=read_decision(item))
+                    case keys.OUTCOME_KEY:
+                        recovery_records = replace(recovery_records, outcome=read_outcome(item))
+                    case keys.NOTICE_KEY:
+                        notices = (*recovery_records.notices, read_notice(item))
+                        recovery_records = replace(recovery_records, notices=notices)
+        except UnreadableItemError as error:
+            if on_unreadable is None:
+                raise
+            on_unreadable(error)
     return recovery_records
 
 
@@ -275,13 +307,12 @@ def _placement(placement: Placement) -> dict[str, Any]:
     }
 
 
-def _read_placement(values: Mapping[str, Any]) -> Placement:
-    wait: Decimal | None = values["max_wait_seconds"]
+def _read_placement(values: Values) -> Placement:
     return Placement(
-        market=Market(values["market"]),
-        instance_type=values["instance_type"],
-        max_runtime=timedelta(seconds=int(values["max_runtime_seconds"])),
-        max_wait=None if wait is None else timedelta(seconds=int(wait)),
+        market=values.word("market", Market),
+        instance_type=values.text("instance_type"),
+        max_runtime=values.span("max_runtime_seconds"),
+        max_wait=values.span_or_none("max_wait_seconds"),
     )
 
 
@@ -298,15 +329,15 @@ def _checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
     }
 
 
-def _read_checkpoint(values: Mapping[str, Any]) -> Checkpoint:
-    step: Decimal | None = values["step"]
+def _read_checkpoint(values: Values) -> Checkpoint:
+    older = "known layout" if values.flag_or_none("known") else None  # older records have `known`
     return Checkpoint(
-        name=values["name"],
-        step=None if step is None else int(step),
-        saved_at=datetime.fromisoformat(values["saved_at"]),
-        size=int(values["size"]),
-        complete=values["complete"],
-        objects=int(values["objects"]),
-        layout=values.get("layout", "known layout" if values.get("known") else None),  # older records have `known`
-        flaw=values.get("flaw"),
+        name=values.text("name"),
+        step=values.whole_or_none("step"),
+        saved_at=values.moment("saved_at"),
+        size=values.whole("size"),
+        complete=values.flag("complete"),
+        objects=values.whole("objects"),
+        layout=values.text_or_none("layout") or older,
+        flaw=values.text_or_none("flaw"),
     )

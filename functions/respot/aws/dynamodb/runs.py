@@ -1,8 +1,10 @@
 """The records of recovery in the ledger's table: decisions, attempts, outcomes, notices, stop intents."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
-from respot.aws.dynamodb.attribute_values import deserialize
+from respot.aws.dynamodb.attribute_values import Item
 from respot.aws.dynamodb.keys import (
     DECISION_KEY,
     OUTCOME_KEY,
@@ -10,11 +12,11 @@ from respot.aws.dynamodb.keys import (
     WRITER_KEY,
     attempt_key,
     attempt_name_partition,
-    job_of,
     partition_of,
     reservation_partition,
     run_partition,
 )
+from respot.aws.dynamodb.reading import reading
 from respot.aws.dynamodb.run_items import (
     attempt_item,
     attempt_name_item,
@@ -30,7 +32,7 @@ from respot.aws.dynamodb.run_items import (
     reservation_item,
     stop_intent_item,
 )
-from respot.aws.dynamodb.table import ABSENT, Put, Store
+from respot.aws.dynamodb.table import ABSENT, Put, Store, readable
 from respot.jobs.formatting import iso
 from respot.jobs.job import JobId
 from respot.recovery.planning.run import RunId
@@ -45,14 +47,15 @@ from respot.recovery.records import (
 )
 from respot.schema import BY_LIVE, CHECKPOINT_URI, DECIDED_AT, LIVE_IN, PK, SK, WITHDRAWN
 
+_Read = TypeVar("_Read")
+
 
 class DynamoDbRunStore(Store):
     """The port `RunStore`."""
 
     def decision(self, job: JobId) -> DecisionRecord | None:
         """See `RunStore.decision`."""
-        item = self._table.get(partition_of(job), DECISION_KEY)
-        return None if item is None else read_decision(item)
+        return self._of_job(partition_of(job), DECISION_KEY, read_decision)
 
     def decide(
         self,
@@ -83,18 +86,18 @@ class DynamoDbRunStore(Store):
     def attempts(self, run: RunId) -> tuple[AttemptRecord, ...]:
         """See `RunStore.attempts`."""
         items = self._table.query(f"{PK} = :pk", {":pk": run_partition(run)}, ConsistentRead=True)
-        return tuple(read_attempt(item) for item in items)
+        return tuple(readable(items, read_attempt, self._on_unreadable_of_job))
 
     def attempts_named(self, region: str, name: str) -> tuple[AttemptRecord, ...]:
         """See `RunStore.attempts_named`."""
         values = {":pk": attempt_name_partition(region, name)}
         items = self._table.query(f"{PK} = :pk", values, ConsistentRead=True)
-        return tuple(sorted((read_attempt(item) for item in items), key=lambda each: each.decided_at, reverse=True))
+        found = readable(items, read_attempt, self._on_unreadable_of_job)
+        return tuple(sorted(found, key=lambda each: each.decided_at, reverse=True))
 
     def outcome(self, job: JobId) -> Outcome | None:
         """See `RunStore.outcome`."""
-        item = self._table.get(partition_of(job), OUTCOME_KEY)
-        return None if item is None else read_outcome(item)
+        return self._of_job(partition_of(job), OUTCOME_KEY, read_outcome)
 
     def record_outcome(self, outcome: Outcome) -> None:
         """See `RunStore.record_outcome`."""
@@ -102,8 +105,7 @@ class DynamoDbRunStore(Store):
 
     def stop_intent(self, job: JobId) -> StopIntent | None:
         """See `RunStore.stop_intent`."""
-        item = self._table.get(partition_of(job), STOP_INTENT_KEY)
-        return None if item is None else read_stop_intent(item)
+        return self._of_job(partition_of(job), STOP_INTENT_KEY, read_stop_intent)
 
     def record_stop_intent(self, record: StopIntent) -> StopIntent | None:
         """See `RunStore.record_stop_intent`."""
@@ -130,13 +132,34 @@ class DynamoDbRunStore(Store):
         """See `RunStore.recovery_records`."""
         values = {":pk": partition_of(job), ":first": DECISION_KEY, ":last": OUTCOME_KEY}
         items = self._table.query(f"{PK} = :pk AND {SK} BETWEEN :first AND :last", values, ConsistentRead=True)
-        return read_recovery_records(items)
+        return read_recovery_records(items, on_unreadable=self._on_unreadable_of_job)
 
-    def live(self, region: str) -> tuple[tuple[JobId, str], ...]:
+    def _of_job(self, partition: str, key: str, read: Callable[[Item], _Read]) -> _Read | None:
+        item = self._table.get(partition, key)
+        return None if item is None else next(readable([item], read, self._on_unreadable_of_job), None)
+
+    def live(self, region: str) -> tuple[tuple[JobId, str | None], ...]:
         """See `RunStore.live`."""
         found = self._table.query(f"{LIVE_IN} = :region", {":region": region}, IndexName=BY_LIVE)
-        values = (deserialize(item) for item in found)
-        return tuple((job_of(each[PK]), each[CHECKPOINT_URI]) for each in values if CHECKPOINT_URI in each)
+        return tuple(
+            (job, self._location(item))
+            for item in found
+            if CHECKPOINT_URI in item
+            for job in readable([item], _read_job, self._on_unreadable)
+        )
+
+    def _location(self, item: Item) -> str | None:
+        return next(readable([item], _read_location, self._on_unreadable), None)
+
+
+def _read_job(item: Item) -> JobId:
+    with reading(item) as values:
+        return values.job()
+
+
+def _read_location(item: Item) -> str:
+    with reading(item) as values:
+        return values.text(CHECKPOINT_URI)
 
 
 def _put_reservation(reservation: LocationReservation, replaces: LocationReservation | None) -> Put:

@@ -4,21 +4,27 @@ from collections.abc import Mapping
 from typing import Any
 
 from respot.alerting.required import JobAppeared, LedgerChange, TransitionRecorded
+from respot.aws.dynamodb.attribute_values import Item
 from respot.aws.dynamodb.job_items import read_transition
-from respot.aws.dynamodb.keys import job_of
+from respot.aws.dynamodb.reading import reading
 from respot.aws.dynamodb.run_items import read_decision, read_notice, read_outcome
-from respot.schema import KIND, PK, ItemKind
+from respot.errors import UnreadableItemError
+from respot.jobs.job import JobId
+from respot.schema import KIND, PK, SK, ItemKind
 
 
 def read_change(record: Mapping[str, Any]) -> LedgerChange | None:
     """The change that a stream record reports; `None` for a kind of item that requires no alert.
 
     Source: `StreamRecord` in the Amazon DynamoDB Streams API Reference, with the stream view type `NEW_IMAGE`.
+
+    Raises:
+        UnreadableItemError: this version cannot read the item.
     """
-    item = record["dynamodb"]["NewImage"]
-    match item[KIND]["S"]:
+    item = image_of(record)
+    match kind_of(record):
         case ItemKind.STATE:
-            return JobAppeared(job=job_of(item[PK]["S"]))
+            return JobAppeared(job=read_job(record))
         case ItemKind.TRANSITION | ItemKind.DRILL_TRANSITION:
             job, transition = read_transition(item)
             return TransitionRecorded(job=job, transition=transition)
@@ -30,3 +36,48 @@ def read_change(record: Mapping[str, Any]) -> LedgerChange | None:
             return read_notice(item)
         case _:
             return None
+
+
+def kind_of(record: Mapping[str, Any]) -> str:
+    """What kind of item a record is about; may be one that this version does not know.
+
+    Raises:
+        UnreadableItemError: it does not say.
+    """
+    with reading(image_of(record)) as values:
+        return values.text(KIND)
+
+
+def read_job(record: Mapping[str, Any]) -> JobId:
+    """The job whose item a record is about.
+
+    Raises:
+        UnreadableItemError: it is no job's.
+    """
+    with reading(image_of(record)) as values:
+        return values.job()
+
+
+def image_of(record: Mapping[str, Any]) -> Item:
+    """The item as it was written.
+
+    Raises:
+        UnreadableItemError: the record has none.
+    """
+    try:
+        return dict(record["dynamodb"]["NewImage"])
+    except (LookupError, TypeError, ValueError) as error:
+        partition, sort_key = key_of(record)
+        raise UnreadableItemError(partition, sort_key, "the stream's record has no item") from error
+
+
+def key_of(record: Mapping[str, Any]) -> tuple[str, str]:
+    """The partition key and the sort key of a record's item, as far as they can be read."""
+    keys: list[str] = []
+    for name in (PK, SK):
+        try:
+            change = record["dynamodb"]
+            keys.append(str((change.get("NewImage") or change["Keys"])[name]["S"]))
+        except (LookupError, TypeError, AttributeError):
+            keys.append(f"(no {name})")
+    return keys[0], keys[1]

@@ -4,12 +4,24 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from respot.aws.dynamodb.attribute_values import Item, deserialize, serialize
+from respot.aws.dynamodb.attribute_values import Item, serialize
 from respot.aws.dynamodb.keys import SWEEP_KEY, sweep_partition
+from respot.aws.dynamodb.reading import reading
 from respot.aws.dynamodb.table import ABSENT, Table
 from respot.errors import LedgerContentionError
 from respot.jobs.formatting import iso
-from respot.schema import KIND, LEASE_HOLDER, LEASE_UNTIL, PK, SCOPE, SK, WATCHED_SINCE, ItemKind
+from respot.schema import (
+    KIND,
+    LEASE_HOLDER,
+    LEASE_UNTIL,
+    PK,
+    SCHEMA,
+    SCHEMA_OF_THIS_VERSION,
+    SCOPE,
+    SK,
+    WATCHED_SINCE,
+    ItemKind,
+)
 from respot.sweep.progress import SweepProgress, resumed
 
 if TYPE_CHECKING:
@@ -31,10 +43,11 @@ class DynamoDbSweepStore:
         if item is None:
             progress = resumed(None, scope=scope, now=now, watched_since=watched_since)
             return progress if self._leased(progress, now + lease, ABSENT, {}) else None
-        if deserialize(item)[LEASE_UNTIL] > iso(now):
+        before, leased_until = read_progress(item)
+        if leased_until > iso(now):
             return None
-        progress = resumed(_read(item), scope=scope, now=now, watched_since=watched_since)
-        unchanged = {":before": deserialize(item)[LEASE_UNTIL]}
+        progress = resumed(before, scope=scope, now=now, watched_since=watched_since)
+        unchanged = {":before": leased_until}
         return progress if self._leased(progress, now + lease, f"{LEASE_UNTIL} = :before", unchanged) else None
 
     def save(self, progress: SweepProgress, *, until: datetime) -> None:
@@ -48,7 +61,10 @@ class DynamoDbSweepStore:
         token = uuid4().hex
         item = progress_item(progress, until=until) | serialize({LEASE_HOLDER: token})
         standing = self._table.put(item, condition, values)
-        return standing is None or deserialize(standing).get(LEASE_HOLDER) == token
+        if standing is None:
+            return True
+        with reading(standing) as there:
+            return there.text_or_none(LEASE_HOLDER) == token
 
     def _put(self, progress: SweepProgress, until: datetime, condition: str, values: dict[str, str]) -> bool:
         return self._table.put(progress_item(progress, until=until), condition, values) is None
@@ -61,6 +77,7 @@ def progress_item(progress: SweepProgress, *, until: datetime) -> Item:
             PK: sweep_partition(progress.scope),
             SK: SWEEP_KEY,
             KIND: ItemKind.SWEEP.value,
+            SCHEMA: SCHEMA_OF_THIS_VERSION,
             SCOPE: progress.scope,
             WATCHED_SINCE: iso(progress.watched_since),
             _LEASED_AT: iso(progress.leased_at),
@@ -75,17 +92,19 @@ def progress_item(progress: SweepProgress, *, until: datetime) -> Item:
     )
 
 
-def _read(item: Item) -> SweepProgress:
-    # An item of a version without quick passes lacks `down_to` and `last_full`: the next pass is a full one.
-    values = deserialize(item)
-    moments = {
-        name: datetime.fromisoformat(values[name]) if name in values else None
-        for name in ("began", "reached", "down_to", "last_began", "last_full")
-    }
-    return SweepProgress(
-        scope=values[SCOPE],
-        watched_since=datetime.fromisoformat(values[WATCHED_SINCE]),
-        leased_at=datetime.fromisoformat(values[_LEASED_AT]),
-        token=values.get("token"),
-        **moments,
-    )
+def read_progress(item: Item) -> tuple[SweepProgress, str]:
+    """The progress of a scope, and the end of its lease as it is written."""
+    with reading(item, ItemKind.SWEEP) as values:
+        # An item of a version without quick passes lacks `down_to` and `last_full`: the next pass is a full one.
+        progress = SweepProgress(
+            scope=values.text(SCOPE),
+            watched_since=values.moment(WATCHED_SINCE),
+            leased_at=values.moment(_LEASED_AT),
+            token=values.text_or_none("token"),
+            began=values.moment_or_none("began"),
+            reached=values.moment_or_none("reached"),
+            down_to=values.moment_or_none("down_to"),
+            last_began=values.moment_or_none("last_began"),
+            last_full=values.moment_or_none("last_full"),
+        )
+        return progress, values.text(LEASE_UNTIL)

@@ -1,22 +1,23 @@
 """The ledger's table: conditional writes, queries, AWS's errors as ours."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from respot.aws.dynamodb.attribute_values import Item, deserialize, serialize
 from respot.aws.error_codes import Answer, answer_of
-from respot.errors import LedgerUnavailableError
+from respot.errors import LedgerUnavailableError, UnreadableItemError
 from respot.jobs.ports import Clock
 from respot.schema import PK, SK
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+_Read = TypeVar("_Read")
 _MOST_KEYS: Final = 100
 """DynamoDB's limit on BatchGetItem."""
 _ROUNDS: Final = 5
@@ -145,11 +146,44 @@ class Table:
 class Store:
     """What the stores on the ledger's table have in common."""
 
-    def __init__(self, client: "DynamoDBClient", table: str, *, clock: Clock, retention: timedelta | None) -> None:
-        """`client` must be of the table's region. Items expire `retention` after their date; never if it is `None`."""
+    def __init__(
+        self,
+        client: "DynamoDBClient",
+        table: str,
+        *,
+        clock: Clock,
+        retention: timedelta | None,
+        on_unreadable: Callable[[UnreadableItemError], None] | None = None,
+        shows_the_rest: bool = False,
+    ) -> None:
+        """`client` must be of the table's region. Items expire `retention` after their date; never if it is `None`.
+
+        Where items of many jobs are listed, `on_unreadable` gets the error of each that cannot be read, and the others
+        are returned; without it, the first one is an error. Items of one job belong together: one that cannot be read
+        is an error, unless the store only `shows_the_rest` to people.
+        """
         self._table = Table(client, table)
         self._clock = clock
         self._retention = retention
+        self._on_unreadable = on_unreadable
+        self._on_unreadable_of_job = on_unreadable if shows_the_rest else None
+
+
+def readable(
+    items: Iterable[Item], read: Callable[[Item], _Read], on_unreadable: Callable[[UnreadableItemError], None] | None
+) -> Iterator[_Read]:
+    """What can be read of the items; `on_unreadable` gets the errors of the others.
+
+    Raises:
+        UnreadableItemError: one cannot be read, and there is no `on_unreadable`.
+    """
+    for item in items:
+        try:
+            yield read(item)
+        except UnreadableItemError as error:
+            if on_unreadable is None:
+                raise
+            on_unreadable(error)
 
 
 @contextmanager

@@ -1,0 +1,285 @@
+"""One item that this version cannot read stops nothing else: each function goes on, and names and counts it."""
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+
+from respot.aws.dynamodb.job_items import transition_item
+from respot.aws.dynamodb.keys import partition_of
+from respot.aws.dynamodb.ledger import DynamoDbLedger
+from respot.aws.dynamodb.runs import DynamoDbRunStore
+from respot.aws.dynamodb.sweeps import DynamoDbSweepStore
+from respot.aws.sqs.dead_letters import REASON, read_dead_letter
+from respot.bootstrap import clients, dead_letters
+from respot.bootstrap.observability import report_unreadable
+from respot.errors import RespotError, TopicUnavailableError, UnreadableItemError
+from respot.handlers import alert, enqueue_ended
+from respot.jobs.job import JobId, JobState
+from respot.jobs.merge import reconcile
+from respot.metrics import UNREADABLE_ITEMS
+from respot.recovery.planning.run import run_id
+from respot.schema import CHECKS, PK, SK
+from respot.settings import RECOVERY_QUEUE_URL, STREAM_DEAD_LETTERS_URL
+from tests.alerting.environment import alerter_on
+from tests.handlers.test_handlers import Context, failed
+from tests.support.builders import CREATED, REGION, at, job_id, snapshot
+from tests.support.clock import FakeClock
+from tests.support.frozen_ledger import written
+from tests.support.memory import MemoryJobQueue, MemoryLedger, MemoryTopic
+from tests.support.moto_aws import TABLE
+from tests.support.printed import Printed, printed
+from tests.support.sweep_environment import Environment, ago
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_sqs import SQSClient
+
+__all__ = ["printed"]
+
+POISON = {
+    "state": {"market": {"S": "futures"}},
+    "transition": {"started": {"S": "soon"}},
+    "alert": {"alert_kind": {"S": "stalled"}},
+    "decision": {"action": {"S": "migrate"}},
+    "outcome": {"outcome": {"S": "migrated"}},
+    "notice": {"alert_kind": {"S": "stalled"}},
+}
+"""Items of a job, each with what a newer version may have written."""
+
+
+def named(lines: list[dict[str, Any]]) -> set[tuple[str, str]]:
+    """The items that the log names as unreadable; each is counted, too."""
+    names = [(line["partition"], line["sort_key"]) for line in lines if line.get("message") == "item_read_failed"]
+    assert sum(sum(line[UNREADABLE_ITEMS]) for line in lines if UNREADABLE_ITEMS in line) == len(names)
+    return set(names)
+
+
+# --- the stream's readers
+
+
+@pytest.fixture
+def sqs(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator["SQSClient"]:  # noqa: ARG001 - moto is on
+    client = boto3.client("sqs", region_name=REGION)
+    for setting in (STREAM_DEAD_LETTERS_URL, RECOVERY_QUEUE_URL):
+        monkeypatch.setenv(setting, client.create_queue(QueueName=setting)["QueueUrl"])
+    cached = [
+        each for module in (clients, dead_letters) for each in vars(module).values() if hasattr(each, "cache_clear")
+    ]
+    for each in cached:
+        each.cache_clear()
+    yield client
+    for each in cached:
+        each.cache_clear()
+
+
+def letters(sqs: "SQSClient") -> list[tuple[tuple[str, str] | None, str]]:
+    url = sqs.get_queue_url(QueueName=STREAM_DEAD_LETTERS_URL)["QueueUrl"]
+    found = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]).get("Messages", [])
+    return [(read_dead_letter(each["Body"]), each["MessageAttributes"][REASON]["StringValue"]) for each in found]
+
+
+def stream(*items: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "Records": [
+            {
+                "eventName": "INSERT",
+                "dynamodb": {
+                    "SequenceNumber": f"s{number}",
+                    "Keys": {name: item[name] for name in (PK, SK) if name in item},
+                    "NewImage": item,
+                },
+            }
+            for number, item in enumerate(items, start=1)
+        ]
+    }
+
+
+def interrupted(name: str) -> dict[str, Any]:
+    return transition_item(job_id(name), snapshot("Interrupted=3720").history[0], now=at(3721), retention=None)
+
+
+@pytest.fixture
+def topic(monkeypatch: pytest.MonkeyPatch) -> MemoryTopic:
+    ledger, topic = MemoryLedger(created=CREATED), MemoryTopic()
+    for name in ("before", "behind"):
+        seen = snapshot("Starting=0 Interrupted=3720", job=job_id(name))
+        ledger.save(reconcile(ledger.load(seen.state.job), seen))
+    alerter = alerter_on(ledger, clock=FakeClock(at(3725)), topic=topic)
+    monkeypatch.setattr(alert, "alerter", lambda: alerter)
+    return topic
+
+
+@pytest.mark.parametrize("kind", [kind for kind in POISON if kind not in {"state", "alert"}])
+def test_the_alert_stream_goes_on_and_the_item_is_a_dead_letter_with_its_reason(
+    sqs: "SQSClient", topic: MemoryTopic, printed: Printed, kind: str
+) -> None:
+    poison = written()[kind].item | POISON[kind]
+    batch = stream(interrupted("before"), poison, interrupted("behind"))
+    assert failed(alert.handler(batch, Context())) == []  # Lambda goes on with what is behind the batch
+    assert [sent.state.job.name for sent in topic.published] == ["before", "behind"]
+    key = poison[PK]["S"], poison[SK]["S"]
+    ((item, reason),) = letters(sqs)
+    assert item == key
+    assert reason.startswith("UnreadableItemError: the item ")
+    assert named(printed()) == {key}
+
+
+def test_an_item_that_the_code_fails_on_is_a_dead_letter_too(sqs: "SQSClient", monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> None:
+        message = "before"
+        raise KeyError(message)
+
+    monkeypatch.setattr(alert, "_alert_on", fail)
+    assert failed(alert.handler(stream(interrupted("before")), Context())) == []
+    ((_, reason),) = letters(sqs)
+    assert reason == "KeyError: 'before'"
+
+
+def test_what_repeating_can_help_is_repeated(sqs: "SQSClient", monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: object) -> None:
+        message = "throttled"
+        raise TopicUnavailableError(message)
+
+    monkeypatch.setattr(alert, "_alert_on", refuse)
+    assert failed(alert.handler(stream(interrupted("before")), Context())) == ["s1"]
+    assert letters(sqs) == []
+
+
+def test_an_item_that_the_dead_letters_do_not_take_is_delivered_again(sqs: "SQSClient", topic: MemoryTopic) -> None:
+    sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName=STREAM_DEAD_LETTERS_URL)["QueueUrl"])
+    poison = written()["decision"].item | POISON["decision"]
+    assert failed(alert.handler(stream(poison, interrupted("behind")), Context())) == ["s1"]
+    assert [sent.state.job.name for sent in topic.published] == ["behind"]
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [
+        {PK: {"S": "no job"}, SK: {"S": "a key"}, "kind": {"S": "transition"}},
+        {PK: {"S": partition_of(job_id())}, SK: {"S": "a key"}},
+        {},
+    ],
+    ids=["no job", "no kind", "nothing"],
+)
+def test_ended_jobs_behind_an_item_that_cannot_be_read_reach_recovery(
+    sqs: "SQSClient", printed: Printed, monkeypatch: pytest.MonkeyPatch, poison: dict[str, Any]
+) -> None:
+    queue = MemoryJobQueue()
+    monkeypatch.setattr(enqueue_ended, "recovery_queue", lambda: queue)
+    batch = stream(written()["transition"].item, poison, interrupted("behind"))
+    assert failed(enqueue_ended.handler(batch, Context())) == []
+    assert queue.sent == [job_id(), job_id("behind")]
+    ((_, reason),) = letters(sqs)
+    assert reason.startswith("UnreadableItemError")
+    assert len(named(printed())) == 1
+
+
+# --- the sweep
+
+
+def sweep_beside(dynamodb: "DynamoDBClient", kind: str) -> tuple[Environment, JobId, JobId, tuple[str, str]]:
+    """A sweep over a job that ended undecided, beside one with an item that cannot be read."""
+    env = Environment()
+    ledger = DynamoDbLedger(dynamodb, TABLE, clock=env.clock, retention=None, on_unreadable=report_unreadable)
+    runs = DynamoDbRunStore(dynamodb, TABLE, clock=env.clock, retention=None, on_unreadable=report_unreadable)
+    env.watched()
+    env.sweeper = env.invocation(ledger=ledger, index=ledger, runs=runs)
+    poisoned, sound = (job_id(name, created=ago(hours=1, minutes=12)) for name in ("poisoned", "sound"))
+    for job in (poisoned, sound):
+        env.both(job, "Starting=0 Stopped=3600")
+        state = env.ledger.load(job).state
+        assert isinstance(state, JobState)
+        ledger.save(reconcile(ledger.load(job), env.jobs.snapshots[REGION, job.name]))
+    item = written()[kind].item | POISON[kind] | {PK: {"S": partition_of(poisoned)}}
+    if kind == "state":  # the indexes show it as before
+        found = dynamodb.get_item(TableName=TABLE, Key={PK: item[PK], SK: item[SK]})["Item"]
+        item = {**found, **POISON[kind]}
+    dynamodb.put_item(TableName=TABLE, Item=item)
+    return env, poisoned, sound, (item[PK]["S"], item[SK]["S"])
+
+
+@pytest.mark.parametrize("kind", POISON)
+def test_a_sweep_goes_on_past_a_job_that_cannot_be_read(
+    dynamodb: "DynamoDBClient", printed: Printed, kind: str
+) -> None:
+    env, _, sound, key = sweep_beside(dynamodb, kind)
+    checks, region = env.sweep()
+    assert (checks.complete, checks.error, region.complete, region.error) == (True, None, True, None)
+    assert sound in env.recoveries.sent
+    assert "poisoned" not in env.names()  # `record` could not write what it finds
+    for error in checks.unreadable:
+        assert isinstance(error, UnreadableItemError)
+        report_unreadable(error)  # as the handler does
+    assert named(printed()) == {key}
+
+
+def test_a_sweep_goes_on_past_a_job_that_the_code_fails_on() -> None:
+    env = Environment()
+    env.watched()
+    for name in ("broken", "sound"):
+        env.both(job_id(name, created=ago(hours=1, minutes=12)), "Starting=0 Stopped=3600")
+    load = env.ledger.load
+    broken = {"broken": 1}
+
+    class Broken(MemoryLedger):
+        def load(self, job: JobId) -> Any:  # noqa: ANN401
+            return load(job) if job.name not in broken else broken["nothing"]
+
+    ledger = Broken(created=CREATED, states=env.ledger.states, transitions=env.ledger.transitions)
+    checks, _ = env.sweep(env.invocation(ledger=ledger))
+    assert [job.name for job in env.recoveries.sent] == ["sound"]
+    assert [type(error) for error in checks.unreadable] == [KeyError]
+    assert checks.error is None
+
+
+@pytest.mark.parametrize("scope", [CHECKS, REGION])
+def test_a_scope_whose_progress_cannot_be_read_stops_no_other_scope(dynamodb: "DynamoDBClient", scope: str) -> None:
+    env = Environment()
+    job = job_id("ended", created=ago(hours=1, minutes=12))
+    env.both(job, "Starting=0 Stopped=3600")
+    dynamodb.put_item(
+        TableName=TABLE,
+        Item=written()["sweep progress"].item | {PK: {"S": f"sweep#{scope}"}, "watched_since": {"N": "7"}},
+    )
+    reports = env.sweep(env.invocation(sweeps=DynamoDbSweepStore(dynamodb, TABLE)))
+    by_scope = {each.scope: each for each in reports}
+    (other,) = by_scope.keys() - {scope}
+    assert by_scope[other].complete
+    assert isinstance(by_scope[scope].error, UnreadableItemError)
+    assert by_scope[scope].age == env.clock() - CREATED or by_scope[scope].age.days >= 59  # the alarm SweepAge fires
+
+
+# --- recovery, and what all read
+
+
+def test_a_live_job_whose_location_cannot_be_read_is_not_taken_for_absent(dynamodb: "DynamoDBClient") -> None:
+    """SageMaker is asked where it writes."""
+    errors: list[RespotError] = []
+    ledger = DynamoDbLedger(dynamodb, TABLE, clock=FakeClock(CREATED), retention=None)
+    seen = snapshot()
+    ledger.save(reconcile(ledger.load(seen.state.job), seen))
+    key = {PK: {"S": partition_of(seen.state.job)}, SK: {"S": "state"}}
+    item = dynamodb.get_item(TableName=TABLE, Key=key)["Item"]
+    dynamodb.put_item(TableName=TABLE, Item={**item, "checkpoint_uri": {"L": [{"S": "s3://a/"}, {"S": "s3://b/"}]}})
+    runs = DynamoDbRunStore(dynamodb, TABLE, clock=FakeClock(CREATED), retention=None, on_unreadable=errors.append)
+    assert runs.live(REGION) == ((seen.state.job, None),)
+    assert len(errors) == 1
+    assert runs.attempts(run_id(seen.state.job)) == ()
+
+
+def test_a_region_whose_progress_cannot_be_read_is_watched_all_the_same(dynamodb: "DynamoDBClient") -> None:
+    errors: list[RespotError] = []
+    ledger = DynamoDbLedger(dynamodb, TABLE, clock=FakeClock(CREATED), retention=None, on_unreadable=errors.append)
+    item = written()["sweep progress"].item | {PK: {"S": f"sweep#{REGION}"}, "watched_since": {"N": "7"}}
+    dynamodb.put_item(TableName=TABLE, Item=item)
+    assert ledger.watched_since(REGION) == ledger.created_at()
+    assert len(errors) == 1
+
+
+def test_the_body_of_a_dead_letter_is_read_as_it_was_written() -> None:
+    assert read_dead_letter(json.dumps({"unprocessed_item": {"partition": "p", "sort_key": "s"}})) == ("p", "s")
+    for body in ("no JSON", "[]", "7", '{"unprocessed_item": 7}', "{}"):
+        assert read_dead_letter(body) is None
