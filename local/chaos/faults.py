@@ -109,6 +109,7 @@ FAULTS: Final = (
     Fault(name="denied", title="every permission taken away for a while", rules=denied(SERVICES), outage=True),
     Fault(name="tags", title="lineage tags removed and forged by others", people="tags"),
     Fault(name="drills", title="hundreds of drills, good and malformed", people="flood"),
+    Fault(name="newer", title="a decision of a newer version", people="newer", swept=True),
     Fault(name="slack-down", title="outage of Slack", slack=503, outage=True),
     Fault(name="deaths", title="functions killed at 3 % of their calls", deaths=0.03),
     Fault(name="doubled", title="events delivered 3 times", delivery="copies=3"),

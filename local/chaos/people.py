@@ -8,30 +8,48 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from local.demo.deployed import DeployedAccount
+from respot.aws.dynamodb.keys import partition_of
 from respot.jobs.formatting import iso
+from respot.jobs.job import JobId, at_milliseconds
 from respot.recording.drill import DETAIL_TYPE, SOURCE
 from respot.recovery.planning.attempt import Lineage
+from respot.schema import KIND, PK, SK, ItemKind
 
 DRILLS: Final = 300
 """Of each kind, good and malformed."""
 _BATCH: Final = 10
+_DEAD: Final = {"flood": ("DrillsQueueUrl", "DrillsDlqUrl"), "newer": ("AlertsDlqUrl",)}
+"""The queues that these fill."""
 _FORGED: Final = Lineage(run="somebody-elses", attempt=1, parent="nobody").to_tags()
 
 
 @dataclass(slots=True)
 class People:
-    """They change lineage `tags`, or `flood` Respot with drills: begin, go on at each poll, and make it good."""
+    """They begin, go on at each poll, and make it good in the end.
+
+    `do` says what: change lineage "tags", "flood" Respot with drills, or leave a decision of a "newer" version behind.
+    """
 
     at: DeployedAccount
     prefix: str
     do: str
     _taken: dict[str, dict[str, str]] = field(default_factory=dict)
+    _left: dict[str, Any] = field(default_factory=dict)
 
     def begin(self) -> None:
-        """Send the drills."""
+        """Send the drills, or write a decision that this version cannot read."""
         if self.do == "flood":
             for entries in _drills():
                 self.at.client("events").put_events(Entries=entries)
+        elif self.do == "newer":
+            ledger, table = self.at.client("dynamodb"), self.at.outputs["LedgerTableName"]
+            decided = next(
+                each for each in ledger.scan(TableName=table)["Items"] if each[KIND]["S"] == ItemKind.DECISION
+            )
+            nobody = JobId(region=self.at.account.region, name="nobodys", created=at_milliseconds(datetime.now(UTC)))
+            item = {**decided, PK: {"S": partition_of(nobody)}, "action": {"S": "migrate"}}
+            ledger.put_item(TableName=table, Item=item)
+            self._left = {"TableName": table, "Key": {name: item[name] for name in (PK, SK)}}
 
     def go_on(self) -> None:
         """Take the lineage tags of each job that is new; a job that has none gets those of another run."""
@@ -47,17 +65,18 @@ class People:
                     sagemaker.add_tags(ResourceArn=arn, Tags=_tags(_FORGED))
 
     def make_good(self) -> int:
-        """Give the tags back, and remove the drills; how many tags were changed, or malformed drills refused."""
-        sagemaker, sqs, hit = self.at.client("sagemaker"), self.at.client("sqs"), 0
+        """Undo it; how many tags were changed, or dead letters were made of drills or the decision."""
+        sagemaker, sqs, hit = self.at.client("sagemaker"), self.at.client("sqs"), len(self._taken)
         for arn, tags in self._taken.items():
             sagemaker.delete_tags(ResourceArn=arn, TagKeys=[*_FORGED])
-            sagemaker.add_tags(ResourceArn=arn, Tags=_tags(tags)) if tags else None
-            hit += 1
+            if tags:
+                sagemaker.add_tags(ResourceArn=arn, Tags=_tags(tags))
         self._taken.clear()
-        if self.do == "flood":
-            hit += self.at.queue_depth(self.at.outputs["DrillsDlqUrl"])
-            for output in ("DrillsQueueUrl", "DrillsDlqUrl"):
-                sqs.purge_queue(QueueUrl=self.at.outputs[output])
+        if self._left:
+            self.at.client("dynamodb").delete_item(**self._left)
+        for output in _DEAD.get(self.do, ()):
+            hit += self.at.queue_depth(self.at.outputs[output]) if output.endswith("DlqUrl") else 0
+            sqs.purge_queue(QueueUrl=self.at.outputs[output])
         return hit
 
 

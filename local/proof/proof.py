@@ -70,7 +70,7 @@ def _chaos(name: str, *arguments: str, rounds: int, median: float, minutes: floa
 
 
 PARTS: Final = (
-    _chaos("chaos", rounds=28, median=10, minutes=55),
+    _chaos("chaos", rounds=29, median=10, minutes=55),
     _chaos("chaos-again", "--only", "all-at-once", "--times", "5", rounds=6, median=160, minutes=30),
     Part(
         name="load",
