@@ -99,7 +99,7 @@ PARTS: Final = (
             *_none_of("never named", "without an alarm in time"),
             Demand(figure="by log or alert alone", most=6),
             Demand(figure="not played", most=34),
-            Demand(figure="slowest alarm", most=35, unit="min"),
+            Demand(figure="slowest alarm", most=45, unit="min"),
         ),
         minutes=30,
     ),
