@@ -1,7 +1,6 @@
 """Retries: when a message that remains in its queue is delivered again."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -99,15 +98,21 @@ class RetrySchedule:
 
     def retry(self, message: QueueMessage, error: Exception) -> Retry:
         """Retry a message whose handling failed; the error decides how soon, and whether at all."""
-        if isinstance(error, MalformedMessageError) and self._bury(message, str(error)):
-            return Retry(
-                message=message,
-                reason=str(error),
-                delay=timedelta(),
-                retried_for=timedelta(),
-                error=error,
-                buried=True,
-            )
+        reason = str(error)
+        if isinstance(error, MalformedMessageError) and self.dead_letters and message.receive_count >= MALFORMED_TRIES:
+            try:
+                self.dead_letters.bury(message.body, reason)
+            except QueueUnavailableError as unburied:  # the queue's own limit holds
+                reason = f"{reason}; {unburied}"
+            else:
+                return Retry(
+                    message=message,
+                    reason=reason,
+                    delay=timedelta(),
+                    retried_for=timedelta(),
+                    error=error,
+                    buried=True,
+                )
         match error:
             case MalformedMessageError():
                 delay = self.first  # It is a dead letter soon, so that someone sees it.
@@ -117,31 +122,23 @@ class RetrySchedule:
                 delay = max(error.retry_after, self._backed_off(message))
             case _:
                 delay = self._backed_off(message)
-        return self._retry(message, str(error), delay, error)
+        return self._retry(message, reason, delay, error)
 
     def defer(self, message: QueueMessage, reason: str, delay: timedelta | None = None) -> Retry:
         """Retry a message that has to wait although nothing failed; without a delay, later each time."""
         return self._retry(message, reason, self._backed_off(message) if delay is None else delay, None)
 
-    def _bury(self, message: QueueMessage, reason: str) -> bool:
-        """Whether the message is a dead letter now. If it could not be sent there, the queue's own limit holds."""
-        if self.dead_letters is None or message.receive_count < MALFORMED_TRIES:
-            return False
-        try:
-            self.dead_letters.bury(message.body, reason)
-        except QueueUnavailableError:
-            return False
-        return True
-
     def _retry(self, message: QueueMessage, reason: str, delay: timedelta, error: Exception | None) -> Retry:
         """Hide the message for this delay, or for the longest that the queue supports.
 
-        If the delay cannot be set, the message comes back after the queue's own visibility timeout. An error here would
-        handle the batch's other messages twice.
+        If the delay cannot be set, the message comes back after the queue's own visibility timeout, and the reason says
+        so. An error here would handle the batch's other messages twice.
         """
         clamped = max(timedelta(), min(delay, LONGEST_DELAY))
-        with suppress(QueueUnavailableError):
+        try:
             self.queue.delay(message.receipt_handle, clamped)
+        except QueueUnavailableError as undelayed:
+            reason = f"{reason}; {undelayed}"
         retried_for = sum((self._doubled(count) for count in range(1, message.receive_count)), timedelta())
         return Retry(message=message, reason=reason, delay=clamped, retried_for=retried_for, error=error)
 

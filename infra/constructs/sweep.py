@@ -86,7 +86,8 @@ class Sweep(Construct):
             alarms.metric(metric_names.POLICY_READS_FAILED, period=alarms.interval, statistic="Sum"),
             threshold=1,
             periods=_SWEEPS_SEEN,
-            meaning=f"In {_SWEEPS_SEEN} sweeps the policy could not be read: no job that waits too long is stopped.",
+            meaning=f"In {_SWEEPS_SEEN} sweeps the policy could not be read: no job that waits too long is stopped, "
+            "or alerts do not say what Respot will do.",
         )
         # Each function counts those that it meets; the sweep meets them all.
         alarms.add(

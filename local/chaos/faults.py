@@ -19,6 +19,8 @@ SERVICES: Final = frozenset({"dynamodb", "s3", "sagemaker", "secretsmanager", "s
 """Every service that a function calls."""
 _THROTTLES: Final = {"s3": ("SlowDown", 503), "sqs": ("RequestThrottled", 400)}
 """How some say "too many requests"; all others as DynamoDB does."""
+_DENIALS: Final = {"s3": ("AccessDenied", 403), "sns": ("AuthorizationError", 403), "sqs": ("AccessDenied", 403)}
+"""How some say that a permission is missing; all others as DynamoDB does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +30,7 @@ class Fault:
     Its name is for the command line, and its jobs' names begin with it. Where `deaths` is a share of calls, the calling
     function is killed at these, before or after the call takes effect. An `outage` ends after OUTAGE_SECONDS; other
     faults last until everything has healed. Slack refuses everything with the status `slack`. If `swept`, only a sweep
-    heals it, since no event will arrive.
+    heals it, since no event will arrive. `people` is what others do; see `local.chaos.people`.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Fault:
     slack: int | None = None
     delivery: str = ""
     swept: bool = False
+    people: str = ""
 
 
 def throttled(services: Iterable[str], share: float) -> tuple[Rule, ...]:
@@ -48,6 +51,14 @@ def throttled(services: Iterable[str], share: float) -> tuple[Rule, ...]:
         {"service": service, **when, "error": {"code": code, "status": status}}
         for service, (code, status) in errors.items()
         for when in ({"times": 1}, {"probability": share})
+    )
+
+
+def denied(services: Iterable[str]) -> tuple[Rule, ...]:
+    """Refuse every call of each service for lack of a permission."""
+    errors = {service: _DENIALS.get(service, ("AccessDeniedException", 400)) for service in sorted(services)}
+    return tuple(
+        {"service": service, "error": {"code": code, "status": status}} for service, (code, status) in errors.items()
     )
 
 
@@ -95,6 +106,10 @@ FAULTS: Final = (
         )
         for service in ("SageMaker", "DynamoDB", "SNS", "SQS")
     ),
+    Fault(name="denied", title="every permission taken away for a while", rules=denied(SERVICES), outage=True),
+    Fault(name="tags", title="lineage tags removed and forged by others", people="tags"),
+    Fault(name="drills", title="hundreds of drills, good and malformed", people="flood"),
+    Fault(name="newer", title="a decision of a newer version", people="newer", swept=True),
     Fault(name="slack-down", title="outage of Slack", slack=503, outage=True),
     Fault(name="deaths", title="functions killed at 3 % of their calls", deaths=0.03),
     Fault(name="doubled", title="events delivered 3 times", delivery="copies=3"),

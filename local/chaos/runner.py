@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from local.chaos.faults import FAULTS, OUTAGE_SECONDS, QUICK, UNDISTURBED, VISIBILITY_SECONDS, Fault
+from local.chaos.people import People
 from local.chaos.proxy import Proxy, route_functions
 from local.chaos.subjects import SMALL, VERDICTS, Cast, Fates, Judgement, Subjects
 from local.demo.deployed import DeployedAccount, deployed_account
@@ -48,7 +49,7 @@ class Round:
     @property
     def was_felt(self) -> bool:
         """Whether the fault hit anything: a round that it did not touch proves nothing."""
-        meant_to_hit = self.fault.rules or self.fault.slack is not None
+        meant_to_hit = self.fault.rules or self.fault.slack is not None or self.fault.people
         return (not meant_to_hit or self.counts["hit"] > 0) and (not self.fault.deaths or self.counts["killed"] > 0)
 
     @property
@@ -71,7 +72,7 @@ class Chaos:
 
     def play(self, fault: Fault, undisturbed: Fates | None = None) -> Round:
         """Inject one fault until all has healed, or the time for that is over."""
-        subjects = Subjects(self.at, fault, self.cast)
+        subjects, people = Subjects(self.at, fault, self.cast), People(self.at, f"{fault.name}-", fault.people)
         # Functions must read the secret and the policy again: these calls are to be hit as well.
         route_functions(self.at, {_ROUND: fault.name})
         self.between.counts()
@@ -80,17 +81,19 @@ class Chaos:
             self.at.slack.refuse(1_000_000, fault.slack)
         self.between.inject(fault.rules, deaths=fault.deaths)
         try:
+            people.begin()
             subjects.create()
             if fault.outage:
                 time.sleep(max(0.0, began + OUTAGE_SECONDS - time.time()))
                 self._lift()
                 healing_since = time.time()
-            healed_at = self._await(subjects, fault)
+            healed_at = self._await(subjects, fault, people)
         finally:
             self._lift()
+            felt = people.make_good()
         counts = self.between.counts()
-        # Slack is no service of AWS: the proxy sees nothing of its refusals.
-        counts["hit"] += self._refused_by_slack() - refused
+        # Slack is no service of AWS: the proxy sees nothing of its refusals, nor of what people do.
+        counts["hit"] += self._refused_by_slack() - refused + felt
         if healed_at is None:
             # Late under the fault is reported as such; lost without it is worse.
             self._await(subjects, fault)
@@ -110,10 +113,12 @@ class Chaos:
     def _refused_by_slack(self) -> int:
         return sum(post.status != 200 for post in self.at.slack.posts)
 
-    def _await(self, subjects: Subjects, fault: Fault) -> float | None:
+    def _await(self, subjects: Subjects, fault: Fault, people: People | None = None) -> float | None:
         """Wait until nothing more is to come; gives the time, `None` if it never was."""
         waiting, deadline = [*subjects.scenarios], time.time() + ROUND_SECONDS
         while time.time() < deadline:
+            if people:
+                people.go_on()
             waiting = [name for name in waiting if not subjects.is_settled(name)]
             if not waiting and not subjects.are_deliveries_missing():
                 return time.time()
@@ -160,8 +165,8 @@ def _queues(at: DeployedAccount) -> list[str]:
 WIDTH: Final = 150
 _COLUMNS: Final = ("Fault", "calls", "hit", "retried", "killed", "healed", "lost", "doubled", "wrong", "again")
 _LEGEND: Final = (
-    "hit: the functions' calls that the fault affected. retried: sent again by the client itself. healed: after the "
-    "fault, or the last job, has ended. again: delivered to subscriber or Slack once more, under the alert's own id."
+    "hit: the functions' calls, jobs' tags or drills that the fault affected. retried: sent again by the client. "
+    "healed: after the fault, or the last job, has ended. again: delivered once more, under the alert's own id."
 )
 
 

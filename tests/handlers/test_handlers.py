@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -12,7 +13,7 @@ from respot.alerting.alert import Alert, AlertOutcome
 from respot.alerting.digest.digest import DigestRecord
 from respot.alerting.digest.timer import write_timer
 from respot.aws.dynamodb.job_items import transition_item
-from respot.errors import TopicUnavailableError, UpstreamUnavailableError, WebhookRefusedError
+from respot.errors import PolicyInvalidError, TopicUnavailableError, UpstreamUnavailableError, WebhookRefusedError
 from respot.handlers import alert, record, slack
 from respot.handlers.alert import LONGEST_ALERT
 from respot.jobs.job import JobId, Transition
@@ -280,7 +281,24 @@ def test_an_alert_that_fails_stops_no_other_one(topic: Choosy, printed: Printed)
     assert len(topic.published) == 3
 
 
-def test_alert_takes_jobs_from_the_queue_of_due_alerts(topic: Choosy) -> None:
+@pytest.mark.parametrize(
+    ("error", "times"), [(None, 0), (UpstreamUnavailableError("denied"), 2), (PolicyInvalidError("not JSON"), 2)]
+)
+def test_alert_reads_the_policy_with_each_heartbeat(
+    monkeypatch: pytest.MonkeyPatch, printed: Printed, error: Exception | None, times: int
+) -> None:
+    """Its alarm needs a failure in each sweep's interval, and jobs may end more rarely."""
+    monkeypatch.setattr(alert, "settings", lambda: Settings(policy_parameter="policy"))
+    monkeypatch.setattr(alert, "_policies", lambda _: Mock(load=Mock(side_effect=error)))
+    for _ in range(2):
+        assert failed(alert.handler(sqs(HEARTBEAT), Context())) == []
+    lines = printed()
+    assert [line["reason"] for line in lines if line.get("message") == "policy_read_failed"] == [str(error)] * times
+    assert [line["PolicyReadsFailed"] for line in lines if "PolicyReadsFailed" in line] == [[1.0]] * times
+
+
+def test_alert_takes_jobs_from_the_queue_of_due_alerts(monkeypatch: pytest.MonkeyPatch, topic: Choosy) -> None:
+    monkeypatch.setattr(alert, "check_policy", lambda: None)
     named = (write_message(job_id()), "poison", write_message(job_id("unknown")), write_message(job_id("second")))
     assert failed(alert.handler(sqs(*named, HEARTBEAT), Context())) == ["m2", "m3"]
     assert [sent.state.job.name for sent in topic.published] == [NAME, "second"]

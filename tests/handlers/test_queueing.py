@@ -66,7 +66,14 @@ def test_what_cannot_be_understood_is_a_dead_letter_after_two_tries(
 
 def test_what_could_not_be_buried_remains_in_its_queue() -> None:
     schedule = replace(retry_schedule(), dead_letters=MemoryDeadLetters(fault=QueueUnavailableError("denied")))
-    assert not schedule.retry(message(received=2), MALFORMED).buried
+    retry = schedule.retry(message(received=2), MALFORMED)
+    assert (retry.buried, retry.reason) == (False, "not JSON; denied")
+
+
+def test_a_delay_that_could_not_be_set_is_named_in_the_reason() -> None:
+    queue = MemoryDelayQueue(fault=QueueUnavailableError("denied"))
+    retry = retry_schedule(queue).retry(message(received=1), ERROR)
+    assert retry.reason == f"{ERROR}; denied"
 
 
 def test_a_deferred_message_without_a_delay_backs_off_and_has_no_error() -> None:

@@ -9,6 +9,7 @@ from typing import Any, Final
 import pytest
 
 from infra.config import Config
+from local.proof.alarms import Sample
 from respot.bootstrap.observability import metrics
 from respot.handlers import alert, record, recover, slack
 from respot.metrics import (
@@ -20,7 +21,7 @@ from respot.queueing import RetrySchedule
 from tests.infra.synthesis import Resource, render, synthesize_all
 from tests.support.builders import CREATED, milliseconds, retry_schedule
 from tests.support.clock import FakeClock
-from tests.support.cloudwatch import MINUTE, FakeQueue, Sample
+from tests.support.cloudwatch import MINUTE, FakeQueue
 from tests.support.memory import MemoryDelayQueue
 from tests.support.printed import Printed
 

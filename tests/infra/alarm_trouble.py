@@ -3,6 +3,7 @@
 import json
 from datetime import timedelta
 
+from local.proof.alarms import Sample
 from respot.errors import (
     LedgerUnavailableError,
     RespotError,
@@ -33,7 +34,7 @@ from respot.slack.relay import Relayed, SlackRelay
 from respot.sweep.report import SweepReport
 from tests.infra.alarm_stage import AN_OUTAGE, INTERVAL, LONG, START, Stage
 from tests.support.builders import CREATED, NAME, REGION, event, job_id, snapshot
-from tests.support.cloudwatch import MINUTE, FakeQueue, Message, Sample
+from tests.support.cloudwatch import MINUTE, FakeQueue, Message
 from tests.support.memory import MemoryDrillPosts, MemoryLedger, MemoryTrainingJobs
 from tests.support.recovery_environment import SECOND, RecoveryEnvironment
 from tests.support.sweep_environment import NOW, Environment

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 import pytest
 
+from local.proof.alarms import Sample, is_alarm
 from respot.metrics import (
     DRILL_RECORDS_FAILED,
     FAILED_DUE_ALERT_AGE,
@@ -34,7 +35,7 @@ from tests.infra.alarm_trouble import (
     unrecorded_drill,
 )
 from tests.infra.synthesis import Resource
-from tests.support.cloudwatch import MINUTE, FakeQueue, Sample, fired_after, is_alarm
+from tests.support.cloudwatch import MINUTE, FakeQueue, fired_after
 from tests.support.printed import printed
 
 __all__ = ["all_alarms", "printed", "stage"]  # fixtures

@@ -15,6 +15,7 @@ FELT = Counter(calls=10, hit=3, killed=1)
 THROTTLE = Fault(name="throttle", title="throttling", rules=({"service": "sns"},))
 SLACK = Fault(name="slack", title="outage of Slack", slack=503)
 DEATHS = Fault(name="deaths", title="functions killed", deaths=0.1)
+PEOPLE = Fault(name="tags", title="tags changed", people="tags")
 
 
 def test_what_is_missing_is_lost_and_what_is_there_again_is_doubled() -> None:
@@ -34,7 +35,7 @@ def test_each_job_of_a_kind_must_have_the_fate_of_the_undisturbed_one() -> None:
     assert len(found.wrong) == 1
 
 
-@pytest.mark.parametrize("fault", [THROTTLE, SLACK, DEATHS], ids=["calls", "slack", "deaths"])
+@pytest.mark.parametrize("fault", [THROTTLE, SLACK, DEATHS, PEOPLE], ids=["calls", "slack", "deaths", "people"])
 def test_a_fault_that_hit_nothing_proves_nothing(fault: Fault) -> None:
     healed = Round(fault=fault, counts=SILENT, heal_seconds=1.0, judgement=Judgement())
     assert healed.faults == ["the fault hit nothing"]

@@ -15,6 +15,7 @@ from local.bench import load
 from local.bench.load import Load
 from local.chaos import runner as chaos
 from local.clients import table as clients
+from local.permissions import __main__ as permissions
 from local.proof import proof
 from local.proof.proof import LONGEST_MINUTES, PARTS, Demand, Part
 from tests.support.recovery_world import __main__ as soak
@@ -171,6 +172,7 @@ def test_every_figure_that_is_judged_is_left_by_its_part(
         "chaos-again": chaos.to_figures([]),
         "load": load.to_figures([measured(jobs=1, seconds=1)]),
         "soak": json.loads((tmp_path / "soak").read_text()),
+        "permissions": permissions.to_figures([]),
         "clients": json.loads((tmp_path / "clients").read_text()),
     }
     assert {each.name: {demand.figure for demand in each.demands} - left[each.name].keys() for each in PARTS} == {

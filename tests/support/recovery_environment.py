@@ -67,6 +67,7 @@ class RecoveryEnvironment(Hooks):
         self.kill_switch = MemoryKillSwitch()
         self.notes: list[str] = []
         self.clone: Clone = clone
+        self.stop_only_tagged = stop_only_tagged
         self.set_limits()
 
     def set_limits(self, *, roles: tuple[str, ...] = ("*",), instance_types: tuple[str, ...] = ("*",)) -> None:
@@ -83,7 +84,7 @@ class RecoveryEnvironment(Hooks):
             limits=CreationLimits(roles=roles, instance_types=instance_types),
             clock=self.clock,
             note=lambda _, words: self.notes.append(words),
-            stop_only_tagged=stop_only_tagged,
+            stop_only_tagged=self.stop_only_tagged,
         )
 
     def submit(self, name: str = NAME, tags: Mapping[str, str] = OPTED_IN, **others: Any) -> JobId:  # noqa: ANN401

@@ -19,14 +19,16 @@ from respot.bootstrap.dead_letters import give_up
 from respot.bootstrap.observability import count, gauge, logger, report_unreadable
 from respot.bootstrap.stores import ledger, runs
 from respot.bootstrap.time_budget import CALL_LIMITS, ONCE_SSM, RESERVE, begin
+from respot.errors import PolicyInvalidError, UpstreamUnavailableError
 from respot.handlers.lambda_events import BatchResponse, Context, failed, moment, time_left
 from respot.jobs.message import read_message
-from respot.log_events import ALERT_COMPLETED, ALERT_DEFERRED, ALERT_FAILED
-from respot.metrics import ALERTS_FAILED, ALERTS_SENT, FAILED_DUE_ALERT_AGE
+from respot.log_events import ALERT_COMPLETED, ALERT_DEFERRED, ALERT_FAILED, POLICY_READ_FAILED
+from respot.metrics import ALERTS_FAILED, ALERTS_SENT, FAILED_DUE_ALERT_AGE, POLICY_READS_FAILED
 from respot.settings import ALERTS_TOPIC_ARN, DUE_ALERTS_QUEUE_URL, LEDGER_TABLE, POLICY_PARAMETER
 from respot.sweep.heartbeat import HEARTBEAT
 
 if TYPE_CHECKING:
+    from respot.aws.ssm import ParameterPolicies
     from respot.recovery.foresight import PolicyForesight
 
 
@@ -41,6 +43,7 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:
     failures, sent, failed_count = [], 0, 0
     for record in event["Records"]:
         if record.get("body") == HEARTBEAT:
+            check_policy()
             continue
         identifier, item = _identify(record)
         if left() < LONGEST_ALERT:
@@ -131,11 +134,26 @@ def alerter() -> Alerter:
 
 @cache
 def _foresight(parameter: str) -> "PolicyForesight":
-    """Imported by the first alert of an end: no other cold start pays for reading policies."""
-    from respot.bootstrap.policies import policies  # noqa: PLC0415
-    from respot.recovery.foresight import PolicyForesight  # noqa: PLC0415
+    from respot.recovery.foresight import PolicyForesight  # noqa: PLC0415 - like the policies
 
-    return PolicyForesight(policies(once_ssm_client, parameter))
+    return PolicyForesight(_policies(parameter))
+
+
+@cache
+def _policies(parameter: str) -> "ParameterPolicies":
+    """Imported by the first heartbeat or alert of an end: no cold start of another pays for reading policies."""
+    from respot.bootstrap.policies import policies  # noqa: PLC0415
+
+    return policies(once_ssm_client, parameter)
+
+
+def check_policy() -> None:
+    """Read the policy with each heartbeat: a failure is counted, whereas alerts are sent without the policy."""
+    try:
+        _policies(required(settings().policy_parameter, POLICY_PARAMETER)).load()
+    except (PolicyInvalidError, UpstreamUnavailableError) as error:
+        logger().error(POLICY_READ_FAILED, reason=str(error))
+        count({POLICY_READS_FAILED: 1})
 
 
 @cache
