@@ -13,7 +13,7 @@ from infra.constructs.ledger_stream import HEARTBEAT, StreamReader, marked_ends,
 from infra.constructs.policy import PolicyParameter
 from infra.constructs.queues import WorkQueue
 from infra.constructs.shared import Shared
-from infra.constructs.training_job_permissions import grant_list_checkpoints, grant_recover_jobs
+from infra.constructs.training_job_permissions import grant_list_checkpoints, grant_list_jobs, grant_recover_jobs
 from respot import metrics as metric_names
 from respot import schema
 from respot.jobs.lifecycle import DELETING, ENDS, TERMINAL_STATUSES
@@ -22,6 +22,9 @@ from respot.settings import Settings
 _TIMEOUT_SECONDS: Final = 120
 """Of `recover`: one job takes up to twenty pages of S3, its description by SageMaker, and the creation of the next."""
 _CONCURRENCY: Final = 2
+"""Copies of `recover`. Each calls ListTrainingJobs at a pace that is for two (respot/recovery/unknown_writers.py)."""
+_BATCH_SIZE: Final = 5
+"""One list of SageMaker's live jobs serves a batch. A job that finds less than a minute left comes back."""
 _TRIED_HOURS: Final = 20
 """Nearly as long as the stream keeps items: a job that is lost here is not resubmitted."""
 _MAX_FAILURE: Final = 10
@@ -96,11 +99,12 @@ class Recovery(Construct):
             timeout_seconds=_TIMEOUT_SECONDS,
         )
         self.recover: Final = recover.function
-        self.queue.deliver_to(self.recover, max_concurrency=_CONCURRENCY)
+        self.queue.deliver_to(self.recover, batch_size=_BATCH_SIZE, max_concurrency=_CONCURRENCY)
         self.queue.grant_bury(self.recover)
         grant_recover_jobs(
             self.recover, role_patterns=config.training_roles, instance_types=config.training_instance_types
         )
+        grant_list_jobs(self.recover)
         grant_list_checkpoints(self.recover, buckets=config.checkpoint_buckets)
         alarms.on_lag("EnqueueEnded", enqueue_ended.function, "jobs that ended are not resubmitted yet.")
         alarms.on_dead_letters(

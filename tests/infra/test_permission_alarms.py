@@ -54,6 +54,7 @@ LOUD: Final[dict[str, dict[str, tuple[str, ...]]]] = {
             "s3:ListBucket",
             "sagemaker:DescribeTrainingJob",
             "sagemaker:ListTags",
+            "sagemaker:ListTrainingJobs",
             "sagemaker:StopTrainingJob",
             "sqs:SendMessage",
             "ssm:GetParameter",

@@ -60,6 +60,7 @@ class RecoveryEnvironment(Hooks):
         self.clone: Clone = clone
         self.recovery = build_recovery(
             jobs=with_hooks(self.sagemaker, self.gate, "sagemaker."),
+            lists=with_hooks(self.sagemaker, self.gate, "sagemaker."),
             ledger=with_hooks(self.ledger, self.gate, "ledger."),
             runs=with_hooks(self.runs, self.gate, "runs."),
             checkpoints=with_hooks(self.checkpoints, self.gate, "s3."),
@@ -68,6 +69,7 @@ class RecoveryEnvironment(Hooks):
             clone=lambda *request: self.clone(*request),  # noqa: PLW0108 - a test may replace it
             clock=self.clock,
             note=lambda _, words: self.notes.append(words),
+            pause=lambda seconds: self.clock.pass_by(timedelta(seconds=seconds)),
         )
 
     def submit(self, name: str = NAME, tags: Mapping[str, str] = OPTED_IN, **others: Any) -> JobId:  # noqa: ANN401
@@ -117,6 +119,7 @@ class RecoveryEnvironment(Hooks):
 
     def recover(self, job: JobId) -> Later | None:
         """One delivery of the ended job's message."""
+        self.recovery.begin()
         return self.recovery.recover(job)
 
     def set_policy(self, **settings: Any) -> None:  # noqa: ANN401

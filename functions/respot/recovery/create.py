@@ -128,6 +128,8 @@ class Creator:
             self.runs.record_outcome(outcome)
             return None
         except CreateLaterError as error:
+            if error.reason is Postponement.UNANSWERED:
+                self._note(decided.job.region, request, created=None)
             if error.reason not in {Postponement.QUOTA, Postponement.CAPACITY}:
                 raise  # a quota or capacity is waited for; a throttle or an outage is a failure, and counts as one
             return Later(reason=str(error))
@@ -137,8 +139,14 @@ class Creator:
                 return self._create(decided, rest, replace(created, warning=warning))
             raise
         seen = self._created(decided, arn)
+        self._note(decided.job.region, request, created=seen)
         self.runs.record_outcome(replace(created, arn=arn, settled_at=self.clock(), job_created=seen))
         return None
+
+    def _note(self, region: str, request: Mapping[str, Any], *, created: datetime | None) -> None:
+        """Have the invocation's other creations see this job: their listing of SageMaker's jobs is older."""
+        job = JobId(region=region, name=request["TrainingJobName"], created=created or self.clock())
+        self.contexts.unknown_writers.created(job, request.get("CheckpointConfig", {}).get("S3Uri"))
 
     def _created(self, decided: DecisionRecord, arn: str) -> datetime | None:
         """When SageMaker created the job; `None` if it does not say now: the time of the outcome bounds it then."""

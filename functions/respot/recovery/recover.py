@@ -4,17 +4,19 @@ The process may die after any step, and any step may be repeated. Therefore the 
 the next attempt's name follows from run and number. A job of that name, as requested, means "already created".
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from respot.errors import LedgerIncompleteError, PolicyInvalidError
 from respot.jobs.job import JobId, JobRecord, JobState
 from respot.jobs.lifecycle import is_terminal, lacks_its_end
-from respot.jobs.ports import Clock, JobStore
+from respot.jobs.ports import Clock, JobLists, JobStore
 from respot.recovery.create import Creator
 from respot.recovery.decide import Decider, Later
 from respot.recovery.load_context import PlanContextLoader
 from respot.recovery.ports import Checkpoints, Clone, KillSwitch, Note, Policies, RecoverableJobs, RunStore
 from respot.recovery.records import NoticeKind
+from respot.recovery.unknown_writers import UnknownWriters
 from respot.recovery.wait_timeout import WaitTimeout
 
 
@@ -27,6 +29,11 @@ class Recovery:
     decider: Decider
     creator: Creator
     wait_timeout: WaitTimeout
+    unknown_writers: UnknownWriters
+
+    def begin(self) -> None:
+        """A new invocation: SageMaker is asked again for its live jobs."""
+        self.unknown_writers.begin()
 
     def recover(self, job: JobId) -> Later | None:
         """Take one job as far as it goes now; `None` once nothing is left to do.
@@ -78,6 +85,7 @@ class Recovery:
 def build_recovery(
     *,
     jobs: RecoverableJobs,
+    lists: JobLists,
     ledger: JobStore,
     runs: RunStore,
     checkpoints: Checkpoints,
@@ -86,10 +94,18 @@ def build_recovery(
     clone: Clone,
     clock: Clock,
     note: Note,
+    pause: Callable[[float], None],
 ) -> Recovery:
     """Recovery on these ports."""
+    unknown_writers = UnknownWriters(lists=lists, jobs=jobs, ledger=ledger, runs=runs, clock=clock, pause=pause)
     contexts = PlanContextLoader(
-        jobs=jobs, ledger=ledger, runs=runs, checkpoints=checkpoints, policies=policies, kill_switch=kill_switch
+        jobs=jobs,
+        ledger=ledger,
+        runs=runs,
+        checkpoints=checkpoints,
+        policies=policies,
+        kill_switch=kill_switch,
+        unknown_writers=unknown_writers,
     )
     decider = Decider(jobs=jobs, ledger=ledger, runs=runs, contexts=contexts, clone=clone, clock=clock)
     creator = Creator(
@@ -105,4 +121,11 @@ def build_recovery(
     wait_timeout = WaitTimeout(
         jobs=jobs, runs=runs, contexts=contexts, kill_switch=kill_switch, clone=clone, clock=clock, note=note
     )
-    return Recovery(ledger=ledger, runs=runs, decider=decider, creator=creator, wait_timeout=wait_timeout)
+    return Recovery(
+        ledger=ledger,
+        runs=runs,
+        decider=decider,
+        creator=creator,
+        wait_timeout=wait_timeout,
+        unknown_writers=unknown_writers,
+    )

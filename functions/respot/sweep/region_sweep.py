@@ -7,19 +7,17 @@ from typing import Final
 
 from respot.errors import PolicyInvalidError, UpstreamUnavailableError
 from respot.jobs.job import JobId, JobState
+from respot.jobs.listing import LONGEST_LIFE, Page, Summary
 from respot.jobs.merge import same_creation
-from respot.jobs.ports import Clock, JobQueue, JobStore
+from respot.jobs.ports import Clock, JobLists, JobQueue, JobStore
 from respot.recording.observation import SweepObservation
 from respot.recovery.planning.wait_limit import is_time_to_ask, may_give_up
 from respot.recovery.planning.waiting import is_waiting, unknown_message
 from respot.recovery.policy.policy import resolve
 from respot.recovery.ports import Policies
-from respot.sweep.ports import JobIndex, JobLists, RecheckQueue
+from respot.sweep.ports import JobIndex, RecheckQueue
 from respot.sweep.progress import (
     BEGINNING,
-    LONGEST_LIFE,
-    Page,
-    Summary,
     SweepProgress,
     differs,
     is_full_due,

@@ -114,6 +114,7 @@ class Controller:
         )
         recovery = build_recovery(
             jobs=jobs,
+            lists=jobs,
             ledger=ledger,
             runs=runs,
             checkpoints=listing,
@@ -122,6 +123,7 @@ class Controller:
             clone=clone,
             clock=world.clock,
             note=self._note,
+            pause=lambda seconds: world.clock.pass_by(timedelta(seconds=seconds)),
         )
         self.recovery = RecoveryConsumer(recovery=recovery, retry_schedule=retry_schedule)
         self.send = with_hooks(self, partial(trouble.gate, "sqs")).enqueue

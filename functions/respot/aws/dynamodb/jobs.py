@@ -28,6 +28,7 @@ from respot.schema import (
     BY_NAME,
     CREATED,
     ENDED_AS,
+    LAST_BEGAN,
     LAST_MODIFIED,
     LIVE_IN,
     PK,
@@ -100,6 +101,12 @@ class DynamoDbJobStore(Store):
             since = datetime.fromisoformat(deserialize(item)[WATCHED_SINCE])
             self._watched_since[region] = max(since, self.created_at())
         return self._watched_since[region]
+
+    def last_sweep(self, region: str) -> datetime | None:
+        """See `JobStore.last_sweep`."""
+        item = self._table.get(sweep_partition(region), SWEEP_KEY)
+        began = None if item is None else deserialize(item).get(LAST_BEGAN)
+        return None if began is None else datetime.fromisoformat(began)
 
     def state_of(self, jobs: Sequence[JobId]) -> dict[JobId, JobState]:
         """See `JobIndex.state_of`."""

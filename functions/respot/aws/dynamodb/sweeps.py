@@ -9,7 +9,7 @@ from respot.aws.dynamodb.keys import SWEEP_KEY, sweep_partition
 from respot.aws.dynamodb.table import ABSENT, Table
 from respot.errors import LedgerContentionError
 from respot.jobs.formatting import iso
-from respot.schema import KIND, LEASE_HOLDER, LEASE_UNTIL, PK, SCOPE, SK, WATCHED_SINCE, ItemKind
+from respot.schema import KIND, LAST_BEGAN, LEASE_HOLDER, LEASE_UNTIL, PK, SCOPE, SK, WATCHED_SINCE, ItemKind
 from respot.sweep.progress import SweepProgress, resumed
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def progress_item(progress: SweepProgress, *, until: datetime) -> Item:
             "token": progress.token,
             "reached": progress.reached and iso(progress.reached),
             "down_to": progress.down_to and iso(progress.down_to),
-            "last_began": progress.last_began and iso(progress.last_began),
+            LAST_BEGAN: progress.last_began and iso(progress.last_began),
             "last_full": progress.last_full and iso(progress.last_full),
         }
     )
@@ -80,7 +80,7 @@ def _read(item: Item) -> SweepProgress:
     values = deserialize(item)
     moments = {
         name: datetime.fromisoformat(values[name]) if name in values else None
-        for name in ("began", "reached", "down_to", "last_began", "last_full")
+        for name in ("began", "reached", "down_to", LAST_BEGAN, "last_full")
     }
     return SweepProgress(
         scope=values[SCOPE],

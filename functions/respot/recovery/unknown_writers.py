@@ -1,0 +1,159 @@
+"""Asks SageMaker for live jobs that the ledger does not know, before a job is created beside them.
+
+The ledger learns of a job by events, which may be lost or late. SageMaker's own list shows the job then.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from respot.errors import UpstreamUnavailableError
+from respot.jobs.formatting import readable
+from respot.jobs.job import JobId, JobState
+from respot.jobs.lifecycle import is_terminal
+from respot.jobs.listing import LONGEST_LIFE, Page
+from respot.jobs.merge import is_same_job
+from respot.jobs.ports import Clock, JobLists, JobStore, TrainingJobs
+from respot.recovery.checkpoints.location import may_collide
+from respot.recovery.planning.run import Run
+from respot.recovery.ports import RunStore
+
+ENOUGH: Final = 3
+"""Concurrent writers that are named: one is enough to refuse, and a burst may have hundreds on one prefix."""
+MOST_DESCRIBED: Final = 20
+"""Possible writers that one decision describes: the account shares SageMaker's calls, and a step has a minute."""
+PACE: Final = timedelta(seconds=4)
+"""Between two calls of ListTrainingJobs by one copy of `recover`, of which there are two.
+
+Both make half a call a second, the sweep makes one, and an account may make two: its users keep the rest.
+"""
+MOST_PAGES: Final = 10
+"""Of 100 jobs each. At this pace they take 36 seconds, which a step has beside its listing of S3."""
+MARGIN: Final = timedelta(minutes=20)
+"""How far before the last complete pass the list is read.
+
+The pass only sends jobs to `record`: after `event_grace_seconds`, 15 minutes at most. The rest is for the queue, and
+for jobs that the pass did not find in the list yet.
+"""
+
+
+@dataclass(slots=True, kw_only=True)
+class UnknownWriters:
+    """Finds live jobs at a checkpoint location by SageMaker's list instead of the ledger.
+
+    One listing of a region serves all jobs of an invocation.
+
+    Attributes:
+        pause: waits that many seconds.
+    """
+
+    lists: JobLists
+    jobs: TrainingJobs
+    ledger: JobStore
+    runs: RunStore
+    clock: Clock
+    pause: Callable[[float], None]
+    _last_call: datetime | None = field(default=None, init=False)
+    _live: dict[str, list[JobId]] = field(default_factory=dict, init=False)
+    _locations: dict[JobId, str | None] = field(default_factory=dict, init=False)
+
+    def begin(self) -> None:
+        """A new invocation: forget what SageMaker listed for an earlier one."""
+        self._live.clear()
+        self._locations.clear()
+
+    def created(self, job: JobId, checkpoint_uri: str | None) -> None:
+        """A job that Respot has created after the listing, and that the ledger does not know yet."""
+        if job.region in self._live:
+            self._live[job.region].insert(0, job)
+            self._locations[job] = checkpoint_uri
+
+    def find(self, run: Run) -> tuple[str, ...]:
+        """Live jobs that write where this run's checkpoints are, some of them; its own next attempt is none.
+
+        Raises:
+            UpstreamUnavailableError: SageMaker did not answer, or there are too many jobs to ask about; nothing may be
+                created.
+        """
+        state = run.last.state
+        region, own = state.job.region, [attempt.state.job for attempt in run.attempts]
+        planned = self.runs.attempt(run.id, run.last.number + 1)
+        alive: list[str] = []
+        described = 0
+        for job in self._listed(region):
+            if (planned and job.name == planned.name) or any(is_same_job(job, each) for each in own):
+                continue
+            if self._is_elsewhere(job, state.checkpoint_uri):
+                continue
+            if described == MOST_DESCRIBED:
+                if alive:
+                    break
+                message = f"{state.job}: more than {described} jobs that the ledger does not know are alive"
+                raise UpstreamUnavailableError(f"{message}; repeat later")
+            described += 1
+            if self._writes(job, state.checkpoint_uri):
+                alive.append(job.name)
+                if len(alive) == ENOUGH:
+                    break
+        return tuple(alive)
+
+    def _is_elsewhere(self, job: JobId, checkpoint_uri: str | None) -> bool:
+        """Whether the job is known to write to another location, or to none."""
+        if job not in self._locations:
+            state = self.ledger.load(job).state or self._known_otherwise(job)
+            # A job that the list shows alive and the ledger has as ended is not known: they contradict each other.
+            if state is None or is_terminal(state.status):
+                return False
+            self._locations[job] = state.checkpoint_uri
+        return not may_collide(self._locations[job], checkpoint_uri)
+
+    def _known_otherwise(self, job: JobId) -> JobState | None:
+        """The state of a job whose creation the list rounds differently than Describe does."""
+        same = next((each for each in self.ledger.find(job.region, job.name) if is_same_job(each, job)), None)
+        return None if same is None else self.ledger.load(same).state
+
+    def _writes(self, job: JobId, checkpoint_uri: str | None) -> bool:
+        """Whether the job of that name is alive and writes there, according to SageMaker now."""
+        seen = self.jobs.describe(job.region, job.name)
+        if seen is None:
+            message = f"{job}: SageMaker lists this job as alive and does not describe it; repeat later"
+            raise UpstreamUnavailableError(message)
+        if is_terminal(seen.state.status):
+            self._live[job.region].remove(job)
+            return False
+        self._locations[job] = seen.state.checkpoint_uri
+        return may_collide(seen.state.checkpoint_uri, checkpoint_uri)
+
+    def _listed(self, region: str) -> tuple[JobId, ...]:
+        """The region's live jobs that the ledger may not know, the newest first."""
+        if region not in self._live:
+            self._live[region] = self._list(region)
+            self._locations.update(self.runs.live(region))
+        return tuple(self._live[region])
+
+    def _list(self, region: str) -> list[JobId]:
+        # No filter for `InProgress` and `Stopping`: SageMaker applies one to a page that it has already taken, and two
+        # lists would be twice as many calls.
+        now = self.clock()
+        swept = self.ledger.last_sweep(region)
+        oldest = now - LONGEST_LIFE if swept is None else swept - MARGIN
+        live: list[JobId] = []
+        token: str | None = None
+        for _ in range(MOST_PAGES):
+            page = self._page(region, token)
+            live += (each.job for each in page.summaries if not is_terminal(each.status))
+            if page.token is None or any(each.job.created < oldest for each in page.summaries):
+                return live
+            token = page.token
+        listed = f"{MOST_PAGES} pages of the list do not reach back to {readable(oldest)}"
+        message = f"{region}: {listed}; nothing is created before the next complete sweep"
+        raise UpstreamUnavailableError(message)
+
+    def _page(self, region: str, token: str | None) -> Page:
+        if self._last_call is not None:
+            elapsed = self.clock() - self._last_call
+            if elapsed < PACE:
+                self.pause((PACE - elapsed).total_seconds())
+        self._last_call = self.clock()
+        return self.lists.page(region, token)
