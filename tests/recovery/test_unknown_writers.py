@@ -1,5 +1,6 @@
 """Live jobs at the checkpoint location that the ledger does not know: SageMaker's list shows them."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -125,6 +126,32 @@ def test_a_job_that_the_ledger_has_as_ended_and_the_list_shows_alive_is_describe
     env.sagemaker.move("other", "Training")
     env.recover(job)
     assert env.decision(job).decision.reason == f"{OVERLAPPING}other"
+
+
+def test_and_so_it_is_if_only_an_event_reported_its_end_without_its_location(env: RecoveryEnvironment) -> None:
+    other = env.intrude()
+    ended, version = env.ledger.states[other]
+    env.ledger.states[other] = replace(ended, status="Stopped", checkpoint_uri=None), version
+    job = env.ended()
+    env.recover(job)
+    assert env.decision(job).decision.reason == f"{OVERLAPPING}other"
+
+
+def test_the_runs_own_next_attempt_is_none_if_only_the_list_shows_it(env: RecoveryEnvironment) -> None:
+    """An earlier creation had no answer, and takes effect late."""
+    job = env.decided()
+    env.before["sagemaker.page"] = lambda: env.sagemaker.submit(SECOND, checkpoint_uri=HERE)
+    env.recover(job)
+    assert (env.outcome(job).kind, env.outcome(job).name) == (OutcomeKind.CREATED, SECOND)
+
+
+def test_jobs_that_the_index_has_are_not_read_one_by_one(env: RecoveryEnvironment) -> None:
+    for number in range(50):
+        env.submit(f"far-{number}", checkpoint_uri="s3://ml-bucket/elsewhere/")
+    job = env.ended()
+    env.calls.clear()
+    env.recover(job)
+    assert env.calls.count("ledger.load") < 10
 
 
 def test_without_a_checkpoint_location_nothing_is_listed(env: RecoveryEnvironment) -> None:

@@ -70,7 +70,9 @@ class UnknownWriters:
             self._locations[job] = checkpoint_uri
 
     def find(self, run: Run) -> tuple[str, ...]:
-        """Live jobs that write where this run's checkpoints are, some of them; its own next attempt is none.
+        """Live jobs that write where this run's checkpoints are, some of them.
+
+        The run's own next attempt may be among them: the creation checks its name before it concludes anything.
 
         Raises:
             UpstreamUnavailableError: SageMaker did not answer, or there are too many jobs to ask about; nothing may be
@@ -78,13 +80,10 @@ class UnknownWriters:
         """
         state = run.last.state
         region, own = state.job.region, [attempt.state.job for attempt in run.attempts]
-        planned = self.runs.attempt(run.id, run.last.number + 1)
         alive: list[str] = []
         described = 0
         for job in self._listed(region):
-            if (planned and job.name == planned.name) or any(is_same_job(job, each) for each in own):
-                continue
-            if self._is_elsewhere(job, state.checkpoint_uri):
+            if any(is_same_job(job, each) for each in own) or self._is_elsewhere(job, state.checkpoint_uri):
                 continue
             if described == MOST_DESCRIBED:
                 if alive:

@@ -29,7 +29,7 @@ from respot.sweep.progress import (
 from respot.sweep.report import SweepReport
 
 PACE: Final = timedelta(seconds=1)
-"""Between two calls of ListTrainingJobs: half of what an account may make, which leaves its users the other half.
+"""Between two calls of ListTrainingJobs: half of what an account may make. `recover` makes a quarter at most.
 
 Source: `ListTrainingJobs` is limited to 2 requests a second, which cannot be raised.
 """
