@@ -61,6 +61,7 @@ def test_every_setting_reaches_the_functions_that_read_it(full: Synthesized) -> 
             first_retry=timedelta(seconds=6),
             policy_parameter="${PolicyParameter}",
             kill_switch_parameter="${KillSwitchParameter}",
+            event_grace=timedelta(seconds=90),
         ),
         "AlertFunction": Settings(
             ledger_table="${LedgerTable}",

@@ -15,7 +15,7 @@ from respot.recovery.records import OutcomeKind
 from respot.recovery.unknown_writers import ENOUGH, MARGIN, MOST_DESCRIBED, MOST_PAGES, PACE
 from tests.support.builders import NAME, REGION, message, retry_schedule
 from tests.support.memory import MemoryDelayQueue
-from tests.support.recovery_environment import SECOND, RecoveryEnvironment
+from tests.support.recovery_environment import GRACE, SECOND, RecoveryEnvironment
 
 OVERLAPPING = "another job writes to an overlapping checkpoint location: "
 HERE = f"s3://ml-bucket/checkpoints/{NAME}/"
@@ -183,7 +183,7 @@ def test_the_list_is_read_back_to_the_last_complete_sweep(env: RecoveryEnvironme
     """And a margin more: that sweep has only sent what it found."""
     env.sagemaker.page_length = 10
     job = env.ended()
-    env.ledger.swept[REGION] = env.clock() + MARGIN
+    env.ledger.swept[REGION] = env.clock() + GRACE + MARGIN
     env.clock.pass_by(timedelta(milliseconds=1))
     unknown(env)
     crowd(env, 30)
@@ -195,7 +195,7 @@ def test_and_no_further(env: RecoveryEnvironment) -> None:
     env.sagemaker.page_length = 10
     job = env.ended()
     crowd(env, 30)
-    env.ledger.swept[REGION] = env.clock() + MARGIN - timedelta(seconds=15)
+    env.ledger.swept[REGION] = env.clock() + GRACE + MARGIN - timedelta(seconds=15)
     env.recover(job)
     assert (env.sagemaker.created, pages(env)) == ([SECOND], 2)
 

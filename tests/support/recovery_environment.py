@@ -26,6 +26,7 @@ from tests.support.with_hooks import Hooks, with_hooks
 SECOND = f"{NAME}-r2"
 THIRD = f"{NAME}-r3"
 RUN = run_id(job_id())
+GRACE = timedelta(seconds=90)
 OPTED_IN = {"respot:resume": "on"}
 
 
@@ -70,6 +71,7 @@ class RecoveryEnvironment(Hooks):
             clock=self.clock,
             note=lambda _, words: self.notes.append(words),
             pause=lambda seconds: self.clock.pass_by(timedelta(seconds=seconds)),
+            grace=GRACE,
         )
 
     def submit(self, name: str = NAME, tags: Mapping[str, str] = OPTED_IN, **others: Any) -> JobId:  # noqa: ANN401

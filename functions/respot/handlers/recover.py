@@ -79,6 +79,7 @@ def recovery_consumer() -> RecoveryConsumer:
         clock=now,
         note=_note,
         pause=time.sleep,
+        grace=settings().event_grace,
     )
     return RecoveryConsumer(
         recovery=recovery,

@@ -6,6 +6,7 @@ the next attempt's name follows from run and number. A job of that name, as requ
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from respot.errors import LedgerIncompleteError, PolicyInvalidError
 from respot.jobs.job import JobId, JobRecord, JobState
@@ -95,9 +96,12 @@ def build_recovery(
     clock: Clock,
     note: Note,
     pause: Callable[[float], None],
+    grace: timedelta,
 ) -> Recovery:
     """Recovery on these ports."""
-    unknown_writers = UnknownWriters(lists=lists, jobs=jobs, ledger=ledger, runs=runs, clock=clock, pause=pause)
+    unknown_writers = UnknownWriters(
+        lists=lists, jobs=jobs, ledger=ledger, runs=runs, clock=clock, pause=pause, grace=grace
+    )
     contexts = PlanContextLoader(
         jobs=jobs,
         ledger=ledger,

@@ -23,18 +23,18 @@ ENOUGH: Final = 3
 """Concurrent writers that are named: one is enough to refuse, and a burst may have hundreds on one prefix."""
 MOST_DESCRIBED: Final = 20
 """Possible writers that one decision describes: the account shares SageMaker's calls, and a step has a minute."""
-PACE: Final = timedelta(seconds=4)
+PACE: Final = timedelta(seconds=3)
 """Between two calls of ListTrainingJobs by one copy of `recover`, of which there are two.
 
-Both make half a call a second, the sweep makes one, and an account may make two: its users keep the rest.
+Both make two calls in three seconds, the sweep makes one a second, and an account may make two: its users keep a third.
 """
 MOST_PAGES: Final = 10
-"""Of 100 jobs each. At this pace they take 36 seconds, which a step has beside its listing of S3."""
-MARGIN: Final = timedelta(minutes=20)
-"""How far before the last complete pass the list is read.
+"""Of 100 jobs each. At this pace they take half a minute, which a step has beside its listing of S3."""
+MARGIN: Final = timedelta(minutes=5)
+"""How far before the last complete pass the list is read, beyond the grace for events.
 
-The pass only sends jobs to `record`: after `event_grace_seconds`, 15 minutes at most. The rest is for the queue, and
-for jobs that the pass did not find in the list yet.
+The pass only sends jobs to `record`, after that grace. The rest is for the queue, and for jobs that SageMaker's list
+did not show yet.
 """
 
 
@@ -46,6 +46,7 @@ class UnknownWriters:
 
     Attributes:
         pause: waits that many seconds.
+        grace: how long an event may take before a sweep has its job described.
     """
 
     lists: JobLists
@@ -54,6 +55,7 @@ class UnknownWriters:
     runs: RunStore
     clock: Clock
     pause: Callable[[float], None]
+    grace: timedelta
     _last_call: datetime | None = field(default=None, init=False)
     _live: dict[str, list[JobId]] = field(default_factory=dict, init=False)
     _locations: dict[JobId, str | None] = field(default_factory=dict, init=False)
@@ -136,7 +138,7 @@ class UnknownWriters:
         # lists would be twice as many calls.
         now = self.clock()
         swept = self.ledger.last_sweep(region)
-        oldest = now - LONGEST_LIFE if swept is None else swept - MARGIN
+        oldest = now - LONGEST_LIFE if swept is None else swept - self.grace - MARGIN
         live: list[JobId] = []
         token: str | None = None
         for _ in range(MOST_PAGES):

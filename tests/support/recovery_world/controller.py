@@ -124,6 +124,7 @@ class Controller:
             clock=world.clock,
             note=self._note,
             pause=lambda seconds: world.clock.pass_by(timedelta(seconds=seconds)),
+            grace=timedelta(seconds=60),
         )
         self.recovery = RecoveryConsumer(recovery=recovery, retry_schedule=retry_schedule)
         self.send = with_hooks(self, partial(trouble.gate, "sqs")).enqueue
