@@ -51,6 +51,8 @@ LIVE_IN: Final = "live_in"
 CHECKPOINT_URI: Final = "checkpoint_uri"
 
 WATCHED_SINCE: Final = "watched_since"
+LAST_BEGAN: Final = "last_began"
+"""Of a sweep's progress: when the last complete pass began."""
 SCOPE: Final = "scope"
 """Of a sweep's progress: the region whose list it compares, or `CHECKS`."""
 

@@ -15,6 +15,7 @@ from infra.constructs.queues import WorkQueue
 from infra.constructs.shared import Shared
 from infra.constructs.training_job_permissions import (
     grant_list_checkpoints,
+    grant_list_jobs,
     grant_recover_jobs,
     grant_stop_jobs,
 )
@@ -26,6 +27,9 @@ from respot.settings import Settings
 _TIMEOUT_SECONDS: Final = 120
 """Of `recover`: one job takes up to twenty pages of S3, its description by SageMaker, and the creation of the next."""
 _CONCURRENCY: Final = 2
+"""Copies of `recover`. Each calls ListTrainingJobs at a pace that is for two (respot/recovery/unknown_writers.py)."""
+_BATCH_SIZE: Final = 5
+"""One list of SageMaker's live jobs serves a batch. A job that finds less than a minute left comes back."""
 _TRIED_HOURS: Final = 20
 """Nearly as long as the stream keeps items: a job that is lost here is not resubmitted."""
 _MAX_FAILURE: Final = 10
@@ -91,6 +95,7 @@ class Recovery(Construct):
             settings=Settings(
                 ledger_table=shared.ledger.table.table_name,
                 retention=config.ledger_retention,
+                event_grace=timedelta(seconds=config.event_grace_seconds),
                 queue_url=self.queue.url,
                 dead_letters_queue_url=self.queue.dead_letters.queue_url,
                 first_retry=timedelta(seconds=config.observation_retry_seconds),
@@ -103,12 +108,13 @@ class Recovery(Construct):
             timeout_seconds=_TIMEOUT_SECONDS,
         )
         self.recover: Final = recover.function
-        self.queue.deliver_to(self.recover, max_concurrency=_CONCURRENCY)
+        self.queue.deliver_to(self.recover, batch_size=_BATCH_SIZE, max_concurrency=_CONCURRENCY)
         self.queue.grant_bury(self.recover)
         grant_recover_jobs(
             self.recover, role_patterns=config.training_roles, instance_types=config.training_instance_types
         )
         grant_stop_jobs(self.recover, only_tagged=config.stop_only_tagged)
+        grant_list_jobs(self.recover)
         grant_list_checkpoints(self.recover, buckets=config.checkpoint_buckets)
         alarms.on_lag("EnqueueEnded", enqueue_ended.function, "jobs that ended are not resubmitted yet.")
         alarms.on_dead_letters(

@@ -83,7 +83,8 @@ def grant_list_jobs(function: lambda_.Function) -> None:
         "sagemaker:ListTrainingJobs",
         resource="*",
         finding="*",
-        reason="The sweep lists all training jobs of a region, and the action has no resource type to narrow it by.",
+        reason="The sweep compares all training jobs of a region, and before a creation those that are alive are "
+        "listed; the action has no resource type to narrow it by.",
     )
 
 

@@ -9,7 +9,8 @@ from typing import Final
 
 from local.bench.calls import Case
 from local.proof.figures import Report
-from respot.sweep.progress import FULL_AFTER, LONGEST_LIFE, QUICK
+from respot.jobs.listing import LONGEST_LIFE
+from respot.sweep.progress import FULL_AFTER, QUICK
 from respot.sweep.region_sweep import PACE
 
 MILLION: Final = 1_000_000

@@ -75,6 +75,7 @@ class Chaos:
         subjects, people = Subjects(self.at, fault, self.cast), People(self.at, f"{fault.name}-", fault.people)
         # Functions must read the secret and the policy again: these calls are to be hit as well.
         route_functions(self.at, {_ROUND: fault.name})
+        self.at.sweep()  # as every five minutes: else each creation lists the jobs of all rounds
         self.between.counts()
         refused, healing_since, began = self._refused_by_slack(), 0.0, time.time()
         if fault.slack is not None:

@@ -32,6 +32,7 @@ LOUD: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
             "s3:ListBucket",
             "sagemaker:DescribeTrainingJob",
             "sagemaker:ListTags",
+            "sagemaker:ListTrainingJobs",
             "sagemaker:StopTrainingJob",
             "sqs:SendMessage",
             "ssm:GetParameter",

@@ -254,7 +254,8 @@ def test_sagemaker_and_s3_are_asked_in_the_jobs_region_the_ledger_in_its_own(
     assert arn.startswith(f"arn:aws:sagemaker:{region}:")
     assert recovery.creator.jobs.description(region, NAME)
     assert recovery.creator.jobs.tags(region, arn) == {}
-    assert [job.job.name for job in SageMakerJobLists(clients.once_client).page(region, None).summaries] == [NAME]
+    for lists in (SageMakerJobLists(clients.once_client), recovery.unknown_writers.lists):
+        assert [job.job.name for job in lists.page(region, None).summaries] == [NAME]
     location = CheckpointLocation(bucket="nobodys", prefix="runs/")
     assert not recovery.decider.contexts.checkpoints.list(region, location).bucket_exists
     assert recovery.ledger.find(region, NAME) == ()
@@ -264,6 +265,7 @@ def test_sagemaker_and_s3_are_asked_in_the_jobs_region_the_ledger_in_its_own(
         ("CreateTrainingJob", region),
         ("DescribeTrainingJob", region),
         ("ListTags", region),
+        ("ListTrainingJobs", region),
         ("ListTrainingJobs", region),
         ("ListObjectsV2", region),
         ("Query", REGION),

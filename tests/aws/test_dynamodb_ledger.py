@@ -11,10 +11,12 @@ from respot.aws.dynamodb.attribute_values import deserialize
 from respot.aws.dynamodb.job_items import read_transition
 from respot.aws.dynamodb.keys import job_of, partition_of
 from respot.aws.dynamodb.ledger import DynamoDbLedger
+from respot.aws.dynamodb.sweeps import DynamoDbSweepStore
 from respot.errors import AlertInProgressError, LedgerUnavailableError
 from respot.jobs.job import JobRecord, JobSnapshot
 from respot.jobs.merge import reconcile
-from tests.support.builders import at, history, job_id, snapshot, state, transition
+from respot.sweep.progress import completed, started
+from tests.support.builders import REGION, at, history, job_id, snapshot, state, transition
 from tests.support.clock import FakeClock
 from tests.support.moto_aws import TABLE
 from tests.support.records import alert_record
@@ -56,6 +58,23 @@ def test_keys_are_as_documented(dynamodb: "DynamoDBClient", dynamodb_ledger: Dyn
         "transition#2026-09-16T10:02:00.000Z#Interrupted",
     ]
     assert {item["pk"] for item in items(dynamodb).values()} == {partition_of(JOB)}
+
+
+def test_the_last_sweep_is_the_last_complete_one_of_the_region(
+    dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger
+) -> None:
+    """It is read anew each time: a function lives for hours."""
+    sweeps = DynamoDbSweepStore(dynamodb, TABLE)
+    assert dynamodb_ledger.last_sweep(REGION) is None
+    for number in (1, 2):
+        progress = sweeps.lease(REGION, now=at(600 * number), lease=timedelta(), watched_since=at(0))
+        assert progress
+        under_way = started(progress, now=at(600 * number), down_to=None)
+        sweeps.save(under_way, until=at(600 * number))
+        assert dynamodb_ledger.last_sweep(REGION) == (None if number == 1 else at(600))
+        sweeps.save(completed(under_way), until=at(600 * number))
+        assert dynamodb_ledger.last_sweep(REGION) == at(600 * number)
+    assert dynamodb_ledger.last_sweep("eu-west-1") is None
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)

@@ -10,7 +10,7 @@ from botocore.stub import Stubber
 from respot.aws.sagemaker.job_lists import SageMakerJobLists
 from respot.bootstrap import clients
 from respot.errors import StaleTokenError, UpstreamUnavailableError
-from respot.sweep.progress import Page, Summary
+from respot.jobs.listing import Page, Summary
 from tests.support.builders import CREATED, NAME, REGION, arn_of, at, job_id
 
 if TYPE_CHECKING:

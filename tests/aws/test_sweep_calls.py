@@ -12,8 +12,8 @@ from infra.constructs.ledger_stream import HEARTBEAT
 from local.bench import price
 from respot.aws.dynamodb.ledger import DynamoDbLedger
 from respot.aws.dynamodb.sweeps import DynamoDbSweepStore
+from respot.jobs.listing import LONGEST_LIFE
 from respot.schema import CHECKS
-from respot.sweep.progress import LONGEST_LIFE
 from tests.infra.test_stream_filters import matches
 from tests.support.builders import CREATED, REGION, job_id
 from tests.support.moto_aws import TABLE

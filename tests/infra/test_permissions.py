@@ -134,6 +134,8 @@ def recover(roles: object, buckets: object, types: Sequence[str] = ("*",), jobs:
         (("sagemaker:CreateTrainingJob",), JOBS, attempts_alone),
         # The tags of a new job, and of no other.
         (("sagemaker:AddTags",), JOBS, {"StringEquals": {"sagemaker:TaggingAction": "CreateTrainingJob"}}),
+        # Wildcard: the action knows no resource.
+        (("sagemaker:ListTrainingJobs",), "*"),
         (("iam:PassRole",), roles, {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}),
         (("s3:ListBucket",), buckets),
     ]

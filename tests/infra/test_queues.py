@@ -16,7 +16,7 @@ from tests.infra.synthesis import Synthesized, dead_letter_queues, render
     [
         ("RecordingObservationsQueue", "Record", 10, 5),
         ("RecordingDrillsQueue", "Record", 10, 2),
-        ("RecoveryQueue", "Recover", 1, 2),
+        ("RecoveryQueue", "Recover", 5, 2),
         ("SlackQueue", "Slack", 1, 2),
     ],
 )

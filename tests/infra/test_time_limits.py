@@ -10,9 +10,13 @@ from respot.bootstrap.time_budget import CALL_LIMITS, RESERVE
 from respot.handlers.alert import LONGEST_ALERT
 from respot.recording import consumer
 from respot.recovery import consumer as recovery_consumer
+from respot.recovery import unknown_writers
 from respot.settings import Settings
+from respot.sweep import region_sweep
 from tests.infra.synthesis import Synthesized, render, statements
 
+CALLS_OF_AN_ACCOUNT = 2
+"""Of ListTrainingJobs, a second, by all its users (Service Quotas)."""
 NO_CLIENT = {"iam", "logs"}
 """Granted, and never called by us: PassRole goes with CreateTrainingJob, and Lambda writes the log."""
 
@@ -65,6 +69,28 @@ def test_a_job_is_begun_only_where_it_could_be_finished(
 def test_a_listing_of_checkpoints_leaves_time_for_the_rest_of_its_step() -> None:
     listing = checkpoints.MAX_TIME + CALL_LIMITS["s3"].longest_call
     assert listing + CALL_LIMITS["dynamodb"].longest_call + RESERVE <= recovery_consumer.LONGEST_STEP
+
+
+def test_lists_of_jobs_keep_to_the_accounts_rate_and_leave_some_of_it_to_its_users(full: Synthesized) -> None:
+    (recoveries,) = (
+        each
+        for each in full.of_type("Lambda::EventSourceMapping").values()
+        if render(each["EventSourceArn"]) == "${RecoveryQueue.Arn}"
+    )
+    copies = recoveries["ScalingConfig"]["MaximumConcurrency"]
+    a_second = copies / unknown_writers.PACE.total_seconds() + 1 / region_sweep.PACE.total_seconds()
+    assert a_second + 0.3 <= CALLS_OF_AN_ACCOUNT
+
+
+def test_the_longest_list_of_jobs_has_time_beside_a_listing_of_checkpoints(full: Synthesized) -> None:
+    """In the first step of an invocation, which the others follow only if a minute is left."""
+    pauses = (unknown_writers.MOST_PAGES - 1) * unknown_writers.PACE
+    limits = CALL_LIMITS["sagemaker"]
+    calls = (checkpoints.MAX_TIME + CALL_LIMITS["s3"].longest_call, unknown_writers.MOST_PAGES * timedelta(seconds=1))
+    assert pauses + sum(calls, timedelta()) + limits.longest_call + RESERVE <= timeout(full, "Recover")
+    # After a call that was allowed and not answered, there is time for a pause.
+    unanswered = timedelta(seconds=limits.connect_seconds + limits.read_seconds)
+    assert unanswered + unknown_writers.PACE <= limits.longest_call + RESERVE
 
 
 def test_an_alert_ends_within_its_function_and_its_claim_outlives_both(full: Synthesized) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from local.bench import price
 from respot import metrics as metric_names
-from respot.sweep.progress import LONGEST_LIFE
+from respot.jobs.listing import LONGEST_LIFE
 
 DAY = timedelta(days=1)
 

@@ -7,8 +7,8 @@ import pytest
 from respot.errors import CreateRefusedError, UpstreamUnavailableError
 from respot.jobs.job import JobId
 from respot.recovery.decide import Later
-from respot.recovery.load_context import MOST_DESCRIBED
 from respot.recovery.records import OutcomeKind
+from respot.recovery.unknown_writers import MOST_DESCRIBED
 from tests.support.recovery_environment import SECOND, RecoveryEnvironment
 from tests.support.with_hooks import ProcessCrashError
 

@@ -78,7 +78,7 @@ def test_the_intent_is_recorded_and_the_job_described_before_the_stop(env: Recov
     env.calls.clear()
     env.recover(job)
     assert [call for call in env.calls if call.startswith("sagemaker") or call == "runs.record_stop_intent"] == [
-        *("sagemaker.describe", "sagemaker.tags", "sagemaker.description"),
+        *("sagemaker.describe", "sagemaker.tags", "sagemaker.description", "sagemaker.page"),
         *("runs.record_stop_intent", "sagemaker.describe", "sagemaker.stop"),
     ]
     intent = env.runs.stop_intents[job]
@@ -425,7 +425,7 @@ def test_instances_that_come_just_before_the_stop_end_the_run_with_an_alert(env:
 CALLS = (
     *("ledger.load", "sagemaker.describe", "sagemaker.tags", "ssm.load", "switch.why_on", "runs.attempts", "s3.list"),
     *("runs.reservation", "runs.live", "runs.attempt", "runs.attempts_named", "sagemaker.description"),
-    *("refusals.since", "runs.stop_intent", "runs.record_stop_intent"),
+    *("refusals.since", "runs.stop_intent", "runs.record_stop_intent", "ledger.last_sweep", "sagemaker.page"),
     *("sagemaker.stop", "runs.notice"),
 )
 

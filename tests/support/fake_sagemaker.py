@@ -8,6 +8,7 @@ from respot.errors import CloneRefusedError, JobNameTakenError, Reach
 from respot.jobs.description import JobDescription
 from respot.jobs.job import JobId, JobSnapshot, JobState, Transition
 from respot.jobs.lifecycle import DELETING, STOPPING, is_terminal
+from respot.jobs.listing import Page, Summary
 from respot.jobs.owner import find_parent
 from respot.jobs.ports import Clock
 from respot.recovery.planning.attempt import AttemptRequest
@@ -36,7 +37,14 @@ class FakeJob:
 
 @dataclass(slots=True, kw_only=True)
 class FakeSageMaker:
-    """The port `RecoverableJobs` in one region, and asked of no other; a created job can be described at once."""
+    """The ports `RecoverableJobs` and `JobLists` in one region, and asked of no other.
+
+    A created job can be described at once.
+
+    Attributes:
+        page_length: how many jobs a page of the list has.
+        rounded: the list has creation times in whole seconds.
+    """
 
     clock: Clock
     region: str = REGION
@@ -44,6 +52,8 @@ class FakeSageMaker:
     created: list[str] = field(default_factory=list)
     stopped: list[str] = field(default_factory=list)
     unknown_types: frozenset[str] = frozenset()
+    page_length: int = 100
+    rounded: bool = False
     before_stop: Callable[[str], None] = lambda name: None  # noqa: ARG005
     before_creation: Callable[[Mapping[str, Any]], None] = lambda request: None  # noqa: ARG005
 
@@ -90,6 +100,22 @@ class FakeSageMaker:
         assert region == self.region
         fake = self.jobs.get(name)
         return None if fake is None else JobSnapshot(state=fake.state, history=fake.transitions)
+
+    def page(self, region: str, token: str | None) -> Page:
+        """See `JobLists.page`: the newest job first, `page_length` at a time."""
+        assert region == self.region
+        newest = sorted((fake.state for fake in self.jobs.values()), key=lambda each: each.job.created, reverse=True)
+        first, end = int(token or 0), int(token or 0) + self.page_length
+        summaries = tuple(
+            Summary(
+                job=self._rounded(each.job), status=each.status, secondary_status=None, last_modified=each.last_modified
+            )
+            for each in newest[first:end]
+        )
+        return Page(summaries=summaries, token=str(end) if end < len(newest) else None)
+
+    def _rounded(self, job: JobId) -> JobId:
+        return replace(job, created=job.created.replace(microsecond=0)) if self.rounded else job
 
     def tags(self, region: str, arn: str) -> Mapping[str, str] | None:
         """See `TrainingJobs.tags`."""

@@ -19,6 +19,7 @@ from respot.errors import (
 )
 from respot.jobs.job import JobId, JobRecord, JobSnapshot, JobState, Transition
 from respot.jobs.lifecycle import in_order, is_terminal
+from respot.jobs.listing import Page, Summary
 from respot.jobs.merge import Change
 from respot.jobs.ports import Clock
 from respot.recording.observation import SweepObservation
@@ -36,7 +37,7 @@ from respot.recovery.records import (
     RecoveryRecords,
     Refusal,
 )
-from respot.sweep.progress import Page, Summary, SweepProgress, resumed
+from respot.sweep.progress import SweepProgress, resumed
 
 K = TypeVar("K")
 
@@ -72,6 +73,7 @@ class MemoryLedger:
     leases: MemoryLeases[tuple[JobId, AlertKind, datetime]] = field(default_factory=MemoryLeases)
     alert_records: dict[tuple[JobId, AlertKind, datetime], AlertRecord] = field(default_factory=dict)
     watched: dict[str, datetime] = field(default_factory=dict)
+    swept: dict[str, datetime] = field(default_factory=dict)
     writes: int = 0
 
     def find(self, region: str, name: str) -> tuple[JobId, ...]:
@@ -108,6 +110,9 @@ class MemoryLedger:
 
     def watched_since(self, region: str) -> datetime:
         return max(self.watched.get(region, self.created), self.created)
+
+    def last_sweep(self, region: str) -> datetime | None:
+        return self.swept.get(region)
 
     def state_of(self, jobs: Sequence[JobId]) -> dict[JobId, JobState | None]:
         return {job: self.states[job][0] for job in jobs if job in self.states}
@@ -460,6 +465,8 @@ class MemoryRunStore:
     writers: dict[str, LocationReservation] = field(default_factory=dict)
     clock: Clock = lambda: datetime.now(UTC)
     stop_intents: dict[JobId, StopIntent] = field(default_factory=dict)
+    lagging: set[str] = field(default_factory=set)
+    """Jobs that the index of live jobs does not have yet."""
 
     def decision(self, job: JobId) -> DecisionRecord | None:
         return self.decisions.get(job)
@@ -536,4 +543,5 @@ class MemoryRunStore:
             (job, state.checkpoint_uri)
             for job, (state, _) in self.ledger.states.items()
             if job.region == region and state.checkpoint_uri and not is_terminal(state.status)
+            if job.name not in self.lagging
         )

@@ -34,6 +34,7 @@ from tests.support.with_hooks import Hooks, with_hooks
 SECOND = f"{NAME}-r2"
 THIRD = f"{NAME}-r3"
 RUN = run_id(job_id())
+GRACE = timedelta(seconds=90)
 OPTED_IN = {"respot:resume": "on"}
 
 
@@ -74,6 +75,7 @@ class RecoveryEnvironment(Hooks):
         """What the deployment's settings allow to be created."""
         self.recovery = build_recovery(
             jobs=with_hooks(self.sagemaker, self.gate, "sagemaker."),
+            lists=with_hooks(self.sagemaker, self.gate, "sagemaker."),
             ledger=with_hooks(self.ledger, self.gate, "ledger."),
             runs=with_hooks(self.runs, self.gate, "runs."),
             refusals=with_hooks(self.refusals, self.gate, "refusals."),
@@ -85,6 +87,8 @@ class RecoveryEnvironment(Hooks):
             clock=self.clock,
             note=lambda _, words: self.notes.append(words),
             stop_only_tagged=self.stop_only_tagged,
+            pause=lambda seconds: self.clock.pass_by(timedelta(seconds=seconds)),
+            grace=GRACE,
         )
 
     def submit(self, name: str = NAME, tags: Mapping[str, str] = OPTED_IN, **others: Any) -> JobId:  # noqa: ANN401
@@ -134,6 +138,7 @@ class RecoveryEnvironment(Hooks):
 
     def recover(self, job: JobId) -> Later | None:
         """One delivery of the ended job's message."""
+        self.recovery.begin()
         return self.recovery.recover(job)
 
     def set_policy(self, **settings: Any) -> None:  # noqa: ANN401

@@ -5,10 +5,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from respot.jobs.job import JobId
+from respot.jobs.listing import Page
 from respot.jobs.merge import reconcile
 from respot.schema import CHECKS
 from respot.sweep.ledger_check import LedgerCheck
-from respot.sweep.progress import Page, SweepProgress
+from respot.sweep.progress import SweepProgress
 from respot.sweep.region_sweep import RegionSweep
 from respot.sweep.report import SweepReport
 from respot.sweep.sweeper import Sweeper

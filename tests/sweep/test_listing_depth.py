@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from respot.errors import LedgerUnavailableError
 from respot.jobs.job import JobId
-from respot.sweep.progress import FULL_AFTER, LONGEST_LIFE, QUICK
+from respot.jobs.listing import LONGEST_LIFE
+from respot.sweep.progress import FULL_AFTER, QUICK
 from respot.sweep.sweeper import LONGEST_PAGE
 from tests.support.builders import REGION, job_id
 from tests.support.sweep_environment import ELSEWHERE, NOW, Environment, ago

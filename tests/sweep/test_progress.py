@@ -10,15 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from respot.jobs.job import JobState
+from respot.jobs.listing import LONGEST_LIFE, Summary
 from respot.jobs.merge import TIMESTAMP_TOLERANCE
 from respot.sweep.progress import (
     ABANDONED,
     FIRST_CHECK,
     FRESH_DEPLOYMENT,
     FULL_AFTER,
-    LONGEST_LIFE,
     QUICK,
-    Summary,
     SweepProgress,
     check_periods,
     completed,

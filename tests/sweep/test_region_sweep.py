@@ -9,10 +9,10 @@ from respot.errors import (
     PolicyInvalidError,
     UpstreamUnavailableError,
 )
+from respot.jobs.listing import Page
 from respot.recording.observation import SweepObservation, parse, write_recheck
 from respot.recording.recorder import Recorder
 from respot.recovery.policy.policy import AccountPolicy, Policy, parse_ladder
-from respot.sweep.progress import Page
 from tests.support.builders import CREATED, REGION, job_id
 from tests.support.memory import MemoryPolicies
 from tests.support.sweep_environment import ELSEWHERE, GRACE, NOW, Environment, ago, many

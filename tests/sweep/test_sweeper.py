@@ -12,8 +12,9 @@ from respot.errors import (
     StaleTokenError,
     UpstreamUnavailableError,
 )
+from respot.jobs.listing import Page
 from respot.schema import CHECKS
-from respot.sweep.progress import Page, SweepProgress
+from respot.sweep.progress import SweepProgress
 from respot.sweep.region_sweep import BACKLOG, PACE
 from respot.sweep.report import SweepReport
 from respot.sweep.sweeper import LEASE, LONGEST_PAGE

@@ -10,9 +10,10 @@ from respot.aws.cached_text import CachedText
 from respot.aws.s3 import S3Checkpoints
 from respot.aws.sagemaker.another_type import left_out
 from respot.aws.sagemaker.cloning import attempt_request, unknown_types
+from respot.aws.sagemaker.job_lists import SageMakerJobLists
 from respot.aws.sagemaker.training_jobs import SageMakerTrainingJobs
 from respot.aws.ssm import ParameterKillSwitch, read_kill_switch
-from respot.bootstrap.clients import client, now, required, settings
+from respot.bootstrap.clients import client, now, once_client, required, settings
 from respot.bootstrap.observability import count, gauge, logger, report_unreadable
 from respot.bootstrap.policies import policies
 from respot.bootstrap.retries import retry_schedule
@@ -71,6 +72,7 @@ def recovery_consumer() -> RecoveryConsumer:
     position = CachedText(lambda: read_kill_switch(client("ssm"), switch), kept_for=KILL_SWITCH_KEPT_FOR, clock=now)
     recovery = build_recovery(
         jobs=SageMakerTrainingJobs(lambda region: client("sagemaker", region)),
+        lists=SageMakerJobLists(once_client),
         ledger=ledger(),
         runs=runs(),
         refusals=refusals(),
@@ -82,6 +84,8 @@ def recovery_consumer() -> RecoveryConsumer:
         clock=now,
         note=_note,
         stop_only_tagged=settings().stop_only_tagged,
+        pause=time.sleep,
+        grace=settings().event_grace,
     )
     return RecoveryConsumer(
         recovery=recovery,

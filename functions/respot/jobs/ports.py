@@ -1,4 +1,4 @@
-"""Ports that all capabilities share: the clock, training jobs, the job store, a queue of jobs."""
+"""Ports that all capabilities share: the clock, training jobs and their lists, the job store, a queue of jobs."""
 
 # Annotations are not evaluated, and their types are imported only for type checking: a function loads what it runs.
 from __future__ import annotations
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from respot.jobs.job import JobId, JobRecord, JobSnapshot
+    from respot.jobs.listing import Page
     from respot.jobs.merge import Change
 
 
@@ -40,6 +41,20 @@ class TrainingJobs(Protocol):
         """
 
 
+class JobLists(Protocol):
+    """SageMaker's lists of training jobs."""
+
+    def page(self, region: str, token: str | None) -> Page:
+        """A page of the region's jobs, the newest creation first; the first page without a token.
+
+        One call, never repeated: the account may make few of them.
+
+        Raises:
+            StaleTokenError: SageMaker no longer knows the token.
+            UpstreamUnavailableError: SageMaker answered anything but a page.
+        """
+
+
 class JobStore(Protocol):
     """The audit trail of jobs.
 
@@ -65,6 +80,9 @@ class JobStore(Protocol):
 
     def watched_since(self, region: str) -> datetime:
         """Since when Respot watches a region, at the earliest `created_at`: what began before is history."""
+
+    def last_sweep(self, region: str) -> datetime | None:
+        """When the last complete pass over SageMaker's list of the region began; `None` before the first."""
 
 
 class JobQueue(Protocol):

@@ -24,6 +24,7 @@ class RecoveryConsumer:
 
     def consume(self, messages: Iterable[QueueMessage], *, time_left: Callable[[], timedelta]) -> tuple[Retry, ...]:
         """Take each job as far as it goes; returns the messages that remain in the queue."""
+        self.recovery.begin()
         retries = []
         for message in messages:
             try:

@@ -147,12 +147,17 @@ class Creator:
                 raise
             self.runs.record_outcome(outcome)
             return None
+        except CreateLaterError as error:
+            if error.reason is Postponement.UNANSWERED:
+                self._note(decided.job.region, request, created=None)
+            raise
         except CreateRefusedError as error:
             if error.unwanted and (rest := _without(request, error.unwanted)) is not None:
                 warning = joined(created.warning, f"created without {error.unwanted}, which SageMaker refuses here")
                 return self._create(decided, rest, replace(created, warning=warning))
             raise
         seen = self._created(decided, arn)
+        self._note(decided.job.region, request, created=seen)
         self.runs.record_outcome(replace(created, arn=arn, settled_at=self.clock(), job_created=seen))
         return None
 
@@ -191,6 +196,11 @@ class Creator:
             refused_at=self.clock(),
         )
         self.refusals.remember(refusal)
+
+    def _note(self, region: str, request: Mapping[str, Any], *, created: datetime | None) -> None:
+        """Have the invocation's other creations see this job: their listing of SageMaker's jobs is older."""
+        job = JobId(region=region, name=request["TrainingJobName"], created=created or self.clock())
+        self.contexts.unknown_writers.created(job, request.get("CheckpointConfig", {}).get("S3Uri"))
 
     def _created(self, decided: DecisionRecord, arn: str) -> datetime | None:
         """When SageMaker created the job; `None` if it does not say now: the time of the outcome bounds it then."""

@@ -75,7 +75,11 @@ class Decider:
         """The plan for the present moment, on the first pool for which a request can be built."""
         now, state = self.clock(), context.run.last.state
         decision, warnings = decide_on_trial(
-            context, partial(plan, now=now), describe=lambda: self.description_of(state), clone=self.clone
+            context,
+            partial(plan, now=now),
+            describe=lambda: self.description_of(state),
+            clone=self.clone,
+            with_unknown_writers=self.contexts.with_unknown_writers,
         )
         return replace(decision, warning=joined(decision.warning, *warnings))
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
-from typing import Final
 
 from respot.errors import LedgerIncompleteError, UpstreamUnavailableError
 from respot.jobs.job import JobId, JobRecord, JobState
@@ -12,7 +11,7 @@ from respot.jobs.lifecycle import is_terminal
 from respot.jobs.merge import is_same_job
 from respot.jobs.ports import JobStore, TrainingJobs
 from respot.recovery.checkpoints.checkpoint import resume_point
-from respot.recovery.checkpoints.location import overlaps, parse_location
+from respot.recovery.checkpoints.location import may_collide, parse_location
 from respot.recovery.planning.context import PlanContext
 from respot.recovery.planning.planner import is_too_late
 from respot.recovery.planning.run import Attempt, Run, RunId
@@ -21,16 +20,12 @@ from respot.recovery.policy.policy import AccountPolicy, Resolved, opts_out, res
 from respot.recovery.ports import Checkpoints, KillSwitch, Policies, RunStore
 from respot.recovery.records import LocationReservation, OutcomeKind
 from respot.recovery.run_place import place_in_run
-
-_ENOUGH: Final = 3
-"""Concurrent writers that are named: one is enough to refuse, and a burst may have hundreds on one prefix."""
-MOST_DESCRIBED: Final = 20
-"""Possible writers that one decision describes: the account shares SageMaker's calls, and a step has a minute."""
+from respot.recovery.unknown_writers import ENOUGH, MOST_DESCRIBED, UnknownWriters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanContextLoader:
-    """Loads everything again for each decision; nothing is cached."""
+    """Loads everything again for each decision; only SageMaker's list of live jobs serves a whole invocation."""
 
     jobs: TrainingJobs
     ledger: JobStore
@@ -38,6 +33,7 @@ class PlanContextLoader:
     checkpoints: Checkpoints
     policies: Policies
     kill_switch: KillSwitch
+    unknown_writers: UnknownWriters
 
     def resolve(self, state: JobState) -> Resolved:
         """The policy that holds for a job.
@@ -119,6 +115,19 @@ class PlanContextLoader:
             replaces=holder,
         )
 
+    def with_unknown_writers(self, context: PlanContext) -> PlanContext:
+        """The same context, or one with live jobs at the checkpoint location that the ledger does not know.
+
+        To be asked for where another attempt would follow: it calls ListTrainingJobs, of which an account may make few.
+
+        Raises:
+            UpstreamUnavailableError: SageMaker did not say; nothing may be created.
+        """
+        if not context.checkpoint_uri:
+            return context
+        found = self.unknown_writers.find(context.run)
+        return replace(context, concurrent_writers=found) if found else context
+
     def _stop_intent(self, job: JobId, record: JobRecord) -> StopIntent | None:
         """The intent of Respot's own stop; it is read only for a job that was stopped."""
         return None if stop_of(record.transitions) is None else self.runs.stop_intent(job)
@@ -141,7 +150,7 @@ class PlanContextLoader:
             for other, uri in live
             if other not in own
             and (planned is None or other.name != planned.name)
-            and (uri is None or _overlap(uri, location))
+            and (uri is None or may_collide(uri, location))
         ]
         others.sort(key=lambda other: other.created, reverse=True)  # the newest is the most likely to be alive
         asked = (
@@ -149,7 +158,7 @@ class PlanContextLoader:
             for other in others[:MOST_DESCRIBED]
             if self._is_alive(other, at=location if other in unknown else None)
         )
-        alive = tuple(islice(asked, _ENOUGH))
+        alive = tuple(islice(asked, ENOUGH))
         if not alive and len(others) > MOST_DESCRIBED:
             message = f"{state.job}: {MOST_DESCRIBED} of {len(others)} possible writers have ended; repeat later"
             raise UpstreamUnavailableError(message)
@@ -163,7 +172,7 @@ class PlanContextLoader:
         seen = self.jobs.describe(job.region, job.name)
         if seen is None or not is_same_job(seen.state.job, job) or is_terminal(seen.state.status):
             return False
-        return at is None or _overlap(seen.state.checkpoint_uri or "", at)
+        return at is None or may_collide(seen.state.checkpoint_uri, at)
 
     def _is_busy(self, reservation: LocationReservation) -> str | None:
         """The name of the other run's attempt, if it writes to the location or is about to be created."""
@@ -195,10 +204,3 @@ class PlanContextLoader:
                 )
             )
         return tuple(earlier)
-
-
-def _overlap(one: str, other: str) -> bool:
-    try:
-        return overlaps(one, other)
-    except ValueError:  # a location outside S3 holds none of our checkpoints
-        return False

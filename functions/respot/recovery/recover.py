@@ -4,18 +4,21 @@ The process may die after any step, and any step may be repeated. Therefore the 
 the next attempt's name follows from run and number. A job of that name, as requested, means "already created".
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from respot.errors import LedgerIncompleteError, PolicyInvalidError
 from respot.jobs.job import JobId, JobRecord, JobState
 from respot.jobs.lifecycle import is_terminal, lacks_its_end
-from respot.jobs.ports import Clock, JobStore
+from respot.jobs.ports import Clock, JobLists, JobStore
 from respot.recovery.checked_clone import CreationLimits, with_known_types, within_limits
 from respot.recovery.create import Creator
 from respot.recovery.decide import Decider, Later
 from respot.recovery.load_context import PlanContextLoader
 from respot.recovery.ports import Checkpoints, Clone, KillSwitch, Note, Policies, RecoverableJobs, Refusals, RunStore
 from respot.recovery.records import NoticeKind
+from respot.recovery.unknown_writers import UnknownWriters
 from respot.recovery.wait_timeout import WaitTimeout
 
 
@@ -28,6 +31,11 @@ class Recovery:
     decider: Decider
     creator: Creator
     wait_timeout: WaitTimeout
+    unknown_writers: UnknownWriters
+
+    def begin(self) -> None:
+        """A new invocation: SageMaker is asked again for its live jobs."""
+        self.unknown_writers.begin()
 
     def recover(self, job: JobId) -> Later | None:
         """Take one job as far as it goes now; `None` once nothing is left to do.
@@ -80,6 +88,7 @@ class Recovery:
 def build_recovery(
     *,
     jobs: RecoverableJobs,
+    lists: JobLists,
     ledger: JobStore,
     runs: RunStore,
     refusals: Refusals,
@@ -90,12 +99,23 @@ def build_recovery(
     limits: CreationLimits,
     clock: Clock,
     note: Note,
+    pause: Callable[[float], None],
+    grace: timedelta,
     stop_only_tagged: bool = False,
 ) -> Recovery:
     """Recovery on these ports; see `WaitTimeout` for `stop_only_tagged`."""
     allowed = within_limits(clone, limits)
+    unknown_writers = UnknownWriters(
+        lists=lists, jobs=jobs, ledger=ledger, runs=runs, clock=clock, pause=pause, grace=grace
+    )
     contexts = PlanContextLoader(
-        jobs=jobs, ledger=ledger, runs=runs, checkpoints=checkpoints, policies=policies, kill_switch=kill_switch
+        jobs=jobs,
+        ledger=ledger,
+        runs=runs,
+        checkpoints=checkpoints,
+        policies=policies,
+        kill_switch=kill_switch,
+        unknown_writers=unknown_writers,
     )
     decider = Decider(jobs=jobs, ledger=ledger, runs=runs, contexts=contexts, clone=allowed, clock=clock)
     creator = Creator(
@@ -121,4 +141,11 @@ def build_recovery(
         note=note,
         stop_only_tagged=stop_only_tagged,
     )
-    return Recovery(ledger=ledger, runs=runs, decider=decider, creator=creator, wait_timeout=wait_timeout)
+    return Recovery(
+        ledger=ledger,
+        runs=runs,
+        decider=decider,
+        creator=creator,
+        wait_timeout=wait_timeout,
+        unknown_writers=unknown_writers,
+    )

@@ -21,10 +21,12 @@ def decide_on_trial(
     *,
     describe: Callable[[], JobDescription | None],
     clone: Clone,
+    with_unknown_writers: Callable[[PlanContext], PlanContext],
 ) -> tuple[D, tuple[str, ...]]:
     """What the pure rule decides once its placement was tried, and what the request goes without.
 
-    `describe` returns the description of the run's last job; `None` if the job was deleted.
+    `describe` returns the description of the run's last job; `None` if the job was deleted. The writers that only
+    SageMaker knows are asked for last, if nothing else is against an attempt.
     """
     description = None
     while True:  # as often as the ladder has pools: each round but the last one rules out another
@@ -40,7 +42,8 @@ def decide_on_trial(
         except CloneRefusedError as error:
             context = context.without(decision.placement, error)
             continue
-        return decision, cloned.warnings
+        checked = with_unknown_writers(context)
+        return (decision, cloned.warnings) if checked is context else (rule(checked), ())
 
 
 def deleted(job: JobId) -> str:

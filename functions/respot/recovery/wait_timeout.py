@@ -114,6 +114,7 @@ class WaitTimeout:
             lambda context: decide_wait(live, seen.history, context, now=now),
             describe=lambda: self._description(live.job),
             clone=self.clone,
+            with_unknown_writers=self.contexts.with_unknown_writers,
         )
         return decision
 

@@ -12,21 +12,7 @@ if TYPE_CHECKING:
 
     from respot.jobs.job import JobId, JobState
     from respot.recording.observation import SweepObservation
-    from respot.sweep.progress import Page, SweepProgress
-
-
-class JobLists(Protocol):
-    """SageMaker's lists of training jobs."""
-
-    def page(self, region: str, token: str | None) -> Page:
-        """A page of the region's jobs, the newest creation first; the first page without a token.
-
-        One call, never repeated: the account may make few of them.
-
-        Raises:
-            StaleTokenError: SageMaker no longer knows the token.
-            UpstreamUnavailableError: SageMaker answered anything but a page.
-        """
+    from respot.sweep.progress import SweepProgress
 
 
 class JobIndex(Protocol):

@@ -5,14 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from respot.jobs.job import JobId, JobState
+from respot.jobs.job import JobState
 from respot.jobs.lifecycle import DELETING, is_terminal
+from respot.jobs.listing import LONGEST_LIFE, Summary
 from respot.jobs.merge import TIMESTAMP_TOLERANCE
 
 BEGINNING: Final = datetime.fromtimestamp(0, tz=UTC)
 """Before any job."""
-LONGEST_LIFE: Final = timedelta(days=31)
-"""A training job lasts 30 days at most (28 of training): a job created earlier has ended."""
 QUICK: Final = timedelta(days=1)
 """How far back every pass lists: a job whose events were all lost is found long before it is that old."""
 FULL_AFTER: Final = timedelta(minutes=50)
@@ -29,31 +28,6 @@ FRESH_DEPLOYMENT: Final = timedelta(hours=1)
 """A region that is first swept this soon after the deployment counts as watched since the deployment."""
 ABANDONED: Final = timedelta(days=7)
 """A region that no sweep has leased for this long was not watched: what happened there in that time is history."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
-    """A job as ListTrainingJobs reports it.
-
-    Attributes:
-        job: which job.
-        status: TrainingJobStatus.
-        secondary_status: SecondaryStatus; `None` where SageMaker does not list it.
-        last_modified: LastModifiedTime.
-    """
-
-    job: JobId
-    status: str
-    secondary_status: str | None
-    last_modified: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """A page of the list, the newest creation first; without a token, the last one."""
-
-    summaries: tuple[Summary, ...]
-    token: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

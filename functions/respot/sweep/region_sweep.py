@@ -7,19 +7,17 @@ from typing import Final
 
 from respot.errors import PolicyInvalidError, UnreadableItemError, UpstreamUnavailableError
 from respot.jobs.job import JobId, JobState
+from respot.jobs.listing import LONGEST_LIFE, Page, Summary
 from respot.jobs.merge import same_creation
-from respot.jobs.ports import Clock, JobQueue, JobStore
+from respot.jobs.ports import Clock, JobLists, JobQueue, JobStore
 from respot.recording.observation import SweepObservation
 from respot.recovery.planning.wait_limit import is_time_to_ask, may_give_up
 from respot.recovery.planning.waiting import is_waiting, unknown_message
 from respot.recovery.policy.policy import resolve
 from respot.recovery.ports import Policies
-from respot.sweep.ports import JobIndex, JobLists, RecheckQueue
+from respot.sweep.ports import JobIndex, RecheckQueue
 from respot.sweep.progress import (
     BEGINNING,
-    LONGEST_LIFE,
-    Page,
-    Summary,
     SweepProgress,
     differs,
     is_full_due,
@@ -31,7 +29,7 @@ from respot.sweep.progress import (
 from respot.sweep.report import SweepReport
 
 PACE: Final = timedelta(seconds=1)
-"""Between two calls of ListTrainingJobs: half of what an account may make, which leaves its users the other half.
+"""Between two calls of ListTrainingJobs: half of what an account may make. `recover` makes a quarter at most.
 
 Source: `ListTrainingJobs` is limited to 2 requests a second, which cannot be raised.
 """

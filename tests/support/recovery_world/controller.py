@@ -115,6 +115,7 @@ class Controller:
         )
         recovery = build_recovery(
             jobs=jobs,
+            lists=jobs,
             ledger=ledger,
             runs=runs,
             refusals=with_hooks(world.refusals, partial(trouble.gate, "ledger")),
@@ -125,6 +126,8 @@ class Controller:
             limits=CreationLimits(roles=("*",), instance_types=("*",)),
             clock=world.clock,
             note=self._note,
+            pause=lambda seconds: world.clock.pass_by(timedelta(seconds=seconds)),
+            grace=timedelta(seconds=60),
         )
         self.recovery = RecoveryConsumer(recovery=recovery, retry_schedule=retry_schedule)
         self.send = with_hooks(self, partial(trouble.gate, "sqs")).enqueue

@@ -58,6 +58,20 @@ class Jobs:
         world.origins[job] = Origin(root=job, number=1)
         self.emit(name)
 
+    def submit_neighbour(self) -> None:
+        """A user creates a job where another one has its checkpoints, and no event reports it."""
+        world = self.world
+        beside = world.random.choice(list(world.sagemaker.jobs.values())).state
+        name = f"neighbour-{len(world.origins)}"
+        if beside.checkpoint_uri is None or name in world.sagemaker.jobs:
+            return
+        below = world.random.choice(("", "deeper/"))
+        job = world.sagemaker.submit(
+            name, market=Market.ON_DEMAND, checkpoint_uri=f"{beside.checkpoint_uri}{below}", image=f"image-of-{name}"
+        )
+        world.origins[job] = Origin(root=job, number=1)
+        world.seen["neighbours without an event"] += 1
+
     def any_lineage(self) -> dict[str, str]:
         """The lineage tags of an attempt that there is, or was, or is not."""
         chance, origins = self.world.random, list(self.world.origins.values())

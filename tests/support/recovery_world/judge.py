@@ -10,6 +10,7 @@ from respot.alerting.alert import kind_of
 from respot.alerting.kinds import AlertKind
 from respot.jobs.job import JobId, JobState
 from respot.jobs.lifecycle import DELETING, WAITING, is_end, is_terminal
+from respot.recovery.checkpoints.location import may_collide
 from respot.recovery.planning.attempt import ATTEMPT_TAG, PARENT_TAG, RUN_TAG
 from respot.recovery.planning.decision import Action
 from respot.recovery.planning.ending import ending_of
@@ -36,6 +37,7 @@ class Judge:
         """Whether this very decision may be written."""
         world = self.world
         world.seen[f"decided {record.decision.action}"] += 1
+        world.seen["refused beside a neighbour"] += "location: neighbour" in record.decision.reason
         fake = world.existing(record.job)
         resubmit = record.decision.action is Action.RESUBMIT
         if fake and fake.is_live and (resubmit or record.job not in world.lied):
@@ -95,15 +97,10 @@ class Judge:
         ]
         if live:
             self.broken(f"{name} is created beside {live}")
-        # Only an event reported a job that SageMaker denied: nothing could be reserved without its checkpoint location.
-        unclaimed = {each.name for each in world.runs.planned.values() if each.parent in world.lied}
         beside = [
             each.state.job.name
             for each in world.sagemaker.jobs.values()
-            if each.is_live
-            and each.state.checkpoint_uri == parent.state.checkpoint_uri is not None
-            and world.origins[each.state.job].number > 1
-            and each.state.job.name not in unclaimed
+            if each.is_live and may_collide(each.state.checkpoint_uri, parent.state.checkpoint_uri)
         ]
         if beside:
             self.broken(f"{name} is to write where {beside} writes")

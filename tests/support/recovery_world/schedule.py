@@ -77,6 +77,8 @@ class Schedule:
         actions = [(self.people.meddle, 3)]
         if any(fake.is_live for fake in world.sagemaker.jobs.values()):
             actions.append((self.jobs.move, 20))
+        if world.crowded and world.sagemaker.jobs:
+            actions.append((self.jobs.submit_neighbour, 2))
         if world.observations:
             actions.append((self.controller.record, 20))
         if world.positions["alert"] < behind:

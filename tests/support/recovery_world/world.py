@@ -194,6 +194,7 @@ class World:
         starved: there is little capacity: jobs wait long.
         forbidden: Respot may not stop jobs.
         tampering: the chance, at each step, that somebody changes lineage tags.
+        crowded: jobs of others, whose events are lost, use the checkpoint locations of runs.
         without_quota: SageMaker creates nothing on this market.
         down: services that are down.
         origins: what each job truly is.
@@ -220,6 +221,7 @@ class World:
         self.tampering = self.random.choice((0, 0, 0.1, 0.5))
         # A draw of its own: the schedules of old seeds do not change.
         self.without_quota = Random(f"{seed} quota").choice((None, None, None, None, *Market))  # noqa: S311 - as above
+        self.crowded = Random(f"{seed} neighbours").random() < 0.3  # noqa: S311 - as above
         self.down: set[str] = set()
         self.clock = FakeClock(CREATED)
         self.origins: dict[JobId, Origin] = {}

@@ -29,6 +29,7 @@ from respot.schema import (
     BY_NAME,
     CREATED,
     ENDED_AS,
+    LAST_BEGAN,
     LAST_MODIFIED,
     LIVE_IN,
     PK,
@@ -37,6 +38,7 @@ from respot.schema import (
     SK,
     VERSION,
     WATCHED_SINCE,
+    ItemKind,
 )
 
 if TYPE_CHECKING:
@@ -120,6 +122,14 @@ class DynamoDbJobStore(Store):
                 return self.created_at()
             self._watched_since[region] = max(since, self.created_at())
         return self._watched_since[region]
+
+    def last_sweep(self, region: str) -> datetime | None:
+        """See `JobStore.last_sweep`."""
+        item = self._table.get(sweep_partition(region), SWEEP_KEY)
+        if item is None:
+            return None
+        with reading(item, ItemKind.SWEEP) as values:
+            return values.moment_or_none(LAST_BEGAN)
 
     def state_of(self, jobs: Sequence[JobId]) -> dict[JobId, JobState | None]:
         """See `JobIndex.state_of`."""

@@ -12,6 +12,7 @@ from respot.errors import LedgerContentionError
 from respot.jobs.formatting import iso
 from respot.schema import (
     KIND,
+    LAST_BEGAN,
     LEASE_HOLDER,
     LEASE_UNTIL,
     PK,
@@ -86,7 +87,7 @@ def progress_item(progress: SweepProgress, *, until: datetime) -> Item:
             "token": progress.token,
             "reached": progress.reached and iso(progress.reached),
             "down_to": progress.down_to and iso(progress.down_to),
-            "last_began": progress.last_began and iso(progress.last_began),
+            LAST_BEGAN: progress.last_began and iso(progress.last_began),
             "last_full": progress.last_full and iso(progress.last_full),
         }
     )
@@ -104,7 +105,7 @@ def read_progress(item: Item) -> tuple[SweepProgress, str]:
             began=values.moment_or_none("began"),
             reached=values.moment_or_none("reached"),
             down_to=values.moment_or_none("down_to"),
-            last_began=values.moment_or_none("last_began"),
+            last_began=values.moment_or_none(LAST_BEGAN),
             last_full=values.moment_or_none("last_full"),
         )
         return progress, values.text(LEASE_UNTIL)

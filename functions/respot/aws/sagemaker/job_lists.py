@@ -10,7 +10,7 @@ from respot.aws.error_codes import Answer, answer_of
 from respot.errors import StaleTokenError
 from respot.jobs.description import moment
 from respot.jobs.job import JobId
-from respot.sweep.progress import Page, Summary
+from respot.jobs.listing import Page, Summary
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient

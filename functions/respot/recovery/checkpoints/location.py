@@ -85,6 +85,14 @@ def overlaps(one: str, other: str) -> bool:
     )
 
 
+def may_collide(one: str | None, other: str | None) -> bool:
+    """As `overlaps`, for jobs of any kind: a location outside S3, or none, holds none of our checkpoints."""
+    try:
+        return overlaps(one or "", other or "")
+    except ValueError:
+        return False
+
+
 def _split(uri: str) -> tuple[str, str]:
     # urlsplit would not take `?` and `#` as parts of a key.
     scheme, _, rest = uri.partition("://")

@@ -1,0 +1,35 @@
+"""What SageMaker's list of training jobs says."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from respot.jobs.job import JobId
+
+LONGEST_LIFE: Final = timedelta(days=31)
+"""A training job lasts 30 days at most (28 of training): a job created earlier has ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """A job as ListTrainingJobs reports it.
+
+    Attributes:
+        job: which job.
+        status: TrainingJobStatus.
+        secondary_status: SecondaryStatus; `None` where SageMaker does not list it.
+        last_modified: LastModifiedTime.
+    """
+
+    job: JobId
+    status: str
+    secondary_status: str | None
+    last_modified: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A page of the list, the newest creation first; without a token, the last one."""
+
+    summaries: tuple[Summary, ...]
+    token: str | None

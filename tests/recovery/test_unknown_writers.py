@@ -1,0 +1,335 @@
+"""Live jobs at the checkpoint location that the ledger does not know: SageMaker's list shows them."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from respot.errors import CreateLaterError, Postponement, UpstreamUnavailableError
+from respot.jobs.job import JobId
+from respot.jobs.listing import LONGEST_LIFE
+from respot.jobs.message import write_message
+from respot.recovery.consumer import RecoveryConsumer
+from respot.recovery.planning.decision import Action
+from respot.recovery.records import OutcomeKind
+from respot.recovery.unknown_writers import ENOUGH, MARGIN, MOST_DESCRIBED, MOST_PAGES, PACE
+from tests.support.builders import NAME, REGION, message, retry_schedule
+from tests.support.memory import MemoryDelayQueue
+from tests.support.recovery_environment import GRACE, SECOND, RecoveryEnvironment
+
+OVERLAPPING = "another job writes to an overlapping checkpoint location: "
+HERE = f"s3://ml-bucket/checkpoints/{NAME}/"
+SPOT = "spot:3 on-demand:1"
+
+
+def unknown(env: RecoveryEnvironment, name: str = "unknown", uri: str | None = HERE) -> JobId:
+    """A job of a user, whose events were lost."""
+    return env.sagemaker.submit(name, checkpoint_uri=uri)
+
+
+def pages(env: RecoveryEnvironment) -> int:
+    return env.calls.count("sagemaker.page")
+
+
+# --- what the list shows
+
+
+@pytest.mark.parametrize("status", ["Training", "Stopping", "Interrupted"])
+@pytest.mark.parametrize("uri", [HERE, HERE.rstrip("/"), f"{HERE}deeper/", "s3://ml-bucket/checkpoints/"])
+def test_a_live_job_that_the_ledger_does_not_know_is_a_concurrent_writer(
+    env: RecoveryEnvironment, status: str, uri: str
+) -> None:
+    job = env.ended()
+    unknown(env, uri=uri)
+    env.sagemaker.move("unknown", status)
+    env.recover(job)
+    decision = env.decision(job).decision
+    assert (decision.action, decision.reason, decision.notify) == (Action.REFUSE, f"{OVERLAPPING}unknown", True)
+    assert decision.inputs["overlapping_jobs"] == "unknown"
+    assert env.sagemaker.created == []
+
+
+@pytest.mark.parametrize("uri", ["s3://ml-bucket/elsewhere/", "file:///tmp", None])
+def test_a_job_that_writes_elsewhere_is_in_nobodys_way(env: RecoveryEnvironment, uri: str | None) -> None:
+    job = env.ended()
+    unknown(env, uri=uri)
+    env.recover(job)
+    assert env.sagemaker.created == [SECOND]
+
+
+@pytest.mark.parametrize("status", ["Completed", "Failed", "Stopped"])
+def test_a_job_that_has_ended_is_in_nobodys_way(env: RecoveryEnvironment, status: str) -> None:
+    job = env.ended()
+    unknown(env)
+    env.sagemaker.move("unknown", status)
+    env.calls.clear()
+    env.recover(job)
+    assert env.sagemaker.created == [SECOND]
+
+
+def test_the_list_may_lag_and_the_description_decides(env: RecoveryEnvironment) -> None:
+    job = env.ended()
+    unknown(env)
+    env.after["sagemaker.page"] = lambda: env.sagemaker.move("unknown", "Stopped")
+    env.recover(job)
+    assert env.sagemaker.created == [SECOND]
+
+
+def test_between_the_decision_and_the_creation_it_is_found_as_well(env: RecoveryEnvironment) -> None:
+    job = env.decided()
+    unknown(env)
+    env.recover(job)
+    assert (env.outcome(job).kind, env.sagemaker.created) == (OutcomeKind.CANCELLED, [])
+    assert env.outcome(job).summary == f"not resubmitted: {OVERLAPPING}unknown"
+
+
+def test_a_job_waits_on_if_the_next_attempt_would_meet_an_unknown_writer(env: RecoveryEnvironment) -> None:
+    env.set_policy(give_up_waiting_after=timedelta(hours=2), require_checkpoint=False)
+    env.set_ladder(SPOT)
+    job = env.submit()
+    unknown(env)
+    env.clock.pass_by(timedelta(hours=3))
+    env.observe(NAME)
+    env.recover(job)
+    assert env.sagemaker.stopped == []
+    assert env.notes == [f"nothing would follow: {OVERLAPPING}unknown"]
+
+
+def test_a_job_that_the_index_does_not_have_yet_is_judged_by_the_ledger(env: RecoveryEnvironment) -> None:
+    """The index lags behind the ledger's items."""
+    env.submit("near", checkpoint_uri=HERE)
+    env.submit("far", checkpoint_uri="s3://ml-bucket/elsewhere/")
+    job = env.ended()
+    env.runs.lagging = {"near", "far"}
+    env.calls.clear()
+    env.recover(job)
+    assert env.decision(job).decision.reason == f"{OVERLAPPING}near"
+    assert env.calls.count("sagemaker.describe") == 1
+
+
+def test_a_creation_time_that_the_list_rounds_is_the_same_jobs(env: RecoveryEnvironment) -> None:
+    env.clock.pass_by(timedelta(milliseconds=300))
+    env.submit("far", checkpoint_uri="s3://ml-bucket/elsewhere/")
+    job = env.ended()
+    env.runs.lagging = {"far"}
+    env.sagemaker.rounded = True
+    env.calls.clear()
+    env.recover(job)
+    assert (env.calls.count("sagemaker.describe"), env.sagemaker.created) == (2, [SECOND])  # of the new job alone
+
+
+def test_a_job_that_the_ledger_has_as_ended_and_the_list_shows_alive_is_described(env: RecoveryEnvironment) -> None:
+    env.intrude()
+    env.sagemaker.move("other", "Stopped")
+    env.observe("other")
+    job = env.ended()
+    env.sagemaker.move("other", "Training")
+    env.recover(job)
+    assert env.decision(job).decision.reason == f"{OVERLAPPING}other"
+
+
+def test_and_so_it_is_if_only_an_event_reported_its_end_without_its_location(env: RecoveryEnvironment) -> None:
+    other = env.intrude()
+    ended, version = env.ledger.states[other]
+    env.ledger.states[other] = replace(ended, status="Stopped", checkpoint_uri=None), version
+    job = env.ended()
+    env.recover(job)
+    assert env.decision(job).decision.reason == f"{OVERLAPPING}other"
+
+
+def test_the_runs_own_next_attempt_is_none_if_only_the_list_shows_it(env: RecoveryEnvironment) -> None:
+    """An earlier creation had no answer, and takes effect late."""
+    job = env.decided()
+    env.before["sagemaker.page"] = lambda: env.sagemaker.submit(SECOND, checkpoint_uri=HERE)
+    env.recover(job)
+    assert (env.outcome(job).kind, env.outcome(job).name) == (OutcomeKind.CREATED, SECOND)
+
+
+def test_jobs_that_the_index_has_are_not_read_one_by_one(env: RecoveryEnvironment) -> None:
+    for number in range(50):
+        env.submit(f"far-{number}", checkpoint_uri="s3://ml-bucket/elsewhere/")
+    job = env.ended()
+    env.calls.clear()
+    env.recover(job)
+    assert env.calls.count("ledger.load") < 10
+
+
+def test_without_a_checkpoint_location_nothing_is_listed(env: RecoveryEnvironment) -> None:
+    env.set_policy(require_checkpoint=False)
+    job = env.ended(checkpoint_uri=None)
+    env.calls.clear()
+    env.recover(job)
+    assert (env.sagemaker.created, pages(env)) == ([SECOND], 0)
+
+
+def test_where_no_attempt_would_follow_nothing_is_listed(env: RecoveryEnvironment) -> None:
+    job = env.ended("Completed")
+    env.recover(job)
+    assert pages(env) == 0
+
+
+# --- how far back
+
+
+def crowd(env: RecoveryEnvironment, count: int, *, every: timedelta = timedelta(seconds=1)) -> None:
+    """Jobs of others that have ended."""
+    for number in range(count):
+        unknown(env, f"ended-{number}")
+        env.sagemaker.move(f"ended-{number}", "Completed")
+        env.clock.pass_by(every)
+
+
+def test_the_list_is_read_back_to_the_last_complete_sweep(env: RecoveryEnvironment) -> None:
+    """And a margin more: that sweep has only sent what it found."""
+    env.sagemaker.page_length = 10
+    job = env.ended()
+    env.ledger.swept[REGION] = env.clock() + GRACE + MARGIN
+    env.clock.pass_by(timedelta(milliseconds=1))
+    unknown(env)
+    crowd(env, 30)
+    env.recover(job)
+    assert (env.decision(job).decision.reason, pages(env)) == (f"{OVERLAPPING}unknown", 4)
+
+
+def test_and_no_further(env: RecoveryEnvironment) -> None:
+    env.sagemaker.page_length = 10
+    job = env.ended()
+    crowd(env, 30)
+    env.ledger.swept[REGION] = env.clock() + GRACE + MARGIN - timedelta(seconds=15)
+    env.recover(job)
+    assert (env.sagemaker.created, pages(env)) == ([SECOND], 2)
+
+
+def test_before_the_first_complete_sweep_the_list_is_read_as_far_as_jobs_live(env: RecoveryEnvironment) -> None:
+    """The ledger does not know the jobs from before the deployment either."""
+    env.sagemaker.page_length = 1
+    crowd(env, 1)
+    env.clock.pass_by(LONGEST_LIFE - timedelta(hours=3))
+    unknown(env)
+    job = env.ended()
+    env.recover(job)
+    assert (env.decision(job).decision.reason, pages(env)) == (f"{OVERLAPPING}unknown", 3)
+
+
+# --- what cannot be answered
+
+
+def test_while_sagemaker_does_not_list_its_jobs_nothing_is_decided_or_created(env: RecoveryEnvironment) -> None:
+    job = env.ended()
+    env.faults["sagemaker.page"] = UpstreamUnavailableError("ThrottlingException")
+    with pytest.raises(UpstreamUnavailableError):
+        env.recover(job)
+    assert (env.runs.decisions, env.sagemaker.created) == ({}, [])
+    env.faults.clear()
+    env.recover(job)
+    assert env.sagemaker.created == [SECOND]
+
+
+def test_a_list_that_is_too_long_is_no_answer(env: RecoveryEnvironment) -> None:
+    env.sagemaker.page_length = 1
+    crowd(env, MOST_PAGES - 1)
+    job = env.ended()  # the tenth page
+    env.recover(job)
+    assert (env.sagemaker.created, pages(env)) == ([SECOND], MOST_PAGES)
+
+
+def test_and_is_shorter_after_the_next_complete_sweep(env: RecoveryEnvironment) -> None:
+    env.sagemaker.page_length = 1
+    crowd(env, MOST_PAGES)
+    job = env.ended()
+    with pytest.raises(UpstreamUnavailableError, match="nothing is created before the next complete sweep"):
+        env.recover(job)
+    assert (env.runs.decisions, pages(env)) == ({}, MOST_PAGES)
+    env.ledger.swept[REGION] = env.clock()
+    env.recover(job)
+    assert env.sagemaker.created == [SECOND]
+
+
+def test_a_listed_job_that_sagemaker_does_not_describe_is_no_answer(env: RecoveryEnvironment) -> None:
+    job = env.ended()
+    unknown(env)
+    env.after["sagemaker.page"] = lambda: env.sagemaker.jobs.pop("unknown")
+    with pytest.raises(UpstreamUnavailableError, match="lists this job as alive and does not describe it"):
+        env.recover(job)
+    assert env.runs.decisions == {}
+
+
+def test_of_many_unknown_jobs_few_are_described_and_one_at_the_location_is_enough(env: RecoveryEnvironment) -> None:
+    job = env.ended()
+    for number in range(MOST_DESCRIBED + 1):
+        unknown(env, f"unknown-{number}", "s3://ml-bucket/elsewhere/" if number else HERE)
+        env.clock.pass_by(timedelta(seconds=1))
+    env.calls.clear()
+    with pytest.raises(UpstreamUnavailableError, match="more than 20 jobs that the ledger does not know are alive"):
+        env.recover(job)
+    assert env.runs.decisions == {}
+    env.observe("unknown-7")
+    env.recover(job)
+    assert env.decision(job).decision.reason == f"{OVERLAPPING}unknown-0"
+
+
+def test_no_more_writers_are_named_than_it_takes(env: RecoveryEnvironment) -> None:
+    job = env.ended()
+    for number in range(MOST_DESCRIBED + 5):
+        unknown(env, f"unknown-{number:02}")
+        env.clock.pass_by(timedelta(seconds=1))
+    env.calls.clear()
+    env.recover(job)
+    assert env.decision(job).decision.reason == f"{OVERLAPPING}unknown-24, unknown-23, unknown-22"
+    assert env.calls.count("sagemaker.describe") == ENOUGH
+
+
+# --- how many calls
+
+
+def batch(env: RecoveryEnvironment, *jobs: JobId) -> None:
+    """One invocation with the messages of these jobs."""
+    consumer = RecoveryConsumer(recovery=env.recovery, retry_schedule=retry_schedule(MemoryDelayQueue()))
+    env.calls.clear()
+    consumer.consume([message(write_message(job), job.name) for job in jobs], time_left=lambda: timedelta(minutes=2))
+
+
+def two_runs(env: RecoveryEnvironment, second: str) -> tuple[JobId, JobId]:
+    """Two ended jobs, of which the second one has its checkpoints there."""
+    env.submit("second", checkpoint_uri=second)
+    env.save(1, "second")
+    return env.ended(), env.end(name="second")
+
+
+def test_one_listing_serves_a_batch(env: RecoveryEnvironment) -> None:
+    first, second = two_runs(env, "s3://ml-bucket/checkpoints/second/")
+    batch(env, first, second)
+    assert (env.sagemaker.created, pages(env)) == ([SECOND, "second-r2"], 1)
+
+
+def test_the_next_batch_has_a_listing_of_its_own(env: RecoveryEnvironment) -> None:
+    first, second = two_runs(env, "s3://ml-bucket/checkpoints/second/")
+    batch(env, first)
+    unknown(env, uri="s3://ml-bucket/checkpoints/second/")
+    batch(env, second)
+    assert pages(env) == 1
+    assert env.decision(second).decision.reason == f"{OVERLAPPING}unknown"
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_what_is_created_after_the_listing_is_not_forgotten(env: RecoveryEnvironment, *, answered: bool) -> None:
+    """The reservation is of one location, and these two are not equal."""
+    env.set_policy(require_checkpoint=False)
+    first, second = two_runs(env, f"{HERE}second/")
+    if not answered:
+        env.afterwards["sagemaker.create"] = CreateLaterError("no answer", reason=Postponement.UNANSWERED)
+    batch(env, first, second)
+    assert env.sagemaker.created == [SECOND]
+    assert env.decision(second).decision.reason == f"{OVERLAPPING}{SECOND}"
+
+
+def test_calls_keep_their_pace_within_an_invocation_and_from_one_to_the_next(env: RecoveryEnvironment) -> None:
+    env.sagemaker.page_length = 1
+    crowd(env, 2)
+    first, second = two_runs(env, "s3://ml-bucket/checkpoints/second/")
+    began = env.clock()
+    batch(env, first)
+    assert (pages(env), env.clock() - began) == (4, 3 * PACE)
+    env.clock.pass_by(timedelta(seconds=1))
+    batch(env, second)
+    assert (pages(env), env.clock() - began) == (5, 8 * PACE)
