@@ -166,6 +166,15 @@ def test_old_news_is_declined(env: Environment, change: LedgerChange, hours: int
     assert env.topic.published == []
 
 
+def test_after_a_restore_what_respot_did_is_reported_and_old_transitions_are_not(env: Environment) -> None:
+    """Whether the lost ledger reported it is unknown; a repeat has the same id."""
+    env.memory.watched[JOB.region], env.memory.created = CREATED, at(22_000)
+    reported_now = env.alerter.on(OUTCOME)
+    assert reported_now is not None
+    assert reported_now.outcome is AlertOutcome.SENT
+    assert "before Respot was deployed" in declined(env.alerter.on(TransitionRecorded(job=JOB, transition=END)))
+
+
 # --- transitions ----------------------------------------------------------------------------------------------------
 
 

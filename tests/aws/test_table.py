@@ -13,7 +13,7 @@ from respot.aws.dynamodb.table import Table
 from respot.errors import LedgerUnavailableError
 from respot.recovery.planning.run import RunId
 from respot.schema import PK, SK
-from tests.support.builders import CREATED, job_id
+from tests.support.builders import CREATED, NAME, REGION, job_id
 from tests.support.clock import FakeClock
 from tests.support.moto_aws import TABLE
 
@@ -83,6 +83,7 @@ READS: Final[dict[str, Callable[[DynamoDbLedger, DynamoDbRunStore], object]]] = 
     "all of a recovery": lambda _, runs: runs.recovery_records(JOB),
     "an attempt": lambda _, runs: runs.attempt(RunId("run"), 2),
     "all attempts": lambda _, runs: runs.attempts(RunId("run")),
+    "attempts of a name": lambda _, runs: runs.attempts_named(REGION, NAME),
     "a reservation": lambda _, runs: runs.reservation("s3://b/p/"),
 }
 

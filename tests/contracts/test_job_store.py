@@ -146,4 +146,4 @@ def test_the_ledger_has_a_creation_time(ledger: JobStore) -> None:
     created = ledger.created_at()
     assert created.utcoffset() == timedelta()
     assert created.microsecond % 1000 == 0
-    assert ledger.created_at() == ledger.watched_since(REGION) == created
+    assert ledger.created_at() == ledger.watched_since(REGION) == ledger.first_watched(REGION) == created

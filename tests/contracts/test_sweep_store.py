@@ -158,15 +158,17 @@ def test_after_its_first_sweep_a_region_is_watched_since_then(
     assert dynamodb_ledger.watched_since(REGION) == dynamodb_ledger.created_at()  # must not be cached
     lease(DynamoDbSweepStore(dynamodb, TABLE), 1, since=AFTER_THE_TABLE)
     for ledger in (dynamodb_ledger, DynamoDbLedger(dynamodb, TABLE, clock=clock, retention=None)):
-        assert ledger.watched_since(REGION) == at(AFTER_THE_TABLE)
+        assert ledger.watched_since(REGION) == ledger.first_watched(REGION) == at(AFTER_THE_TABLE)
         assert ledger.watched_since("eu-west-1") == ledger.created_at()
 
 
 def test_a_table_from_a_backup_watches_since_its_own_creation(
     dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger
 ) -> None:
-    lease(DynamoDbSweepStore(dynamodb, TABLE), 1, since=-1000)  # a sweep of the original table
+    before = (dynamodb_ledger.created_at() - CREATED).total_seconds() - 1000
+    lease(DynamoDbSweepStore(dynamodb, TABLE), 1, since=before)  # a sweep of the original table
     assert dynamodb_ledger.watched_since(REGION) == dynamodb_ledger.created_at()
+    assert dynamodb_ledger.first_watched(REGION) == at(before)  # and so knows that it is a copy
 
 
 def test_the_start_of_the_watch_is_read_once(dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger) -> None:

@@ -15,3 +15,14 @@ class FakeClock:
 
     def pass_by(self, span: timedelta) -> None:
         self.moment += span
+
+
+@dataclass(slots=True)
+class SkewedClock:
+    """The port `Clock` of a host that is ahead of the true time by `skew`, or behind."""
+
+    true: FakeClock
+    skew: timedelta = timedelta()
+
+    def __call__(self) -> datetime:
+        return self.true() + self.skew

@@ -108,6 +108,9 @@ class MemoryLedger:
     def created_at(self) -> datetime:
         return self.created
 
+    def first_watched(self, region: str) -> datetime:
+        return self.watched.get(region, self.created)
+
     def watched_since(self, region: str) -> datetime:
         return max(self.watched.get(region, self.created), self.created)
 

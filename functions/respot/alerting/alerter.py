@@ -17,7 +17,7 @@ from respot.alerting.alert import (
     kind_of,
 )
 from respot.alerting.digest.collector import DigestCollector
-from respot.alerting.kinds import AlertKind
+from respot.alerting.kinds import OF_RECOVERY, AlertKind
 from respot.alerting.ports import AlertTopic, Foresight, Ledger
 from respot.alerting.required import (
     JobAppeared,
@@ -171,7 +171,8 @@ class Alerter:
             return None
         alert = pending.alert
         job, kind, transition = alert.state.job, alert.kind, alert.transition
-        policy = AlertPolicy(kinds=self.kinds, max_age=self.max_age, deployed_at=self.ledger.watched_since(job.region))
+        deployed_at = self._watched_since(kind, job.region, transition)
+        policy = AlertPolicy(kinds=self.kinds, max_age=self.max_age, deployed_at=deployed_at)
         decision = decide(kind, alert.state, transition, policy, happened_at=pending.happened_at, now=self.clock())
         if decision.send and pending.needless:
             decision = AlertDecision(send=False, reason=pending.needless)
@@ -204,6 +205,15 @@ class Alerter:
         )
         self.ledger.complete_alert(alert_record)
         return alert_record
+
+    def _watched_since(self, kind: AlertKind, region: str, transition: Transition) -> datetime:
+        """Since when such alerts are sent.
+
+        What Respot did is reported even if the job ended before the ledger was restored from a backup: whether it was
+        reported since the backup is unknown.
+        """
+        watched = self.ledger.watched_since(region)
+        return self.ledger.first_watched(region) if kind in OF_RECOVERY and transition.started < watched else watched
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

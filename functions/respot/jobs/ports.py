@@ -78,6 +78,12 @@ class JobStore(Protocol):
     def created_at(self) -> datetime:
         """When the ledger was first deployed."""
 
+    def first_watched(self, region: str) -> datetime:
+        """The same by what was written then: before `watched_since` only if the ledger was restored from a backup.
+
+        What happened between the two may be missing, and so may what Respot did about it.
+        """
+
     def watched_since(self, region: str) -> datetime:
         """Since when Respot watches a region, at the earliest `created_at`: what began before is history."""
 

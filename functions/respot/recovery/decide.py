@@ -13,10 +13,11 @@ from respot.jobs.merge import is_same_job
 from respot.jobs.ports import Clock, JobStore
 from respot.recovery.checkpoints.progress import reached
 from respot.recovery.load_context import PlanContextLoader
-from respot.recovery.planning.attempt import AttemptRequest
+from respot.recovery.planning.attempt import ATTEMPT_TAG, RUN_TAG, AttemptRequest
 from respot.recovery.planning.context import PlanContext
 from respot.recovery.planning.decision import Action, Decision, ending_the_wait, is_silent
 from respot.recovery.planning.planner import plan
+from respot.recovery.planning.waiting import stop_of
 from respot.recovery.ports import Clone, RecoverableJobs, RunStore
 from respot.recovery.records import AttemptRecord, DecisionRecord, NoticeKind
 from respot.recovery.run_place import place_in_run
@@ -53,11 +54,16 @@ class Decider:
         Raises:
             PolicyInvalidError: nothing may be decided.
         """
-        if reason := self.why_history(record, state):
+        reason = self.why_history(record, state)
+        if reason and not self._may_be_missing(state, end_of(record, state).started):
             self._leave_alone(record, state, reason)
             return None
+        reason = reason or self._why_unclear(record, state)
         context = self.contexts.load(record, state, state.tags, now=self.clock())
         decision, now = self.plan(context), self.clock()
+        stopped = context.resolved.policy.resume and context.run.last.ending.by_a_person
+        if reason and (stopped or not is_silent(decision)):
+            decision = Decision(action=Action.REFUSE, reason=reason, inputs=decision.inputs, notify=True)
         if decision.action is Action.WAIT:
             return self.wait(state.job, decision)
         if is_silent(decision) and self.runs.recovery_records(state.job).notices:
@@ -67,9 +73,27 @@ class Decider:
     def why_history(self, record: JobRecord, state: JobState) -> str | None:
         """Why the job's end is history, from before Respot watched its region; `None` if it is not."""
         watched = self.ledger.watched_since(state.job.region)
-        if end_of(record, state).started < watched:
-            return f"ended before Respot watched {state.job.region} ({readable(watched)})"
-        return None
+        if end_of(record, state).started >= watched:
+            return None
+        if self._may_be_missing(state, end_of(record, state).started):
+            return (
+                f"ended before the ledger was restored from a backup ({readable(watched)}): whether Respot resubmitted "
+                "it since the backup is unknown; if no job continues it, submit it again by hand"
+            )
+        return f"ended before Respot watched {state.job.region} ({readable(watched)})"
+
+    def _why_unclear(self, record: JobRecord, state: JobState) -> str | None:
+        """Why it is unknown who stopped the job: a restored ledger may lack Respot's stop intent, or its withdrawal."""
+        stopped = stop_of(record.transitions)
+        if stopped is None or not self._may_be_missing(state, stopped):
+            return None
+        watched = self.ledger.watched_since(state.job.region)
+        return f"was stopped before the ledger was restored from a backup ({readable(watched)}): by whom is unknown"
+
+    def _may_be_missing(self, state: JobState, moment: datetime) -> bool:
+        """Whether a restored ledger may lack what Respot did at that moment."""
+        region = state.job.region
+        return moment < self.ledger.watched_since(region) and moment >= self.ledger.first_watched(region)
 
     def plan(self, context: PlanContext) -> Decision:
         """The plan for the present moment, on the first pool for which a request can be built."""
@@ -81,7 +105,21 @@ class Decider:
             clone=self.clone,
             with_unknown_writers=self.contexts.with_unknown_writers,
         )
-        return replace(decision, warning=joined(decision.warning, *warnings))
+        return replace(decision, warning=joined(decision.warning, *warnings, self._forgotten(context)))
+
+    def _forgotten(self, context: PlanContext) -> str | None:
+        """What to add about a job that may be an attempt which a restored ledger does not know; its tags prove nothing.
+
+        Its budgets begin again: the ledger cannot count what it does not know, and anyone can write tags.
+        """
+        last = context.run.last
+        state, tags = last.state, last.state.tags or {}
+        if last.number > 1 or RUN_TAG not in tags or state.job.created >= self.ledger.watched_since(state.job.region):
+            return None
+        if state.job.created < self.ledger.first_watched(state.job.region):
+            return None
+        said = f"attempt {tags.get(ATTEMPT_TAG)} of run {tags[RUN_TAG]}"
+        return f"its tags name {said}, which the restored ledger does not know: its budgets count from this job"
 
     def wait(self, job: JobId, decision: Decision) -> Later:
         """Nothing is decided before the time that the plan says; people are notified if the plan asks for it."""

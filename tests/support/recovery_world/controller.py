@@ -1,9 +1,10 @@
 """Respot at work on what has come to its queues and its stream, and what becomes of a call that dies."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar, cast
 
 from respot.alerting.alerter import Alerter
 from respot.alerting.kinds import AlertKind
@@ -20,6 +21,7 @@ from respot.errors import (
     StopFailedError,
     StopRefusedError,
     TopicUnavailableError,
+    UnreadableItemError,
     UpstreamUnavailableError,
 )
 from respot.jobs.job import JobId
@@ -36,6 +38,8 @@ from tests.support.memory import MemoryDelayQueue
 from tests.support.recovery_world.world import Message, World, delivery_of
 from tests.support.with_hooks import ProcessCrashError, with_hooks
 
+P = TypeVar("P")
+
 
 class Trouble:
     """Fails calls as badly as this world has it, until it is calm."""
@@ -48,6 +52,11 @@ class Trouble:
         world = self.world
         if world.calm:
             return
+        if not done:
+            world.calls[service, method] = None
+            if (service, method) == world.denied:
+                world.seen["calls denied"] += 1
+                raise self._refusal(service, method)
         if (service, done) == ("s3", True) and world.random.random() < 0.05:
             world.kill_switch.is_on = True  # somebody turns it on while Respot is at work
         if world.forbidden and (method, done) == ("stop", False):
@@ -62,6 +71,23 @@ class Trouble:
         if (service in world.down and not done) or drawn < world.deadly + world.faulty:
             world.seen["faults"] += 1
             raise self._error(service, method, done=done)
+
+    def _refusal(self, service: str, method: str) -> Exception:
+        """A definite no: the call had no effect, and will have none until somebody adds the permission."""
+        words = f"AccessDeniedException: no permission for {method}"
+        match service, method:
+            case "sagemaker", "create":
+                return CreateRefusedError(words, permission="sagemaker:CreateTrainingJob")
+            case "sagemaker", "stop":
+                return StopRefusedError(words)
+            case "ledger", _:
+                return LedgerUnavailableError(words)
+            case "sns", _:
+                return TopicUnavailableError(words)
+            case "sqs", _:
+                return QueueUnavailableError(words)
+            case _:
+                return UpstreamUnavailableError(words)
 
     def _error(self, service: str, method: str, *, done: bool) -> Exception:
         world = self.world
@@ -91,24 +117,54 @@ class Trouble:
 PLENTY: Final = timedelta(minutes=15)
 
 
+class Readable:
+    """A store as this version reads it: what a newer version wrote about some jobs cannot be read."""
+
+    def __init__(self, store: object, world: World) -> None:
+        self._store = store
+        self._world = world
+
+    def __getattr__(self, method: str) -> Any:  # noqa: ANN401
+        world, do = self._world, getattr(self._store, method)
+        if not world.poison:
+            return do
+        if method == "live":
+            return lambda region: tuple(
+                (job, None if world.poison.get(job) == "load" else uri) for job, uri in do(region)
+            )
+
+        def read(*args: Any, **named: Any) -> Any:  # noqa: ANN401
+            if args and isinstance(args[0], JobId) and world.poison.get(args[0]) == method:
+                world.seen["poison items met"] += 1
+                raise UnreadableItemError(str(args[0]), method, "a word of a newer version")
+            return do(*args, **named)
+
+        return read
+
+
+def readable(store: P, world: World) -> P:
+    """The store as `Readable` reads it."""
+    return cast("P", Readable(store, world))
+
+
 class Controller:
     """Respot's shells, composed on the twins of a world, with trouble around each call."""
 
     def __init__(self, world: World, trouble: Trouble) -> None:
         self.world = world
         jobs = with_hooks(world.sagemaker, partial(trouble.gate, "sagemaker"))
-        ledger = with_hooks(world.ledger, partial(trouble.gate, "ledger"))
-        runs = with_hooks(world.runs, partial(trouble.gate, "ledger"))
+        ledger = with_hooks(readable(world.ledger, world), partial(trouble.gate, "ledger"))
+        runs = with_hooks(readable(world.runs, world), partial(trouble.gate, "ledger"))
         listing: Checkpoints = with_hooks(world.checkpoints, partial(trouble.gate, "s3"))
         retry_schedule = RetrySchedule(
-            queue=MemoryDelayQueue(), first=timedelta(seconds=30), longest=timedelta(minutes=30), clock=world.clock
+            queue=MemoryDelayQueue(), first=timedelta(seconds=30), longest=timedelta(minutes=30), clock=world.host_clock
         )
         self.consumer = ObservationConsumer(recorder=Recorder(jobs=jobs, ledger=ledger), retry_schedule=retry_schedule)
         self.alerter = Alerter(
             ledger=ledger,
             runs=runs,
             topic=with_hooks(world.topic, partial(trouble.gate, "sns")),
-            clock=world.clock,
+            clock=world.host_clock,
             kinds=frozenset(AlertKind),
             max_age=timedelta(days=30),
             lease=timedelta(minutes=2),
@@ -124,7 +180,7 @@ class Controller:
             kill_switch=with_hooks(world.kill_switch, partial(trouble.gate, "ssm")),
             clone=clone,
             limits=CreationLimits(roles=("*",), instance_types=("*",)),
-            clock=world.clock,
+            clock=world.host_clock,
             note=self._note,
             pause=lambda seconds: world.clock.pass_by(timedelta(seconds=seconds)),
             grace=timedelta(seconds=60),
@@ -150,7 +206,9 @@ class Controller:
             world.observations += batch
             return
         world.observations += [
-            left[retry.message.id] for retry in outcome.retries if not isinstance(retry.error, MalformedMessageError)
+            left[retry.message.id]
+            for retry in outcome.retries
+            if not isinstance(retry.error, MalformedMessageError | UnreadableItemError)  # dead letters, in the end
         ]
 
     def alert(self) -> None:
@@ -160,6 +218,11 @@ class Controller:
     def _alert_one(self, item: Mapping[str, Any]) -> None:
         if "alert" in item and (change := read_change({"dynamodb": {"NewImage": item["alert"]}})):
             self.alerter.on(change)
+
+    def catch_up(self, job: JobId) -> None:
+        """The alerts of a job whose stream was lost, as the sweep asks for them."""
+        with suppress(RespotError):
+            self.alerter.catch_up(job)
 
     def recover(self) -> None:
         """The stream's second reader."""
@@ -185,6 +248,8 @@ class Controller:
         for position, item in enumerate(batch):
             try:
                 consume(item)
+            except UnreadableItemError:
+                world.seen["poison items given up"] += 1  # a dead letter: the stream goes on at once
             except RespotError:
                 failed.append(position)
             except ProcessCrashError:

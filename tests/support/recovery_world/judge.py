@@ -1,13 +1,14 @@
 """The rules that must hold, at every step and in the end."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from itertools import takewhile
 from typing import Any, NoReturn
 
-from respot.alerting.alert import kind_of
-from respot.alerting.kinds import AlertKind
+from respot.alerting.alert import AlertOutcome, kind_of
+from respot.alerting.kinds import OF_RECOVERY, AlertKind
 from respot.jobs.job import JobId, JobState
 from respot.jobs.lifecycle import DELETING, WAITING, is_end, is_terminal
 from respot.recovery.checkpoints.location import may_collide
@@ -38,6 +39,7 @@ class Judge:
         world = self.world
         world.seen[f"decided {record.decision.action}"] += 1
         world.seen["refused beside a neighbour"] += "location: neighbour" in record.decision.reason
+        world.seen["decided by a wrong clock"] += world.host_clock.skew != timedelta()
         fake = world.existing(record.job)
         resubmit = record.decision.action is Action.RESUBMIT
         if fake and fake.is_live and (resubmit or record.job not in world.lied):
@@ -48,6 +50,7 @@ class Judge:
         if state.status != DELETING and not any(is_end(transition) for transition in transitions):
             self.broken(f"a decision on {record.job}, whose end is not written down yet")
         self._check_silence(record, state)
+        self._check_memory(record, state)
         self._check_wait(record)
         self.check_words(record.job, record.decision.reason)
         if (attempt is not None) is not (resubmit and not record.decision.dry_run):
@@ -62,6 +65,23 @@ class Judge:
         if decision.action is not Action.REFUSE or not decision.notify:
             self.broken(f"{record.job} is forgotten in silence: {decision.action} {decision.reason}")
         self.world.seen["too late"] += "or not at all" in decision.reason
+
+    def _check_memory(self, record: DecisionRecord, state: JobState) -> None:
+        """Of a ledger that was restored: nothing is resubmitted that may have been, and people are notified."""
+        world, decision = self.world, record.decision
+        if world.restored is None or record.job in world.lied:
+            return
+        stop = world.stopped.get(record.job) if state.secondary_status == "Stopped" else None
+        ended = min((each.started for each in world.ledger.load(record.job).transitions if is_end(each)), default=None)
+        before = min(moment for moment in (world.clock(), ended, stop and stop.at) if moment)
+        if before < world.restored:
+            world.seen["unknown after a restore"] += decision.notify
+            if decision.action is Action.RESUBMIT:
+                self.broken(f"a resubmission of {record.job}, which ended or was stopped before the restore")
+        if record.job in world.forgotten and RUN_TAG in (state.tags or {}) and decision.action is Action.RESUBMIT:
+            world.seen["forgotten attempts resubmitted"] += 1
+            if record.number != 1 or "does not know" not in (decision.warning or ""):
+                self.broken(f"{record.job}, which the ledger forgot, is resubmitted without a word: {decision.warning}")
 
     def _check_wait(self, record: DecisionRecord) -> None:
         """People who were notified that a job waits are notified how the wait ended."""
@@ -124,12 +144,19 @@ class Judge:
         if (most := policy.policy.max_billable_hours) is not None and (billed := self._billed(root)) >= most:
             self.broken(f"{name} is created after {billed} instance-hours of {most}")
         self._check_author(parent, request)
+        self._check_first(name, parent)
         goes_on = ending_of(parent.state).trigger is not None or job in world.stopped
         if job not in world.lied and (not goes_on or parent.state.parent):
             self.broken(f"{name} follows {parent.state.status} {parent.state.failure_reason} {parent.state.parent}")
         made.append(number)
         world.seen["created in calm" if world.calm else "created in trouble"] += 1
         world.origins[JobId(region=REGION, name=name, created=world.clock())] = Origin(root=root, number=number)
+
+    def _check_first(self, name: str, parent: FakeJob) -> None:
+        """Nothing is created that may have been created before the ledger was restored."""
+        restored, ended = self.world.restored, [each.started for each in parent.transitions if is_end(each)]
+        if restored and ended and min(ended) < restored:
+            self.broken(f"{name} follows {parent.state.job}, which ended before the restore")
 
     def _billed(self, root: JobId) -> float:
         """Instance-hours that the ledger knows of the jobs that truly are attempts of the run."""
@@ -157,9 +184,9 @@ class Judge:
             transition.started
             for transition in takewhile(lambda transition: transition.status in WAITING, reversed(fake.transitions))
         ]
-        if limit is None or world.clock() - spell[-1] <= limit:
+        if limit is None or world.host_clock() - spell[-1] <= limit:
             self.broken(f"{job} is stopped after {world.clock() - spell[-1]} of waiting, of {limit}")
-        if intent is None or (intent.waiting_since, intent.decided_at) != (spell[-1], world.clock()):
+        if intent is None or (intent.waiting_since, intent.decided_at) != (spell[-1], world.host_clock()):
             self.broken(f"{job} is stopped without an intent: {intent}")
         if world.kill_switch.is_on:
             self.broken(f"{job} is stopped while the kill switch is on")
@@ -216,27 +243,37 @@ class Judge:
     def check_the_end(self) -> None:
         """Whether everything is settled, and said, as it should be."""
         world = self.world
-        for fake in world.sagemaker.jobs.values():
-            state = world.ledger.load(fake.state.job).state
-            if state is None or not is_terminal(state.status):
-                self.broken(f"the ledger does not know that {fake.state.job} has ended")
-        for job, (state, _) in world.ledger.states.items():
+        for job in self._sound(fake.state.job for fake in world.sagemaker.jobs.values()):
+            known = world.ledger.load(job).state
+            if known is None or not is_terminal(known.status):
+                self.broken(f"the ledger does not know that {job} has ended")
+        for job in self._sound(world.ledger.states):
+            state, _ = world.ledger.states[job]
             # Of a job that was gone when its deletion was first reported, nobody knows how it ended.
             ended = any(is_end(transition) for transition in world.ledger.transitions[job].values())
             if is_terminal(state.status) and (ended or state.status != DELETING) and job not in world.runs.decisions:
                 self.broken(f"no decision on {job}")
-        for job, record in world.runs.decisions.items():
+        for job in self._sound(world.runs.decisions):
+            record = world.runs.decisions[job]
             due = record.decision.action is Action.RESUBMIT and not record.decision.dry_run
             if due is not (job in world.runs.outcomes):
                 self.broken(f"{record.decision.action} of {job} with outcome {world.runs.outcomes.get(job)}")
         announced = {outcome.name for outcome in world.runs.outcomes.values() if outcome.kind is OutcomeKind.CREATED}
-        if announced != set(world.sagemaker.created):
+        created = set(world.sagemaker.created)
+        hidden = {job.name for job in world.origins if world.is_poisoned(job)} | world.unannounced
+        if announced - created or created - announced - hidden:
             self.broken(f"created {world.sagemaker.created}, and said so of {announced}")
         world.seen["alerts on postponed jobs"] += sum(kind is NoticeKind.POSTPONED for _, kind in world.runs.notices)
         for outcome in world.runs.outcomes.values():
             world.seen[f"outcome {outcome.kind}"] += 1
         self._check_own_stops()
         self._check_alerts()
+        self._check_advice()
+        self._check_that_news_are_sent()
+
+    def _sound(self, jobs: Iterable[JobId]) -> list[JobId]:
+        """The jobs whose items can be read: the others may wait for ever."""
+        return [job for job in jobs if not self.world.is_poisoned(job)] if self.world.poison else list(jobs)
 
     def _check_own_stops(self) -> None:
         world = self.world
@@ -271,11 +308,24 @@ class Judge:
         for job in world.lied:  # it has two ends: what is reported as of its end may be as of either
             for kind in AlertKind:
                 settled[job, kind] = min(settled[job, kind], expected[job, kind])
-        if +settled != +expected:
-            self.broken(f"alerts: missing {expected - settled}, too many {settled - expected}")
+        sound = set(self._sound({job for job, _ in (*settled, *expected)}))
+        missing = [each for each in expected - settled if each[0] in sound]
+        if excess := [each for each in settled - expected if each[0] in sound]:
+            self.broken(f"alerts: too many {excess}")
+        if missing:
+            self.broken(f"alerts: missing {missing}")
+
+    def _check_advice(self) -> None:
+        world = self.world
         advised = Counter(job for job, kind, _ in world.ledger.alert_records if kind is AlertKind.ADVICE)
         if any(count > 1 for count in advised.values()):
             self.broken(f"advised more than once: {advised}")
+
+    def _check_that_news_are_sent(self) -> None:
+        """What Respot did is declined only for its age, or since such alerts are switched off."""
+        for (job, kind, _), alert in self.world.ledger.alert_records.items():
+            if kind in OF_RECOVERY and alert.outcome is AlertOutcome.DECLINED and "of the settings" not in alert.reason:
+                self.broken(f"people are not notified of {kind} of {job}: {alert.reason}")
 
     def broken(self, words: str) -> NoReturn:
         """Say which rule did not hold, and in which schedule."""

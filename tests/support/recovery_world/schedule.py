@@ -8,8 +8,10 @@ from datetime import timedelta
 from typing import Any, Final
 
 from respot.errors import CreateRefusedError, Reach, RespotError
+from respot.jobs.job import JobId
 from respot.jobs.lifecycle import WAITING, is_terminal, lacks_its_end
 from respot.jobs.message import read_message, write_message
+from tests.support.recovery_world.adversary import Adversary
 from tests.support.recovery_world.controller import Controller, Trouble
 from tests.support.recovery_world.jobs import Jobs
 from tests.support.recovery_world.judge import BrokenRuleError, Judge
@@ -30,6 +32,7 @@ class Schedule:
         self.jobs = Jobs(world)
         self.controller = Controller(world, Trouble(world))
         self.people = People(world, self.jobs, self.controller)
+        self.adversary = Adversary(world, self.jobs)
         world.sagemaker.before_creation = self._before_creation
         world.sagemaker.before_stop = self._before_stop
         world.runs.check = self.judge.check_decision
@@ -64,6 +67,7 @@ class Schedule:
             action()
             if world.random.random() < world.tampering:
                 self.people.tamper()
+            self.adversary.act()
             world.seen["steps"] += 1
         self._calm_down()
         self.judge.check_the_end()
@@ -113,14 +117,33 @@ class Schedule:
         if world.random.random() < 0.5:
             world.clock.pass_by(timedelta(minutes=world.random.choice((1, 30, 120))))
 
+    def _check_ledger(self) -> None:
+        """The sweep finds what a stream that was lost would have brought."""
+        world = self.world
+        for job, (state, _) in list(world.ledger.states.items()):
+            decided = world.runs.decisions.get(job)
+            unsettled = decided is not None and decided.decision.creates_attempt and job not in world.runs.outcomes
+            if is_terminal(state.status) and (decided is None or unsettled):
+                self.controller.send(write_message(job))
+            self.controller.catch_up(job)
+
+    def _is_hopeless(self, job: JobId) -> bool:
+        """Whether the job's message ends among the dead letters.
+
+        Of a job that went before anybody saw it, nothing will ever be known; what meets an item that cannot be read
+        was tried often enough before the calm.
+        """
+        return job not in self.world.ledger.states or self.world.is_poisoned(job)
+
     def _calm_down(self) -> None:
         world = self.world
         world.calm = True
         world.down.clear()
+        self.adversary.retire()
         if world.random.random() < 0.5:  # else it remains on, and what waits for it is decided after three days
             world.kill_switch.is_on = False
         for _ in range(MOST_ROUNDS):
-            quiet = len(world.stream), len(world.sagemaker.created), len(world.endings)
+            quiet = len(world.stream), len(world.sagemaker.created), len(world.endings), world.restored
             while any(fake.is_live for fake in world.sagemaker.jobs.values()):
                 self.jobs.move()
             self._sweep()
@@ -129,12 +152,14 @@ class Schedule:
             for reader in (self.controller.alert, self.controller.recover):
                 for _ in range(len(world.stream) // 10 + 1):
                     reader()
-            # Of a job that went before anybody saw it, nothing will ever be known: its message ends among the dead.
-            world.endings = [each for each in world.endings if read_message(each.body) in world.ledger.states]
+            if world.restored:
+                self._check_ledger()
+            world.endings = [each for each in world.endings if not self._is_hopeless(read_message(each.body))]
             for _ in range(len(world.endings)):
                 self.controller.resubmit()
+            self.adversary.restore()
             world.clock.pass_by(timedelta(hours=3))
-            settled = quiet == (len(world.stream), len(world.sagemaker.created), 0)
+            settled = quiet == (len(world.stream), len(world.sagemaker.created), 0, world.restored)
             if settled and not world.endings and set(world.positions.values()) == {len(world.stream)}:
                 return
         self.judge.broken(

@@ -21,7 +21,7 @@ from respot.recovery.planning.waiting import StopIntent
 from respot.recovery.policy.policy import Rung
 from respot.recovery.records import AttemptRecord, DecisionRecord, LocationReservation, NoticeKind, Outcome
 from tests.support.builders import CREATED, event, job_id, milliseconds
-from tests.support.clock import FakeClock
+from tests.support.clock import FakeClock, SkewedClock
 from tests.support.fake_sagemaker import FakeJob, FakeSageMaker
 from tests.support.memory import (
     MemoryCheckpoints,
@@ -197,6 +197,13 @@ class World:
         crowded: jobs of others, whose events are lost, use the checkpoint locations of runs.
         without_quota: SageMaker creates nothing on this market.
         down: services that are down.
+        calls: the calls that Respot has made, each a service and a method.
+        denied: the call that lacks its permission now.
+        host_clock: the clock of Respot's functions; SageMaker has the true time.
+        poison: jobs of which this version cannot read an item, with the method that meets it.
+        restored: when the ledger was last restored from a backup.
+        forgotten: attempts that a restored ledger does not know.
+        unannounced: names whose creation a restored ledger cannot report any more.
         origins: what each job truly is.
         attempts: the numbers of the attempts that Respot created of a run, by its first job.
         lied: jobs that SageMaker denied while they were there.
@@ -223,7 +230,14 @@ class World:
         self.without_quota = Random(f"{seed} quota").choice((None, None, None, None, *Market))  # noqa: S311 - as above
         self.crowded = Random(f"{seed} neighbours").random() < 0.3  # noqa: S311 - as above
         self.down: set[str] = set()
+        self.calls: dict[tuple[str, str], None] = {}
+        self.denied: tuple[str, str] | None = None
         self.clock = FakeClock(CREATED)
+        self.host_clock = SkewedClock(self.clock)
+        self.poison: dict[JobId, str] = {}
+        self.restored: datetime | None = None
+        self.forgotten: set[JobId] = set()
+        self.unannounced: set[str] = set()
         self.origins: dict[JobId, Origin] = {}
         self.attempts: dict[JobId, list[int]] = {}
         self.lied: set[JobId] = set()
@@ -235,8 +249,8 @@ class World:
         self.sagemaker = FakeSageMaker(clock=self.clock)
         self.policies = MemoryPolicies(policy=any_policy(self.random, starved=self.starved))
         self.kill_switch = MemoryKillSwitch(is_on=self.random.random() < 0.05)
-        self.ledger = StreamedLedger(created=CREATED, clock=self.clock, stream=self.stream, pause=self._pause)
-        self.runs = StreamedRuns(ledger=self.ledger, clock=self.clock, stream=self.stream)
+        self.ledger = StreamedLedger(created=CREATED, clock=self.host_clock, stream=self.stream, pause=self._pause)
+        self.runs = StreamedRuns(ledger=self.ledger, clock=self.host_clock, stream=self.stream)
         self.refusals = MemoryRefusals()
         self.checkpoints = MemoryCheckpoints(buckets={"ml-bucket": []})
         self.topic = MemoryTopic()
@@ -245,6 +259,17 @@ class World:
         """This very job, unless it is gone."""
         fake = self.sagemaker.jobs.get(job.name)
         return fake if fake and fake.state.job == job else None
+
+    def is_poisoned(self, job: JobId) -> bool:
+        """Whether an item of the job or of its run cannot be read, or of the run whose attempt may have its name."""
+        roots = {self.origins[each].root for each in self.poison}
+        names = (each.name for each in self.runs.planned.values() if self.origins[each.parent].root in roots)
+        return self.origins[job].root in roots or (bool(roots) and job.name in names)
+
+    def forget_stream(self) -> None:
+        """A new table has a new stream."""
+        self.stream.clear()
+        self.positions = dict.fromkeys(self.positions, 0)
 
     def _pause(self) -> None:
         """The process may die between two writes."""

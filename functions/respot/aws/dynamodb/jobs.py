@@ -108,6 +108,12 @@ class DynamoDbJobStore(Store):
             self._created_at = at_milliseconds(answer["Table"]["CreationDateTime"])
         return self._created_at
 
+    def first_watched(self, region: str) -> datetime:
+        """See `JobStore.first_watched`: a table restored from a backup has the sweep items of the old one."""
+        item = self._table.get(sweep_partition(region), SWEEP_KEY)
+        since = item and next(readable([item], _read_watched_since, self._on_unreadable), None)
+        return since or self.created_at()
+
     def watched_since(self, region: str) -> datetime:
         """See `JobStore.watched_since`; until the first sweep, since the deployment.
 

@@ -1,0 +1,88 @@
+"""A ledger that was restored from a backup lacks what Respot did since: nothing is done twice, and people know."""
+
+from datetime import timedelta
+from typing import Final
+
+import pytest
+
+from respot.alerting.required import news_of
+from respot.recovery.planning.attempt import ATTEMPT_TAG, RUN_TAG
+from respot.recovery.planning.decision import Action
+from respot.recovery.records import OutcomeKind
+from tests.support.builders import CREATED, REGION
+from tests.support.recovery_environment import OPTED_IN, RecoveryEnvironment
+
+SECOND: Final = timedelta(seconds=1)
+MARKED: Final = OPTED_IN | {RUN_TAG: "us-east-1/first/0", ATTEMPT_TAG: "2"}
+
+
+def restore(env: RecoveryEnvironment) -> None:
+    """The table is a copy from now on; the old one's first sweep was at `CREATED`."""
+    env.clock.pass_by(SECOND)
+    env.ledger.watched[REGION] = CREATED
+    env.ledger.created = env.clock()
+
+
+@pytest.mark.parametrize("status", ["MaxWaitTimeExceeded", "Stopped"])
+def test_a_job_that_ended_before_the_restore_is_not_resubmitted_and_people_know(
+    env: RecoveryEnvironment, status: str
+) -> None:
+    job = env.ended(status)
+    restore(env)
+    assert env.recover(job) is None
+    decision = env.decision(job).decision
+    assert (decision.action, decision.notify) == (Action.REFUSE, True)
+    assert decision.reason.startswith("ended before the ledger was restored from a backup")
+    assert env.sagemaker.created == []
+
+
+def test_a_job_that_nobody_wants_resumed_stays_silent_after_a_restore(env: RecoveryEnvironment) -> None:
+    job = env.ended(tags={})
+    restore(env)
+    env.recover(job)
+    assert news_of(env.runs.recovery_records(job)) == ()
+
+
+def test_whose_stop_it_was_is_unknown_if_it_came_before_the_restore(env: RecoveryEnvironment) -> None:
+    job = env.submit()
+    env.sagemaker.move(job.name, "Stopping")
+    restore(env)
+    env.clock.pass_by(SECOND)
+    env.sagemaker.move(job.name, "Stopped")
+    env.observe(job.name)
+    env.recover(job)
+    decision = env.decision(job).decision
+    assert (decision.action, decision.notify) == (Action.REFUSE, True)
+    assert decision.reason.startswith("was stopped before the ledger was restored from a backup")
+
+
+def test_a_decision_from_before_the_restore_creates_nothing(env: RecoveryEnvironment) -> None:
+    """Its attempt may have been created since, and deleted."""
+    job = env.decided()
+    restore(env)
+    env.recover(job)
+    outcome = env.runs.outcome(job)
+    assert outcome is not None
+    assert outcome.kind is OutcomeKind.CANCELLED
+    assert "restored from a backup" in outcome.summary
+    assert env.sagemaker.created == []
+
+
+@pytest.mark.parametrize(("tags", "warned"), [(MARKED, True), (OPTED_IN, False)], ids=["marked", "unmarked"])
+def test_an_attempt_that_the_restored_ledger_does_not_know_begins_a_run_and_people_know(
+    env: RecoveryEnvironment, tags: dict[str, str], *, warned: bool
+) -> None:
+    env.submit(tags=tags)
+    restore(env)
+    job = env.end()
+    env.recover(job)
+    outcome = env.runs.outcome(job)
+    assert outcome is not None
+    assert (outcome.kind, env.decision(job).number) == (OutcomeKind.CREATED, 1)
+    assert ("which the restored ledger does not know" in (outcome.warning or "")) is warned
+
+
+def test_marks_are_no_reason_to_warn_in_a_ledger_that_was_never_restored(env: RecoveryEnvironment) -> None:
+    job = env.ended(tags=MARKED)
+    env.recover(job)
+    assert env.decision(job).decision.warning is None
