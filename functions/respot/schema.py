@@ -23,7 +23,7 @@ DIGEST_PARTITION: Final = "digest#"
 
 SK: Final = "sk"
 """Sort key. Of a job: `state`, `transition#<start, ISO ms>#<status>`, `alert#<start, ISO ms>#<kind>`, `decision`,
-`outcome`, `notice#<kind>`, `giving-up`; of a run: `attempt#<number>`; of an
+`outcome`, `notice#<kind>`, `giving-up`, `creation#<hash of the placement>`; of a run: `attempt#<number>`; of an
 attempt's name: `<run>#attempt#<number>`; of a refusal: a hash of the pool or role; of
 a digest: `digest`, `member#<start>#<job>`.
 Every other partition has one item.
@@ -99,6 +99,7 @@ class ItemKind(StrEnum):
     OUTCOME = "outcome"
     NOTICE = "notice"
     STOP_INTENT = "giving-up"
+    CREATION_INTENT = "creation-intent"
     ATTEMPT = "attempt"
     ATTEMPT_NAME = "attempt-name"
     WRITER = "writer"

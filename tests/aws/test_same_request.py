@@ -6,11 +6,12 @@ import pytest
 
 from local.sagemaker.answers import with_defaults
 from respot.recovery.planning.decision import Placement
-from respot.recovery.same_request import difference
-from tests.aws.cloning import ATTEMPT, clone, described, on_demand, resources, spot
+from respot.recovery.same_request import CHANGED_LATER, difference
+from tests.aws.cloning import ATTEMPT, clone, described, model, on_demand, resources, spot
 from tests.support.builders import arn_of, payload, payload_names
 
 DATA = {"S3DataType": "S3Prefix", "S3Uri": "s3://ml-bucket/other"}
+RULE = {"RuleConfigurationName": "a", "RuleEvaluatorImage": "theirs"}
 PLACES = [spot(), on_demand(), spot("ml.g6.48xlarge"), on_demand("ml.p4d.24xlarge")]
 
 
@@ -38,10 +39,41 @@ def test_the_job_of_a_request_is_the_same_request_again(name: str, placement: Pl
         ("Environment", {"Environment": {"STEPS": "2"}}),
         ("VpcConfig", {"VpcConfig": {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]}}),
         ("ResourceConfig", resources(InstanceCount=2, VolumeSizeInGB=100)),
+        ("EnableNetworkIsolation", {"EnableNetworkIsolation": True}),
+        ("EnableInterContainerTrafficEncryption", {"EnableInterContainerTrafficEncryption": True}),
+        ("DebugHookConfig", {"DebugHookConfig": {"S3OutputPath": "s3://theirs/"}}),
+        ("DebugRuleConfigurations", {"DebugRuleConfigurations": [RULE]}),
+        ("TensorBoardOutputConfig", {"TensorBoardOutputConfig": {"S3OutputPath": "s3://theirs/"}}),
+        ("RetryStrategy", {"RetryStrategy": {"MaximumRetryAttempts": 30}}),
+        ("ExperimentConfig", {"ExperimentConfig": {"ExperimentName": "theirs"}}),
+        ("InfraCheckConfig", {"InfraCheckConfig": {"EnableInfraCheck": True}}),
+        ("StoppingCondition", {"StoppingCondition": {"MaxRuntimeInSeconds": 1, "MaxPendingTimeInSeconds": 7200}}),
     ],
 )
 def test_a_job_that_differs_in_what_it_does_is_another(member: str, others: dict[str, Any]) -> None:
+    """Whichever of the two has the member."""
     assert difference(clone(), clone(described(**others))) == member
+    assert difference(clone(described(**others)), clone()) == member
+
+
+def test_a_member_of_a_future_model_is_compared_as_well() -> None:
+    assert difference(clone(), clone() | {"SomethingNewConfig": {"On": True}}) == "SomethingNewConfig"
+
+
+def test_the_order_of_subnets_and_security_groups_makes_no_other_job() -> None:
+    groups, subnets = ["sg-1", "sg-2"], ["subnet-1", "subnet-2"]
+    one = described(VpcConfig={"SecurityGroupIds": groups, "Subnets": subnets})
+    other = described(VpcConfig={"SecurityGroupIds": groups[::-1], "Subnets": subnets[::-1]})
+    assert difference(clone(one), clone(other)) is None
+
+
+def test_what_updatetrainingjob_changes_is_not_compared_and_nothing_else() -> None:
+    """Anyone who may call it would otherwise turn an attempt into a stranger with new budgets."""
+    update = model().operation_model("UpdateTrainingJob").input_shape
+    assert update.members.keys() - {"TrainingJobName", "ResourceConfig"} == CHANGED_LATER
+    assert update.members["ResourceConfig"].members.keys() == {"KeepAlivePeriodInSeconds"}
+    debug = {"RemoteDebugConfig": {"EnableRemoteDebug": True}}
+    assert difference(clone(), clone(described(**debug))) is None
 
 
 def test_what_sagemaker_or_its_user_may_change_makes_no_other_job() -> None:

@@ -212,6 +212,7 @@ def test_the_records_of_recovery_are_not_in_the_jobs_record(env: Environment) ->
     env.runs.record_outcome(outcome())
     env.runs.notice(JOB, NoticeKind.POLICY_INVALID, "no JSON")
     env.runs.record_stop_intent(STOP_INTENT)
+    env.runs.record_creation_intent(JOB, PLACEMENTS[0])
     assert env.ledger.load(JOB) == before
     assert env.ledger.alerts(JOB) == ()
 
@@ -270,6 +271,25 @@ def test_only_the_same_intent_is_refused_and_is_withdrawn_with_it_or_not(env: En
         assert env.runs.stop_intent(JOB) == each
 
 
+# --- creation intents -----------------------------------------------------------------------------------------------
+
+PLACEMENTS = [
+    Placement(market=Market.SPOT, instance_type="ml.g5.2xlarge", max_runtime=timedelta(hours=4), max_wait=None),
+    Placement(market=Market.SPOT, instance_type="ml.g5.2xlarge", max_runtime=timedelta(hours=1), max_wait=None),
+    Placement(market=Market.ON_DEMAND, instance_type="", max_runtime=timedelta(hours=1), max_wait=timedelta(hours=2)),
+]
+
+
+def test_each_placement_of_a_creation_is_kept_once_and_is_no_record_of_recovery(env: Environment) -> None:
+    assert env.runs.creation_intents(JOB) == ()
+    for placement in (*PLACEMENTS, PLACEMENTS[0]):
+        env.runs.record_creation_intent(JOB, placement)
+    env.runs.record_creation_intent(job_id(SECOND), PLACEMENTS[0])
+    found = env.runs.creation_intents(JOB)
+    assert (len(found), set(found)) == (3, set(PLACEMENTS))
+    assert env.runs.recovery_records(JOB) == RecoveryRecords()
+
+
 # --- live jobs ------------------------------------------------------------------------------------------------------
 
 
@@ -297,8 +317,9 @@ def test_items_expire_as_the_settings_say(dynamodb: "DynamoDBClient") -> None:
     runs.record_outcome(outcome())
     runs.notice(JOB, NoticeKind.POLICY_INVALID, "no JSON")
     runs.record_stop_intent(replace(STOP_INTENT, decided_at=at(1)))
+    runs.record_creation_intent(JOB, PLACEMENTS[0])
     expiries = [int(item["expires_at"]["N"]) for item in dynamodb.scan(TableName=TABLE)["Items"]]
-    assert len(expiries) == 6
+    assert len(expiries) == 7
     assert min(expiries) == int((CREATED + timedelta(days=1)).timestamp())
 
 

@@ -254,6 +254,30 @@ def test_whose_an_ended_job_is_gets_settled_before_it_is_decided_on(env: Recover
     assert (env.decision(stranger).run, env.decision(stranger).number) == (run_id(stranger), 1)
 
 
+def test_tags_name_an_older_run_although_a_later_one_planned_that_name(
+    env: RecoveryEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the older run no names were written. The later run's attempt is younger than the job, and says nothing."""
+    env.set_policy(require_checkpoint=False)
+    first = env.ended()
+    env.recover(first)
+    second = env.end(name=SECOND)
+    del env.sagemaker.jobs[NAME]
+    env.clock.pass_by(timedelta(hours=1))
+    env.recover(env.ended())
+    monkeypatch.setattr(
+        MemoryRunStore,
+        "attempts_named",
+        lambda runs, region, name: tuple(
+            each
+            for each in runs.planned.values()
+            if (each.region, each.name) == (region, name) and each.parent != first
+        ),
+    )
+    env.recover(second)
+    assert (env.decision(second).run, env.decision(second).number) == (RUN, 2)
+
+
 # --- any change of tags -----------------------------------------------------------------------------------------------
 
 WORDS = st.sampled_from(["", "1", "2", "9", "12345", NAME, SECOND, str(RUN), "us-east-1/nobody/0"])

@@ -6,12 +6,21 @@ from typing import Any
 
 import pytest
 
-from respot.errors import JobNameTakenError, UpstreamUnavailableError
+from respot.errors import (
+    CreateLaterError,
+    JobNameTakenError,
+    Postponement,
+    UnreadableItemError,
+    UpstreamUnavailableError,
+)
 from respot.jobs.job import JobId, Market
 from respot.recovery.planning.attempt import ATTEMPT_TAG, PARENT_TAG, RUN_TAG
-from respot.recovery.records import OutcomeKind
+from respot.recovery.planning.run import run_id
+from respot.recovery.records import Outcome, OutcomeKind
+from respot.recovery.run_place import place_in_run
 from respot.recovery.same_request import may_be_alike
 from tests.support.builders import NAME, job_id, state
+from tests.support.memory import MemoryRunStore
 from tests.support.recovery_environment import RUN, SECOND, RecoveryEnvironment
 
 MARKS = {RUN_TAG: RUN, ATTEMPT_TAG: "2", PARENT_TAG: NAME}
@@ -77,14 +86,36 @@ def test_a_job_of_the_next_attempts_name_is_ours_if_it_is_what_was_requested(
     assert env.sagemaker.created == []
 
 
-def test_a_type_of_the_ladder_may_be_what_was_requested(env: RecoveryEnvironment) -> None:
-    """The decided pool was refused, and the answer to the creation in the next one was lost."""
-    job = env.ended()
-    env.set_ladder("spot:1 on-demand/ml.p5.48xlarge")
-    type_ = {"instance_type": "ml.p5.48xlarge", "market": Market.ON_DEMAND}
-    env.before["sagemaker.create"] = lambda: env.submit(SECOND, {}, checkpoint_uri=HERE, **type_)
+def lose_the_answer(env: RecoveryEnvironment, job: JobId) -> None:
+    """SageMaker creates the attempt, and Respot never learns it from the call."""
+    env.afterwards["sagemaker.create"] = CreateLaterError("no answer", reason=Postponement.UNANSWERED)
+    with pytest.raises(CreateLaterError):
+        env.recover(job)
+    env.afterwards.clear()
+
+
+def test_no_change_of_the_ladder_gives_a_run_new_budgets(env: RecoveryEnvironment) -> None:
+    """The decision waits for a quota; then the tag leads elsewhere, the answer is lost, and the tag changes again."""
+    env.set_policy(max_attempts=2, require_checkpoint=False, require_progress=False)
+    job = env.decided()
+    env.set_tag("spot/ml.p5.48xlarge", "respot:ladder")
+    lose_the_answer(env, job)
+    env.set_tag("spot/ml.p4d.24xlarge", "respot:ladder")
     env.recover(job)
-    assert env.outcome(job).kind is OutcomeKind.CREATED
+    outcome, second = env.outcome(job), env.end(name=SECOND)
+    assert (outcome.kind, outcome.job_created) == (OutcomeKind.CREATED, second.created)
+    assert outcome.summary.endswith("; it runs on spot ml.p5.48xlarge instead")
+    env.recover(second)
+    assert (env.decision(second).run, env.decision(second).number) == (RUN, 2)
+    assert env.sagemaker.created == [SECOND]
+
+
+def test_another_delivery_recognises_what_the_first_has_just_created(env: RecoveryEnvironment) -> None:
+    job = env.decided()
+    env.set_tag("spot/ml.p5.48xlarge", "respot:ladder")
+    env.after["sagemaker.create"] = lambda: env.recover(job)
+    env.recover(job)
+    assert (env.outcome(job).kind, env.sagemaker.created) == (OutcomeKind.CREATED, [SECOND])
 
 
 def test_a_job_cannot_be_judged_while_sagemaker_does_not_describe_it(env: RecoveryEnvironment) -> None:
@@ -96,12 +127,55 @@ def test_a_job_cannot_be_judged_while_sagemaker_does_not_describe_it(env: Recove
     assert job not in env.runs.outcomes
 
 
-def test_without_the_ended_job_the_ledgers_knowledge_of_both_decides(env: RecoveryEnvironment) -> None:
+MISPLACED: list[tuple[str | None, dict[str, Any]]] = [
+    (None, {}),
+    (None, {"max_runtime": timedelta(hours=1)}),
+    ("its instance type", {"instance_type": "ml.p5.48xlarge"}),
+    ("its market", {"market": Market.ON_DEMAND}),
+    ("its maximum runtime", {"max_runtime": timedelta(days=28)}),
+]
+"""What distinguishes a job from the placements that were asked for."""
+MISPLACED_IDS = ["as requested", "shorter", "type", "market", "longer"]
+
+
+@pytest.mark.parametrize(("differs", "others"), MISPLACED, ids=MISPLACED_IDS)
+def test_a_job_that_is_not_placed_as_requested_is_not_ours(
+    env: RecoveryEnvironment, differs: str | None, others: dict[str, Any]
+) -> None:
+    job = env.decided()
+    env.sagemaker.submit(SECOND, {}, checkpoint_uri=HERE, **others)
+    env.recover(job)
+    outcome = env.outcome(job)
+    assert (outcome.kind, outcome.warning) == (OutcomeKind.FAILED if differs else OutcomeKind.CREATED, None)
+    assert f"none of this run's, by {differs}; delete it" in outcome.summary or not differs
+
+
+@pytest.mark.parametrize(("differs", "others"), MISPLACED, ids=MISPLACED_IDS)
+def test_without_the_ended_job_the_ledger_decides_and_people_are_told(
+    env: RecoveryEnvironment, differs: str | None, others: dict[str, Any]
+) -> None:
     job = env.decided(image="ours")
     del env.sagemaker.jobs[NAME]
-    env.submit(SECOND, {}, image="ours", checkpoint_uri=HERE)
+    env.submit(SECOND, {}, image="ours", checkpoint_uri=HERE, **others)
     env.recover(job)
-    assert env.outcome(job).kind is OutcomeKind.CREATED
+    outcome = env.outcome(job)
+    assert outcome.kind is (OutcomeKind.FAILED if differs else OutcomeKind.CREATED)
+    assert f"by {differs}; delete it" in outcome.summary or not differs
+    told = "spot-job was deleted: whether the attempt is what was requested could be judged by the ledger alone"
+    assert outcome.warning == (None if differs else told)
+
+
+@pytest.mark.parametrize(("differs", "others"), MISPLACED, ids=MISPLACED_IDS)
+def test_a_deleted_job_is_ours_only_if_the_ledger_knows_it_as_placed_like_the_request(
+    env: RecoveryEnvironment, differs: str | None, others: dict[str, Any]
+) -> None:
+    job = env.decided()
+    env.submit(SECOND, {}, checkpoint_uri=HERE, **others)
+    del env.sagemaker.jobs[SECOND]
+    env.recover(job)
+    outcome = env.outcome(job)
+    assert (outcome.kind, env.sagemaker.created) == (OutcomeKind.CREATED, [SECOND] if differs else [])
+    assert differs or (outcome.warning or "").startswith("spot-job-r2 was deleted: ")
 
 
 def test_a_job_that_no_clone_can_be_is_not_ours(env: RecoveryEnvironment) -> None:
@@ -223,29 +297,66 @@ PLANNED, OWN, OFFERED, FOREIGN = "ml.g5.4xlarge", "ml.g5.2xlarge", "ml.p4d.24xla
 
 @pytest.mark.parametrize(
     ("asked", "ours"),
-    [(PLANNED, True), (OWN, True), (OFFERED, True), (None, True), (FOREIGN, False)],
+    [(PLANNED, True), (OWN, False), (OFFERED, False), (None, True), (FOREIGN, False)],
     ids=["planned", "the job's own", "another rung's", "several types", "foreign"],
 )
-def test_an_instance_type_that_a_plan_could_have_named_is_ours(
+def test_only_an_instance_type_that_was_asked_for_is_ours(
     env: RecoveryEnvironment, asked: str | None, *, ours: bool
 ) -> None:
-    """The plan of the decision, or one that followed when a pool was refused."""
-    env.set_ladder(f"spot/{PLANNED}:2 on-demand/{OFFERED}")
+    env.set_ladder(f"spot/{PLANNED}:2 spot/{OFFERED}")
     job = env.decided(instance_type=OWN)
     placement = env.decision(job).decision.placement
     assert placement
     assert placement.instance_type == PLANNED
-    if asked == PLANNED:  # its owner has changed the policy since
-        env.set_ladder(f"on-demand/{OFFERED}")
+    env.set_ladder(f"spot/{OFFERED}")  # its owner has changed the policy since
     if asked is None:  # InstanceGroups
         env.sagemaker.jobs[NAME].more["ResourceConfig"] = {}
-    env.sagemaker.submit(SECOND, {}, checkpoint_uri=HERE, instance_type=asked)
+    type_ = asked or f"{OWN}+{FOREIGN}"
+    env.sagemaker.submit(SECOND, {}, checkpoint_uri=HERE, instance_type=type_)
     env.sagemaker.jobs[SECOND].more = dict(env.sagemaker.jobs[NAME].more)
     env.recover(job)
     outcome = env.outcome(job)
     assert outcome.kind is (OutcomeKind.CREATED if ours else OutcomeKind.FAILED)
     assert ours or "by its instance type;" in outcome.summary
-    assert ("runs on" in outcome.summary) is (asked in {OWN, OFFERED})
+
+
+def test_a_decision_of_an_earlier_version_is_compared_with_its_own_placement(env: RecoveryEnvironment) -> None:
+    """Earlier versions recorded no placement before a creation."""
+    job = env.ended()
+    lose_the_answer(env, job)
+    env.runs.intents.clear()
+    env.recover(job)
+    assert env.outcome(job).kind is OutcomeKind.CREATED
+
+
+def test_an_outcome_of_another_run_that_cannot_be_read_holds_nothing_up(
+    env: RecoveryEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two runs planned an attempt of that name. The job counts as an attempt: that gives no new budget."""
+    env.set_policy(require_checkpoint=False)
+    first = env.ended()
+    env.recover(first)
+    env.end(name=SECOND)
+    for name in (NAME, SECOND):
+        env.sagemaker.move(name, "Deleting")
+        env.observe(name)
+        del env.sagemaker.jobs[name]
+    env.clock.pass_by(timedelta(hours=1))
+    again = env.ended()
+    lose_the_answer(env, again)
+    read = MemoryRunStore.outcome
+
+    def outcome(runs: MemoryRunStore, job: JobId) -> Outcome | None:
+        if job == first:
+            raise UnreadableItemError("job#first", "outcome", "of a newer version")
+        return read(runs, job)
+
+    monkeypatch.setattr(MemoryRunStore, "outcome", outcome)
+    env.recover(again)
+    assert env.outcome(again).kind is OutcomeKind.CREATED
+    del env.runs.planned[run_id(again), 2]
+    second = state(env.sagemaker.jobs[SECOND].state.job, checkpoint_uri=HERE)
+    assert place_in_run(env.runs, env.ledger, second) == (run_id(first), 2)
 
 
 def test_a_later_run_of_a_name_gets_its_attempt_although_an_earlier_run_had_one_of_that_name(

@@ -24,6 +24,7 @@ from respot.jobs.merge import Change
 from respot.jobs.ports import Clock
 from respot.recording.observation import SweepObservation
 from respot.recovery.checkpoints.location import CheckpointLocation, Listing, StoredObject
+from respot.recovery.planning.decision import Placement
 from respot.recovery.planning.run import RunId
 from respot.recovery.planning.waiting import StopIntent
 from respot.recovery.policy.policy import AccountPolicy
@@ -468,6 +469,8 @@ class MemoryRunStore:
     writers: dict[str, LocationReservation] = field(default_factory=dict)
     clock: Clock = lambda: datetime.now(UTC)
     stop_intents: dict[JobId, StopIntent] = field(default_factory=dict)
+    intents: dict[JobId, tuple[Placement, ...]] = field(default_factory=dict)
+    """The placements for which a creation was called."""
     lagging: set[str] = field(default_factory=set)
     """Jobs that the index of live jobs does not have yet."""
 
@@ -513,6 +516,12 @@ class MemoryRunStore:
 
     def record_outcome(self, outcome: Outcome) -> None:
         self.outcomes.setdefault(outcome.job, outcome)
+
+    def record_creation_intent(self, job: JobId, placement: Placement) -> None:
+        self.intents[job] = tuple(dict.fromkeys((*self.creation_intents(job), placement)))
+
+    def creation_intents(self, job: JobId) -> tuple[Placement, ...]:
+        return self.intents.get(job, ())
 
     def stop_intent(self, job: JobId) -> StopIntent | None:
         return self.stop_intents.get(job)

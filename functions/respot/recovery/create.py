@@ -26,8 +26,8 @@ from respot.recovery.planning.context import PlanContext
 from respot.recovery.planning.decision import DECIDED_WITHIN, Action, Placement
 from respot.recovery.ports import Clone, KillSwitch, RecoverableJobs, Refusals, RunStore
 from respot.recovery.records import DecisionRecord, NoticeKind, Outcome, OutcomeKind, Refusal
-from respot.recovery.run_place import is_after, planned_under_name
-from respot.recovery.same_request import difference, may_be_alike
+from respot.recovery.run_place import is_after, outcome_of, planned_under_name
+from respot.recovery.same_request import difference, may_be_alike, misplacement
 from respot.recovery.trial import deleted
 
 _PASS_ROLE: Final = "iam:PassRole"  # noqa: S105 - a permission
@@ -86,7 +86,7 @@ class Creator:
         Otherwise somebody else's job of that name would be recovered as the attempt.
         """
         for attempt in planned_under_name(self.runs, state):
-            if self.runs.outcome(attempt.parent) is None and (decided := self.runs.decision(attempt.parent)):
+            if outcome_of(self.runs, attempt.parent) is None and (decided := self.runs.decision(attempt.parent)):
                 existing = self._existing(decided)
                 if existing is not None:
                     self.runs.record_outcome(existing)
@@ -113,7 +113,7 @@ class Creator:
             request = self.clone(description, context.run.last.state.tags or {}, attempt).request
             summary = summarize(decision, context, attempt)
             created = self._outcome(decided, OutcomeKind.CREATED, summary, warning=decision.warning)
-            return self._create(decided, request, created)
+            return self._create(decided, decision.placement, request, created)
         except CreateLaterError as error:
             self._report_delay(decided, error, until=context.run.last.ended + DECIDED_WITHIN)
             if error.reason is Postponement.QUOTA:
@@ -129,13 +129,16 @@ class Creator:
             self._close(decided, OutcomeKind.FAILED, str(error))
             return None
 
-    def _create(self, decided: DecisionRecord, request: Mapping[str, Any], created: Outcome) -> Later | None:
-        """Call SageMaker.
+    def _create(
+        self, decided: DecisionRecord, placement: Placement, request: Mapping[str, Any], created: Outcome
+    ) -> Later | None:
+        """Record the placement, by which a job whose creation is not answered is recognised, and call SageMaker.
 
         Raises:
             CreateRefusedError: SageMaker refuses it for good.
             CreateLaterError: it refuses it now, or does not answer.
         """
+        self.runs.record_creation_intent(decided.job, placement)
         if why := self.kill_switch.why_on():  # turned on while the request was built: the next delivery postpones it
             return Later(reason=why, delay=timedelta(seconds=1))
         try:
@@ -154,7 +157,7 @@ class Creator:
         except CreateRefusedError as error:
             if error.unwanted and (rest := _without(request, error.unwanted)) is not None:
                 warning = joined(created.warning, f"created without {error.unwanted}, which SageMaker refuses here")
-                return self._create(decided, rest, replace(created, warning=warning))
+                return self._create(decided, placement, rest, replace(created, warning=warning))
             raise
         seen = self._created(decided, arn)
         self._note(decided.job.region, request, created=seen)
@@ -223,13 +226,17 @@ class Creator:
             return self._outcome(decided, OutcomeKind.CREATED, summary, job_created=created, warning=warning)
         seen = self.jobs.describe(region, name)
         if (gone := self._has_existed(decided, name, seen)) is not None:
+            warning = joined(warning, _uncompared(name))
             return self._outcome(decided, OutcomeKind.CREATED, summary, job_created=gone.created, warning=warning)
         if seen is None:
             return None
         state = seen.state
         in_time = is_after(decided.decided_at, state) and not self._is_anothers(decided, state)
-        different = self._difference(decided, state) if in_time else "its creation time"
+        parent = self.ledger.load(decided.job).state
+        mine = self.decider.description_of(parent) if in_time and parent else None
+        different = self._difference(decided, parent, mine, state) if in_time else "its creation time"
         if different is None:
+            warning = joined(warning, None if mine else _uncompared(decided.job.name))
             summary += _elsewhere(decided.decision.placement, state)
             created = state.job.created
             return self._outcome(
@@ -248,42 +255,51 @@ class Creator:
             state = None if seen and is_same_job(seen.state.job, job) else self.ledger.load(job).state
             if not (parent and state and is_after(decided.decided_at, state)) or self._is_anothers(decided, state):
                 continue
-            if may_be_alike(parent, state):
+            if may_be_alike(parent, state) and misplacement(self._asked(decided), state) is None:
                 return job
         return None
 
     def _is_anothers(self, decided: DecisionRecord, state: JobState) -> bool:
         """Whether the job is the attempt of an earlier run, whose first job had the same name."""
-        others = (self.runs.outcome(each.parent) for each in planned_under_name(self.runs, state))
+        others = (
+            outcome_of(self.runs, each.parent)
+            for each in planned_under_name(self.runs, state)
+            if each.parent != decided.job
+        )
         return any(
             outcome is not None
-            and outcome.job != decided.job
             and outcome.job_created is not None
             and same_creation(outcome.job_created, state.job.created)
             for outcome in others
         )
 
-    def _difference(self, decided: DecisionRecord, state: JobState) -> str | None:
+    def _asked(self, decided: DecisionRecord) -> tuple[Placement, ...]:
+        """The placements that SageMaker may have been asked for: the decision's, and all that later plans led to."""
+        planned = decided.decision.placement
+        return (*((planned,) if planned else ()), *self.runs.creation_intents(decided.job))
+
+    def _difference(
+        self, decided: DecisionRecord, parent: JobState | None, mine: JobDescription | None, state: JobState
+    ) -> str | None:
         """What distinguishes a described job of the next attempt's name from the request; `None` if nothing does.
 
-        Both jobs are turned into the request for this attempt where the job runs. Tags play no part.
+        Both jobs are turned into the request for this attempt where the job runs. Tags play no part, nor does a policy:
+        people change them. Without `mine`, the ended job's description, what the ledger knows of both is compared.
 
         Raises:
-            UpstreamUnavailableError: SageMaker does not describe one of the two jobs now.
-            PolicyInvalidError: the ladder is needed to know which instance types may follow.
+            UpstreamUnavailableError: SageMaker does not describe the job now.
         """
-        parent, planned = self.ledger.load(decided.job).state, decided.decision.placement
-        if parent is None or planned is None or not may_be_alike(parent, state):
+        asked = self._asked(decided)
+        if parent is None or not asked or not may_be_alike(parent, state):
             return "its role, image or checkpoint location"
-        mine = self.decider.description_of(parent)
         if mine is None:
-            return None  # deleted: what the ledger knows of both is all that is left
+            return misplacement(asked, state)
         theirs = self.jobs.description(state.job.region, state.job.name)
         if theirs is None or not is_same_job(theirs.job, state.job):
             message = f"{state.job}: SageMaker described this job, and then another or none; repeat later"
             raise UpstreamUnavailableError(message)
-        market, kind = state.market or planned.market, state.instance_type or planned.instance_type
-        placement = replace(planned, market=market, instance_type=kind)
+        market, kind = state.market or asked[0].market, state.instance_type or asked[0].instance_type
+        placement = replace(asked[0], market=market, instance_type=kind)
         attempt = AttemptRequest(name=state.job.name, lineage=decided.next_lineage, placement=placement)
         try:
             expected, found = (self.clone_any(each, {}, attempt).request for each in (mine, theirs))
@@ -291,11 +307,8 @@ class Creator:
             return error.field
         if (different := difference(expected, found)) is not None:
             return f"its {different}"
-        asked = expected.get("ResourceConfig", {}).get("InstanceType")  # none if the job names several types
-        if asked in {None, planned.instance_type, parent.instance_type}:
-            return None
-        ladder = self.contexts.resolve(parent).policy.ladder
-        return None if asked in {rung.instance_type for rung in ladder} else "its instance type"
+        several = "InstanceType" not in expected.get("ResourceConfig", {})
+        return misplacement(asked, state, any_type=several)
 
     def _outcome(
         self,
@@ -317,6 +330,10 @@ class Creator:
             job_created=job_created,
             warning=warning,
         )
+
+
+def _uncompared(name: str) -> str:
+    return f"{name} was deleted: whether the attempt is what was requested could be judged by the ledger alone"
 
 
 def _elsewhere(planned: Placement | None, state: JobState) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from respot.jobs.job import JobId
     from respot.recovery.checkpoints.location import CheckpointLocation, Listing
     from respot.recovery.planning.attempt import AttemptRequest
+    from respot.recovery.planning.decision import Placement
     from respot.recovery.planning.run import RunId
     from respot.recovery.planning.waiting import StopIntent
     from respot.recovery.policy.policy import AccountPolicy
@@ -186,6 +187,12 @@ class RunStore(Protocol):
 
     def record_outcome(self, outcome: Outcome) -> None:
         """Record the outcome of a decision; the first one stands."""
+
+    def record_creation_intent(self, job: JobId, placement: Placement) -> None:
+        """Record that CreateTrainingJob is about to be called for the attempt after `job`, with that placement."""
+
+    def creation_intents(self, job: JobId) -> tuple[Placement, ...]:
+        """The placements of all those calls, in any order, read consistently. Earlier versions recorded none."""
 
     def stop_intent(self, job: JobId) -> StopIntent | None:
         """The newest intent to stop the job, read consistently; `None` if there never was one."""

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from respot.jobs.job import JobState
+from respot.errors import UnreadableItemError
+from respot.jobs.job import JobId, JobState
 from respot.jobs.merge import same_creation
 from respot.jobs.ports import JobStore
 from respot.recovery.planning.attempt import ATTEMPT_TAG, RUN_TAG
@@ -25,7 +26,7 @@ def place_in_run(runs: RunStore, ledger: JobStore, state: JobState) -> tuple[Run
     gives a new one.
     """
     for attempt in planned_under_name(runs, state):
-        outcome = runs.outcome(attempt.parent)
+        outcome = outcome_of(runs, attempt.parent)
         if outcome and outcome.job_created:
             is_attempt = _created(outcome) and same_creation(state.job.created, outcome.job_created)
         else:
@@ -42,8 +43,16 @@ def planned_under_name(runs: RunStore, state: JobState) -> Iterator[AttemptRecor
 
     Runs that began before attempts were written under their names are found by the tags, if the ledger confirms them.
     """
-    named = runs.attempts_named(state.job.region, state.job.name) or _tagged(runs, state)
-    yield from (attempt for attempt in named if is_after(attempt.decided_at, state))
+    named = [each for each in runs.attempts_named(state.job.region, state.job.name) if is_after(each.decided_at, state)]
+    yield from named or (each for each in _tagged(runs, state) if is_after(each.decided_at, state))
+
+
+def outcome_of(runs: RunStore, job: JobId) -> Outcome | None:
+    """The outcome of the decision on the job; one that cannot be read counts as open: that gives no new budget."""
+    try:
+        return runs.outcome(job)
+    except UnreadableItemError:
+        return None
 
 
 def is_after(decided_at: datetime, state: JobState) -> bool:

@@ -39,6 +39,8 @@ NOTICE_KEY: Final = "notice"
 """With `#<kind>`: of the notice that a job could not be decided on."""
 STOP_INTENT_KEY: Final = "giving-up"
 """Of the intent to stop a job that waits too long; a newer one replaces it."""
+CREATION_INTENT_KEY: Final = "creation#"
+"""How the sort keys of the placements begin for which a creation was called; a hash follows."""
 
 # Those of other partitions.
 WINDOW_KEY: Final = "window"

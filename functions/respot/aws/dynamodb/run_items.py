@@ -1,5 +1,6 @@
 """The items of recovery, as DynamoDB items and back."""
 
+import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from respot.aws.dynamodb import keys
 from respot.aws.dynamodb.attribute_values import Item, serialize
 from respot.aws.dynamodb.expiry import expiry
 from respot.aws.dynamodb.keys import (
+    CREATION_INTENT_KEY,
     DECISION_KEY,
     NOTICE_KEY,
     OUTCOME_KEY,
@@ -241,6 +243,28 @@ def read_stop_intent(item: Item) -> StopIntent:
             withdrawn=values.text_or_none(WITHDRAWN),
             refused_at=values.moment_or_none("refused_at"),
         )
+
+
+def creation_intent_item(job: JobId, placement: Placement, *, now: datetime, retention: timedelta | None) -> Item:
+    """A placement for which a creation is about to be called, under a hash: others choose the instance type."""
+    asked = _placement(placement)
+    return serialize(
+        {
+            PK: partition_of(job),
+            SK: CREATION_INTENT_KEY + hashlib.sha256(repr(asked).encode()).hexdigest(),
+            KIND: ItemKind.CREATION_INTENT.value,
+            SCHEMA: SCHEMA_OF_THIS_VERSION,
+            "placement": asked,
+            "intended_at": iso(now),
+            EXPIRES_AT: expiry(now, retention),
+        }
+    )
+
+
+def read_creation_intent(item: Item) -> Placement:
+    """The placement of a creation intent, from its item."""
+    with reading(item, ItemKind.CREATION_INTENT) as values:
+        return _read_placement(values.inner("placement"))
 
 
 def notice_item(job: JobId, kind: NoticeKind, summary: str, *, now: datetime, retention: timedelta | None) -> Item:

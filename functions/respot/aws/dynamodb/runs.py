@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from respot.aws.dynamodb.attribute_values import Item
 from respot.aws.dynamodb.keys import (
+    CREATION_INTENT_KEY,
     DECISION_KEY,
     OUTCOME_KEY,
     STOP_INTENT_KEY,
@@ -20,10 +21,12 @@ from respot.aws.dynamodb.reading import reading
 from respot.aws.dynamodb.run_items import (
     attempt_item,
     attempt_name_item,
+    creation_intent_item,
     decision_item,
     notice_item,
     outcome_item,
     read_attempt,
+    read_creation_intent,
     read_decision,
     read_outcome,
     read_recovery_records,
@@ -35,6 +38,7 @@ from respot.aws.dynamodb.run_items import (
 from respot.aws.dynamodb.table import ABSENT, Put, Store, readable
 from respot.jobs.formatting import iso
 from respot.jobs.job import JobId
+from respot.recovery.planning.decision import Placement
 from respot.recovery.planning.run import RunId
 from respot.recovery.planning.waiting import StopIntent
 from respot.recovery.records import (
@@ -102,6 +106,17 @@ class DynamoDbRunStore(Store):
     def record_outcome(self, outcome: Outcome) -> None:
         """See `RunStore.record_outcome`."""
         self._table.put(outcome_item(outcome, self._retention), ABSENT)
+
+    def record_creation_intent(self, job: JobId, placement: Placement) -> None:
+        """See `RunStore.record_creation_intent`."""
+        item = creation_intent_item(job, placement, now=self._clock(), retention=self._retention)
+        self._table.put(item, ABSENT)
+
+    def creation_intents(self, job: JobId) -> tuple[Placement, ...]:
+        """See `RunStore.creation_intents`."""
+        values = {":pk": partition_of(job), ":creation": CREATION_INTENT_KEY}
+        items = self._table.query(f"{PK} = :pk AND begins_with({SK}, :creation)", values, ConsistentRead=True)
+        return tuple(readable(items, read_creation_intent, self._on_unreadable_of_job))
 
     def stop_intent(self, job: JobId) -> StopIntent | None:
         """See `RunStore.stop_intent`."""
