@@ -42,6 +42,12 @@ KEPT: Final = timedelta(days=400)
 JOB: Final = job_id()
 RUN: Final = run_id(JOB)
 WINDOW: Final = window_of(opener="an alert")
+_PLACEMENT: Final = Placement(
+    market=Market.SPOT,
+    instance_type="ml.g5.2xlarge",
+    max_runtime=timedelta(hours=4),
+    max_wait=timedelta(hours=6),
+)
 END: Final = replace(history("MaxWaitTimeExceeded=21630")[0], ended_as="Stopped")
 
 
@@ -99,12 +105,6 @@ def _states() -> dict[str, Written]:
 
 
 def _decisions() -> dict[str, Written]:
-    placement = Placement(
-        market=Market.SPOT,
-        instance_type="ml.g5.2xlarge",
-        max_runtime=timedelta(hours=4),
-        max_wait=timedelta(hours=6),
-    )
     checkpoint = Checkpoint(
         name="checkpoint-500",
         step=500,
@@ -123,7 +123,7 @@ def _decisions() -> dict[str, Written]:
             action=Action.RESUBMIT,
             reason="a reason",
             inputs={"attempts": "1 of 3"},
-            placement=placement,
+            placement=_PLACEMENT,
             attempt=2,
             warning="a warning",
         ),
@@ -250,6 +250,11 @@ def written() -> dict[str, Written]:
         "outcome": Written(item=run_items.outcome_item(outcome, KEPT), read=_of_stream, value=outcome),
         "stop intent": Written(
             item=run_items.stop_intent_item(intent, KEPT), read=run_items.read_stop_intent, value=intent
+        ),
+        "creation intent": Written(
+            item=run_items.creation_intent_item(JOB, _PLACEMENT, now=at(21700), retention=KEPT),
+            read=run_items.read_creation_intent,
+            value=_PLACEMENT,
         ),
         "notice": Written(
             item=run_items.notice_item(JOB, notice.kind, notice.summary, now=notice.noticed_at, retention=KEPT),

@@ -132,7 +132,7 @@ def _copy_of(world: World) -> Callable[[], None]:
     ledger, runs = world.ledger, world.runs
     stores = (
         *(ledger.states, ledger.alert_records, ledger.leases.held, runs.decisions, runs.planned, runs.outcomes),
-        *(runs.notices, runs.writers, runs.stop_intents),
+        *(runs.notices, runs.writers, runs.stop_intents, runs.intents),
     )
     copies = [dict(store) for store in stores]
     transitions = {job: dict(known) for job, known in ledger.transitions.items()}
