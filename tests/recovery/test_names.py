@@ -19,7 +19,7 @@ from respot.recovery.planning.run import run_id
 from respot.recovery.records import Outcome, OutcomeKind
 from respot.recovery.run_place import place_in_run
 from respot.recovery.same_request import may_be_alike
-from tests.support.builders import NAME, job_id, state
+from tests.support.builders import NAME, REGION, job_id, state
 from tests.support.memory import MemoryRunStore
 from tests.support.recovery_environment import RUN, SECOND, RecoveryEnvironment
 
@@ -326,6 +326,18 @@ def test_a_decision_of_an_earlier_version_is_compared_with_its_own_placement(env
     lose_the_answer(env, job)
     env.runs.intents.clear()
     env.recover(job)
+    assert env.outcome(job).kind is OutcomeKind.CREATED
+
+
+def test_a_restored_ledger_that_lacks_the_placement_gives_no_new_budget(env: RecoveryEnvironment) -> None:
+    """The backup has the decision, and not what led to the creation elsewhere."""
+    job = env.decided()
+    env.set_tag("on-demand/ml.p5.48xlarge", "respot:ladder")
+    lose_the_answer(env, job)
+    env.runs.intents.clear()
+    env.observe(SECOND)
+    env.ledger.watched[REGION] = env.clock() + timedelta(minutes=1)
+    env.recovery.creator.settle_name(env.sagemaker.jobs[SECOND].state)
     assert env.outcome(job).kind is OutcomeKind.CREATED
 
 

@@ -255,7 +255,7 @@ class Creator:
             state = None if seen and is_same_job(seen.state.job, job) else self.ledger.load(job).state
             if not (parent and state and is_after(decided.decided_at, state)) or self._is_anothers(decided, state):
                 continue
-            if may_be_alike(parent, state) and misplacement(self._asked(decided), state) is None:
+            if may_be_alike(parent, state) and self._misplacement(decided, state) is None:
                 return job
         return None
 
@@ -273,10 +273,16 @@ class Creator:
             for outcome in others
         )
 
-    def _asked(self, decided: DecisionRecord) -> tuple[Placement, ...]:
-        """The placements that SageMaker may have been asked for: the decision's, and all that later plans led to."""
+    def _misplacement(self, decided: DecisionRecord, state: JobState, *, any_type: bool = False) -> str | None:
+        """How the job differs from every placement that SageMaker may have been asked for; `None` if it has one.
+
+        Those are the decision's and the recorded ones. A restored ledger may lack some, and then any will do: to count
+        as the attempt gives a job no new budget.
+        """
         planned = decided.decision.placement
-        return (*((planned,) if planned else ()), *self.runs.creation_intents(decided.job))
+        if planned is None or decided.decided_at < self.ledger.watched_since(decided.job.region):
+            return None
+        return misplacement((planned, *self.runs.creation_intents(decided.job)), state, any_type=any_type)
 
     def _difference(
         self, decided: DecisionRecord, parent: JobState | None, mine: JobDescription | None, state: JobState
@@ -289,17 +295,17 @@ class Creator:
         Raises:
             UpstreamUnavailableError: SageMaker does not describe the job now.
         """
-        asked = self._asked(decided)
-        if parent is None or not asked or not may_be_alike(parent, state):
+        planned = decided.decision.placement
+        if parent is None or planned is None or not may_be_alike(parent, state):
             return "its role, image or checkpoint location"
         if mine is None:
-            return misplacement(asked, state)
+            return self._misplacement(decided, state)
         theirs = self.jobs.description(state.job.region, state.job.name)
         if theirs is None or not is_same_job(theirs.job, state.job):
             message = f"{state.job}: SageMaker described this job, and then another or none; repeat later"
             raise UpstreamUnavailableError(message)
-        market, kind = state.market or asked[0].market, state.instance_type or asked[0].instance_type
-        placement = replace(asked[0], market=market, instance_type=kind)
+        market, kind = state.market or planned.market, state.instance_type or planned.instance_type
+        placement = replace(planned, market=market, instance_type=kind)
         attempt = AttemptRequest(name=state.job.name, lineage=decided.next_lineage, placement=placement)
         try:
             expected, found = (self.clone_any(each, {}, attempt).request for each in (mine, theirs))
@@ -308,7 +314,7 @@ class Creator:
         if (different := difference(expected, found)) is not None:
             return f"its {different}"
         several = "InstanceType" not in expected.get("ResourceConfig", {})
-        return misplacement(asked, state, any_type=several)
+        return self._misplacement(decided, state, any_type=several)
 
     def _outcome(
         self,

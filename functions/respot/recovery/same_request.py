@@ -7,7 +7,7 @@ from respot.jobs.job import JobState
 from respot.recovery.planning.decision import Placement
 
 CHANGED_LATER: Final = frozenset({"ProfilerConfig", "ProfilerRuleConfigurations", "RemoteDebugConfig"})
-"""What UpdateTrainingJob changes about a live job, besides its warm pool: a difference proves nothing."""
+"""What UpdateTrainingJob changes about a live job, like its warm pool: a difference proves nothing."""
 _LEFT_OUT: Final[Mapping[str, frozenset[str]]] = {
     # SageMaker adds metric definitions of its own.
     "AlgorithmSpecification": frozenset({"MetricDefinitions"}),
