@@ -162,7 +162,8 @@ def test_an_alert_makes_the_calls_that_its_time_budget_assumes(deployed: "Dynamo
         image = transition_item(job, each, now=created, retention=None)
         records = [{"dynamodb": {"SequenceNumber": "1", "NewImage": image}}]
         if name == "second":
-            alert._foresight.cache_clear()  # noqa: SLF001 - the policy is read once a minute
+            alert._policies.cache_clear()  # noqa: SLF001 - the policy is read once a minute
+            alert._foresight.cache_clear()  # noqa: SLF001
         for service in ("dynamodb", "sns", "sqs", "ssm") if name == "second" else ():
             made_by = clients.once_ssm_client() if service == "ssm" else clients.client(service)
             made_by.meta.events.register("before-send", lambda service=service, **_: made.append(service))

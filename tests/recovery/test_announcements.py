@@ -80,6 +80,21 @@ def test_a_stop_is_announced_although_its_answer_or_the_process_was_lost(
     assert env.sagemaker.created == [SECOND]
 
 
+def test_a_stop_is_announced_although_the_job_ran_out_of_waiting_time_while_it_was_being_stopped(
+    env: RecoveryEnvironment,
+) -> None:
+    job = waiting(env)
+    env.afterwards["sagemaker.stop"] = ProcessCrashError()
+    with pytest.raises(ProcessCrashError):
+        env.recover(job)
+    env.afterwards.clear()
+    env.clock.pass_by(timedelta(minutes=1))
+    env.sagemaker.move(NAME, "MaxWaitTimeExceeded")
+    env.observe(NAME)
+    env.recover(job)
+    assert kinds(env) == [STOPPED_BY_US]
+
+
 def test_a_stop_that_did_not_happen_is_not_announced(env: RecoveryEnvironment) -> None:
     job = waiting(env)
     env.faults["sagemaker.stop"] = StopRefusedError("AccessDenied")

@@ -53,7 +53,8 @@ _CAPACITY: Final = {"failure_reason": "CapacityError: Unable to provision reques
 COURSES: Final = {
     "interrupted": Course(end="Interrupted"),
     "careless": Course(end="Interrupted", state={"checkpoint_uri": None}),
-    "pending": Course(end="MaxPendingTimeExceeded"),
+    "pending": Course(end="MaxPendingTimeExceeded", notice=NoticeKind.CREATION_POSTPONED),
+    "stopped": Course(end="Stopped", notice=NoticeKind.WAIT_LIMIT_EXCEEDED),
     "resumed": Course(
         end="MaxWaitTimeExceeded", decision=_RESUBMIT, outcome=OutcomeKind.CREATED, notice=NoticeKind.POSTPONED
     ),

@@ -21,8 +21,8 @@ from respot.recovery.planning.waiting import (
     is_waiting,
     may_withdraw,
     refused_lately,
-    stop_of,
-    stopped_by,
+    stop_asked_by,
+    stopping_since,
     waiting_since,
 )
 from respot.recovery.policy.policy import OPT_IN, OPT_IN_TAG, opts_in
@@ -88,8 +88,8 @@ class WaitTimeout:
 
     def announce(self, record: JobRecord, job: JobId) -> None:
         """Notify people that Respot stopped a job that has ended, if the stop itself could not be followed by that."""
-        intent = None if stop_of(record.transitions) is None else self.runs.stop_intent(job)
-        if intent and stopped_by(intent, record.transitions) is StoppedBy.RESPOT:
+        intent = None if stopping_since(record.transitions) is None else self.runs.stop_intent(job)
+        if intent and stop_asked_by(intent, record.transitions) is StoppedBy.RESPOT:
             self.runs.notice(job, NoticeKind.WAIT_LIMIT_EXCEEDED, intent.reason)
 
     def _describe(self, job: JobId) -> JobSnapshot | None:

@@ -596,3 +596,11 @@ def test_a_listing_says_what_it_does_not_show() -> None:
 )
 def test_sizes_are_cut_never_rounded_up(count: int, words: str) -> None:
     assert bytes_in_words(count) == words
+
+
+@pytest.mark.parametrize(("saved", "missing"), [("abc", "d.pt"), ("ab", "c.pt and 1 more"), ("a", "b.pt and 2 more")])
+def test_what_the_checkpoint_before_has_is_named_and_counted(saved: str, missing: str) -> None:
+    before = [stored(f"step-100/{name}.pt", 100, 1_000_000) for name in "abcd"]
+    after = [stored(f"step-200/{name}.pt", 900, 1_000_000) for name in saved]
+    newest = recognise([*before, *after], LOCATION)[-1]
+    assert (newest.name, newest.flaw) == ("step-200", f"nothing like {missing}, which step-100 has")

@@ -6,7 +6,7 @@ without the number of the rank. What is left is one group of an unknown layout.
 """
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
@@ -35,7 +35,6 @@ from respot.recovery.checkpoints.names import (
     is_rank_directory,
     last_part,
     parent_of,
-    part_of_files,
     series_of,
     stable,
     without_rank,
@@ -131,33 +130,20 @@ class Group:
         """Bytes in all."""
         return sum(each.size for each in self.files.values())
 
-    @property
-    def _is_of_files(self) -> bool:
-        return self.layout is not None and self.layout.shape is Shape.FILES
-
     def within(self, path: str) -> str:
-        """The path within the checkpoint; of files, the file's name."""
-        if self._is_of_files:
-            return path.removeprefix(parent_of(self.name)).removeprefix("/")
+        """The path within the checkpoint."""
         return path.removeprefix("" if self.name == "." else self.name).removeprefix("/")
 
     def part(self, path: str) -> str:
         """Which part of the checkpoint a file is: the same in the next one."""
-        within = self.within(path)
-        if self._is_of_files:
-            return _join(parent_of(within), part_of_files(_BACKUP.sub("", last_part(within))))
-        return stable(within, self.number)
+        return stable(self.within(path), self.number)
 
     @cached_property
     def sizes(self) -> Mapping[str, int]:
         """Bytes by names that are the same in the next checkpoint, of what can hold work."""
         found: dict[str, int] = defaultdict(int)
-        counts: Counter[str] = Counter()
-        for path, each in sorted(self.evidence.items()):
-            part = self.part(path)
-            # Names of files may differ in nothing but the number of a part: they are counted.
-            found[f"{part}\n{counts[part]}" if self._is_of_files and counts[part] else part] += each.size
-            counts[part] += 1
+        for path, each in self.evidence.items():
+            found[self.part(path)] += each.size
         return found
 
     @property

@@ -205,11 +205,6 @@ def stable(path: str, number: int | None) -> str:
     return _CONTENT_NAME.sub("#", _OWN_COUNTER.sub(masked, path))
 
 
-def part_of_files(name: str) -> str:
-    """What distinguishes a file from the others of its checkpoint, the same in the next one: its rank and its kind."""
-    return series_of(without_rank(name)) + "".join(found[0] for found in _RANK.finditer(name))
-
-
 def last_part(path: str) -> str:
     """The name of the file or directory at that path."""
     return path.rpartition("/")[2]

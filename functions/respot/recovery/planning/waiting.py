@@ -40,10 +40,10 @@ _LAUNCHED: Final = "Launched instance was unhealthy"
 _WAITING_BY_NAME: Final = frozenset({"Pending", INTERRUPTED})
 """SecondaryStatus values that mean waiting by their documentation alone, where there is no message."""
 
-STOP_ATTRIBUTION_WINDOW: Final = timedelta(minutes=5)
+STOP_ATTRIBUTION_WINDOW: Final = timedelta(minutes=6)
 """By how much Respot's stop and its stop intent may lie apart.
 
-The call follows the intent within a step of `recover` (a minute); the rest allows for clock skew.
+The call follows the intent within a step of `recover` (a minute); the rest allows for clock skew (five minutes).
 """
 REFUSAL_KEPT: Final = timedelta(hours=1)
 """For how long a refused stop is not asked for again: a person must first add a permission."""
@@ -129,7 +129,12 @@ def stopped_by(stop_intent: StopIntent | None, transitions: Sequence[Transition]
     then, it is unclear: somebody else may have stopped the job for what it then did. It is also unclear if SageMaker
     refused that stop, and an earlier one that was not withdrawn may have succeeded.
     """
-    stopped = stop_of(transitions)
+    return StoppedBy.USER if stop_of(transitions) is None else stop_asked_by(stop_intent, transitions)
+
+
+def stop_asked_by(stop_intent: StopIntent | None, transitions: Sequence[Transition]) -> StoppedBy:
+    """As `stopped_by`, for a job in any end: the time limit of one that is being stopped may run out first."""
+    stopped = stopping_since(transitions)
     if stop_intent is None or stop_intent.withdrawn is not None or stopped is None:
         return StoppedBy.USER
     if abs(stopped - stop_intent.decided_at) > STOP_ATTRIBUTION_WINDOW:
@@ -160,4 +165,9 @@ def stop_of(transitions: Sequence[Transition]) -> datetime | None:
     """When a job that ended as `Stopped` was stopped; `None` for any other job."""
     if next((transition.status for transition in transitions if is_end(transition)), None) != STOPPED:
         return None
-    return next(transition.started for transition in transitions if transition.status in {STOPPING, STOPPED})
+    return stopping_since(transitions)
+
+
+def stopping_since(transitions: Sequence[Transition]) -> datetime | None:
+    """When somebody stopped the job, which may have ended otherwise before it was; `None` if nobody did."""
+    return next((transition.started for transition in transitions if transition.status in {STOPPING, STOPPED}), None)
