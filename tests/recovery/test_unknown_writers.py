@@ -49,6 +49,16 @@ def test_a_live_job_that_the_ledger_does_not_know_is_a_concurrent_writer(
     assert env.sagemaker.created == []
 
 
+def test_a_job_that_only_events_reported_is_described_first(env: RecoveryEnvironment) -> None:
+    """Otherwise it would count as one without checkpoints, which nobody can be in the way of."""
+    job = env.ended()
+    state, version = env.ledger.states[job]
+    env.ledger.states[job] = replace(state, market=None, checkpoint_uri=None), version
+    unknown(env)
+    env.recover(job)
+    assert env.decision(job).decision.reason == f"{OVERLAPPING}unknown"
+
+
 @pytest.mark.parametrize("uri", ["s3://ml-bucket/elsewhere/", "file:///tmp", None])
 def test_a_job_that_writes_elsewhere_is_in_nobodys_way(env: RecoveryEnvironment, uri: str | None) -> None:
     job = env.ended()

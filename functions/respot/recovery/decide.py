@@ -9,7 +9,7 @@ from respot.jobs.description import JobDescription
 from respot.jobs.formatting import iso, readable
 from respot.jobs.job import JobId, JobRecord, JobState
 from respot.jobs.lifecycle import DELETING, end_of, is_terminal
-from respot.jobs.merge import is_same_job
+from respot.jobs.merge import is_same_job, merge
 from respot.jobs.ports import Clock, JobStore
 from respot.recovery.checkpoints.progress import reached
 from respot.recovery.load_context import PlanContextLoader
@@ -69,6 +69,17 @@ class Decider:
         if is_silent(decision) and self.runs.recovery_records(state.job).notices:
             decision = ending_the_wait(decision)
         return self._record(context, decision, now)
+
+    def described(self, state: JobState) -> JobState:
+        """The state of an ended job, asked for if only events reported it: they do not say where its checkpoints are.
+
+        Raises:
+            UpstreamUnavailableError: SageMaker does not describe the job now.
+        """
+        if state.market is not None:  # every description says it
+            return state
+        seen = self.jobs.describe(state.job.region, state.job.name)
+        return merge(state, seen.state) if seen and is_same_job(seen.state.job, state.job) else state
 
     def why_history(self, record: JobRecord, state: JobState) -> str | None:
         """Why the job's end is history, from before Respot watched its region; `None` if it is not."""

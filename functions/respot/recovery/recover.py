@@ -71,7 +71,7 @@ class Recovery:
             return Later(
                 reason=f"{job}: ended as {state.status}, but the ledger lacks the transition with which it ended"
             )
-        decided = self.runs.decision(job)
+        state, decided = self.decider.described(state), self.runs.decision(job)
         if decided is None:
             self.wait_timeout.announce(record, job)
             self.creator.settle_name(state)
