@@ -132,8 +132,7 @@ def test_a_refusal_rules_out_no_more_than_it_is_about(code: str, words: str, rea
         ("ResourceNotFoundException", "There is no capacity at the moment"),
         (
             "ValidationException",
-            'No S3 objects found under S3 URL "s3://my-bucket/temporary/train" given in input data source. Please '
-            "ensure that the bucket exists in the selected region (us-east-1), that objects exist under that S3 prefix",
+            'No S3 objects found under S3 URL "s3://my-bucket/temporary/train" given in input data source.',
         ),
     ],
 )

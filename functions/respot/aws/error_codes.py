@@ -103,7 +103,8 @@ _CODES: Final[dict[Answer, str]] = {
     Answer.SESSION: """
         AuthFailure ExpiredToken ExpiredTokenException IncompleteSignature InvalidAccessKeyId InvalidClientTokenId
         InvalidIdentityToken InvalidSignatureException InvalidToken MissingAuthenticationToken
-        MissingAuthenticationTokenException NotSignedUp PendingVerification RequestExpired RequestInTheFuture RequestTimeTooSkewed
+        MissingAuthenticationTokenException NotSignedUp PendingVerification
+        RequestExpired RequestInTheFuture RequestTimeTooSkewed
         SignatureDoesNotMatch TokenRefreshRequired UnrecognizedClientException
     """,
     Answer.UNANSWERED: """
