@@ -23,7 +23,7 @@ from botocore.exceptions import (
 from respot.aws.dynamodb.drills import DynamoDbDrillPosts
 from respot.aws.dynamodb.ledger import DynamoDbLedger
 from respot.aws.dynamodb.runs import DynamoDbRunStore
-from respot.aws.error_codes import Answer, answer_of
+from respot.aws.error_codes import Answer, answer_of, code_of, words_of
 from respot.errors import UnreadableItemError
 from respot.jobs.formatting import clause
 from respot_cli.errors import CommandError, ExitCode
@@ -177,12 +177,18 @@ def asking_aws(*, missing: str = _MISSING) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        if "does not exist" in error.response["Error"]["Message"]:
-            message = f"{clause(error.response['Error']['Message'])}: {missing}"
+        if _is_absence(error):
+            message = f"{clause(words_of(error) or str(error))}: {missing}"
             raise CommandError(message, ExitCode.NOT_FOUND) from error
         raise CommandError(f"{clause(str(error))}; {advice(error)}", ExitCode.AWS_UNAVAILABLE) from error
     except (BotoCoreError, ValueError) as error:
         raise CommandError(f"{clause(str(error))}; {advice(error)}", ExitCode.AWS_UNAVAILABLE) from error
+
+
+def _is_absence(error: ClientError) -> bool:
+    """Whether what the call names does not exist; CloudFormation says it of a stack only in words."""
+    no_stack = code_of(error) == "ValidationError" and "does not exist" in words_of(error)
+    return no_stack or answer_of(error) is Answer.ABSENT
 
 
 def advice(error: BaseException | None) -> str:

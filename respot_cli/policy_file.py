@@ -12,6 +12,8 @@ from respot_cli.policy_yaml import read_yaml
 
 LARGEST: Final = 4096
 """Bytes in a parameter of the standard tier."""
+_LARGEST_FILE: Final = 64 * 1024
+"""Bytes of YAML, with all comments."""
 
 
 def policy_text(policy_file: str, root: Path = Path()) -> str:
@@ -21,7 +23,7 @@ def policy_text(policy_file: str, root: Path = Path()) -> str:
         PolicyInvalidError: the file cannot be read, is no policy, or is too large; the message names file and place.
     """
     try:
-        document = read_yaml((root / policy_file).read_text(encoding="utf-8"))
+        document = read_yaml(_read(root / policy_file))
         parse_policy(document)
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise PolicyInvalidError(f"{policy_file} cannot be read as YAML: {error}") from error
@@ -34,3 +36,12 @@ def policy_text(policy_file: str, root: Path = Path()) -> str:
             "join rules, or shorten their names"
         )
     return text
+
+
+def _read(path: Path) -> str:
+    with path.open("rb") as file:
+        content = file.read(_LARGEST_FILE + 1)
+    if len(content) > _LARGEST_FILE:
+        message = f"the file is larger than {_LARGEST_FILE // 1024} KB"
+        raise PolicyInvalidError(message)
+    return content.decode()

@@ -11,6 +11,9 @@ _TAG: Final = "tag:yaml.org,2002:"
 _LONGEST_NUMBER: Final = 30
 """Characters. Python refuses to read an integer of more than 4,300 digits, and no setting needs so many."""
 
+_MOST_MERGED: Final = 100
+"""Members of one mapping after `<<`. Each level of merges can multiply them; no mapping of a policy has so many."""
+
 _INTEGER: Final = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT: Final = re.compile(
     r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
@@ -36,14 +39,30 @@ class PolicyLoader(yaml.SafeLoader):
         f"{_TAG}{name}": yaml.SafeLoader.yaml_constructors[f"{_TAG}{name}"] for name in ("seq", "map")
     } | {None: yaml.SafeLoader.yaml_constructors[None]}
 
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:  # noqa: ANN401 - its stub is wrong
+        """A mapping as it is written, before merges: no member twice, each with a value."""
+        node = super().compose_mapping_node(anchor)
+        names: set[str] = set()
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue  # no name: refused later
+            if key.value in names:
+                raise _refusal(key, f"{key.value!r} is there twice")
+            names.add(key.value)
+            if isinstance(value, yaml.ScalarNode) and value.tag == f"{_TAG}null" and not value.value:
+                raise _refusal(key, f"{key.value!r} has no value: write null if none is meant")
+        return node
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Put what is merged into the mapping, within bounds."""
+        super().flatten_mapping(node)
+        if len(node.value) > _MOST_MERGED:
+            raise _refusal(node, f"more than {_MOST_MERGED} members, with those that << merges")
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002 - the loader's own signature
-        """A mapping whose members' names are text, each of them once."""
+        """A mapping whose members' names are text."""
         if not isinstance(node, yaml.MappingNode):  # after an explicit tag
             raise _refusal(node, "a mapping is expected")
-        names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice is not None:
-            raise _refusal(node, f"{twice!r} is there twice")
         mapping = super().construct_mapping(node, deep=deep)
         for name in mapping:
             if not isinstance(name, str):
@@ -76,9 +95,9 @@ class PolicyLoader(yaml.SafeLoader):
         return number
 
     def null(self, node: yaml.Node) -> None:
-        """No value."""
-        if self._scalar(node) not in {"", "~", "null", "Null", "NULL"}:
-            raise _refusal(node, "only null, ~ or nothing is null")
+        """No value, in one of YAML's words. Nothing at all may be a value that was forgotten: a limit, for example."""
+        if self._scalar(node) not in {"~", "null", "Null", "NULL"}:
+            raise _refusal(node, "only null or ~ is null: write it if no value is meant")
 
     def boolean(self, node: yaml.Node) -> bool:
         """True or false, in one of YAML's words."""

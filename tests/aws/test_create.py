@@ -1,5 +1,6 @@
 """CreateTrainingJob: what each answer means for the caller."""
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -117,6 +118,34 @@ def test_a_refusal_rules_out_no_more_than_it_is_about(code: str, words: str, rea
     error = error_of(code, words)
     assert isinstance(error, CreateRefusedError)
     assert (error.reach, error.permission) == (reach, None)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("AccessDeniedException", "Your account is currently blocked and not recognized as a valid account"),
+        ("AccessDeniedException", "Access denied for repository: temporary in registry ID: 1"),
+        ("AccessDeniedException", "Rate exceeded"),
+        ("Blocked", "Your account is currently blocked"),
+        ("OptInRequired", "The subscription is not currently active"),
+        ("ResourceNotFound", "Requested image temporary:latest not found. Try again later."),
+        ("ResourceNotFoundException", "There is no capacity at the moment"),
+        (
+            "ValidationException",
+            'No S3 objects found under S3 URL "s3://my-bucket/temporary/train" given in input data source.',
+        ),
+    ],
+)
+def test_words_do_not_make_a_definite_refusal_wait(code: str, words: str) -> None:
+    assert isinstance(error_of(code, words), CreateRefusedError)
+
+
+@pytest.mark.parametrize("code", ["ValidationException", "ResourceLimitExceeded", "SomethingNewException"])
+@pytest.mark.parametrize("unit", ["try ", "limit ", "limit is ", "spot not available a ", "'", "no ", "capacity "])
+def test_no_words_take_long_to_understand(code: str, unit: str) -> None:
+    began = time.process_time()
+    error_of(code, unit * (200_000 // len(unit)))
+    assert time.process_time() - began < 0.5
 
 
 @pytest.mark.parametrize(

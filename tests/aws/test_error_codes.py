@@ -21,7 +21,8 @@ from respot.bootstrap.time_budget import CALL_LIMITS, NoTimeLeftError
 DEFINITE: Final = {Answer.DENIED, Answer.INVALID, Answer.ABSENT}
 ON_PURPOSE: Final = {
     Answer.DENIED: "AccessDenied AccessDeniedException AuthorizationError KMSAccessDenied KmsAccessDenied "
-    "OptInRequired OpsItemAccessDeniedException UnauthorizedOperation",
+    "OptInRequired OpsItemAccessDeniedException UnauthorizedOperation UnauthorizedException NotAuthorizedException "
+    "ForbiddenException Forbidden RegionDisabledException Blocked",
     Answer.INVALID: "ValidationException ValidationError InvalidParameter InvalidParameterException "
     "InvalidParameterValue ReceiptHandleIsInvalid InvalidRequest UnsupportedOperation KMSDisabled "
     "DecryptionFailure MissingParameter IdempotentParameterMismatchException ItemCollectionSizeLimitExceededException",
@@ -36,9 +37,11 @@ ON_PURPOSE: Final = {
     Answer.BUSY: "ConflictException TransactionConflictException TransactionInProgressException "
     "ReplicatedWriteConflictException OperationAborted",
     Answer.SESSION: "ExpiredToken ExpiredTokenException InvalidClientTokenId UnrecognizedClientException "
-    "RequestTimeTooSkewed InvalidSignatureException SignatureDoesNotMatch InvalidAccessKeyId IncompleteSignature",
+    "RequestTimeTooSkewed InvalidSignatureException SignatureDoesNotMatch InvalidAccessKeyId IncompleteSignature "
+    "PendingVerification",
     Answer.UNANSWERED: "InternalFailure InternalError InternalServerError InternalServiceError ServiceUnavailable "
-    "ServiceUnavailableException RequestTimeout RequestTimeoutException",
+    "ServiceUnavailableException RequestTimeout RequestTimeoutException ServiceUnavailableInvalid "
+    "InternalServerErrorInvalid",
     Answer.UNKNOWN: "SomethingNewException",
 }
 

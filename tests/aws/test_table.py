@@ -1,26 +1,19 @@
 """Reading many items of the table at once."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.stub import Stubber
 
 from respot.aws.dynamodb.attribute_values import deserialize, serialize
-from respot.aws.dynamodb.ledger import DynamoDbLedger
-from respot.aws.dynamodb.runs import DynamoDbRunStore
 from respot.aws.dynamodb.table import Table
 from respot.errors import LedgerUnavailableError
-from respot.recovery.planning.run import RunId
 from respot.schema import PK, SK
-from tests.support.builders import CREATED, NAME, REGION, job_id
-from tests.support.clock import FakeClock
 from tests.support.moto_aws import TABLE
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-JOB = job_id()
 KEYS = [(f"job#{number}", "state") for number in range(3)]
 
 
@@ -74,35 +67,11 @@ def test_items_that_remain_unread_are_an_error(dynamodb: "DynamoDBClient") -> No
         stub.assert_no_pending_responses()
 
 
-READS: Final[dict[str, Callable[[DynamoDbLedger, DynamoDbRunStore], object]]] = {
-    "a job": lambda ledger, _: ledger.load(JOB),
-    "a job's alerts": lambda ledger, _: ledger.alerts(JOB),
-    "a decision": lambda _, runs: runs.decision(JOB),
-    "an outcome": lambda _, runs: runs.outcome(JOB),
-    "a stop intent": lambda _, runs: runs.stop_intent(JOB),
-    "all of a recovery": lambda _, runs: runs.recovery_records(JOB),
-    "an attempt": lambda _, runs: runs.attempt(RunId("run"), 2),
-    "all attempts": lambda _, runs: runs.attempts(RunId("run")),
-    "attempts of a name": lambda _, runs: runs.attempts_named(REGION, NAME),
-    "a reservation": lambda _, runs: runs.reservation("s3://b/p/"),
-}
-
-
-@pytest.mark.parametrize("read", READS.values(), ids=READS)
-def test_what_decisions_are_made_from_is_read_consistently(
-    dynamodb: "DynamoDBClient", read: Callable[[DynamoDbLedger, DynamoDbRunStore], object]
+@pytest.mark.parametrize("asked_for", [{}, {"ConsistentRead": False}])
+def test_each_test_with_this_table_notices_a_read_that_is_not_consistent(
+    dynamodb: "DynamoDBClient", asked_for: dict[str, bool]
 ) -> None:
-    """The emulators are always consistent: only the request shows it."""
-    asked: list[Any] = []
-
-    def note(params: Any, **_: object) -> None:  # noqa: ANN401
-        asked.append(params)
-
-    dynamodb.meta.events.register("provide-client-params.dynamodb.Query", note)
-    clock = FakeClock(CREATED)
-    read(
-        DynamoDbLedger(dynamodb, TABLE, clock=clock, retention=None),
-        DynamoDbRunStore(dynamodb, TABLE, clock=clock, retention=None),
-    )
-    assert asked
-    assert all(params.get("ConsistentRead") is True for params in asked)
+    """That each store reads consistently is thus tested with each of its methods, in tests/contracts."""
+    found = Table(dynamodb, TABLE).query(f"{PK} = :pk", {":pk": "job#1"}, **asked_for)
+    with pytest.raises(AssertionError, match="KeyConditionExpression"):
+        list(found)

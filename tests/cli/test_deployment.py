@@ -102,3 +102,23 @@ def test_words_of_aws_end_in_no_full_stop_before_what_to_do() -> None:
         raise error
     with pytest.raises(CommandError, match="Stack does not exist: is Respot deployed"), asking_aws():
         raise ClientError({"Error": {"Code": "ValidationError", "Message": "Stack does not exist."}}, "DescribeStacks")
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "exit_code"),
+    [
+        ("ValidationError", "Stack with id Respot does not exist", ExitCode.NOT_FOUND),
+        ("AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist.", ExitCode.NOT_FOUND),
+        ("ResourceNotFoundException", "Requested resource not found", ExitCode.NOT_FOUND),
+        ("NoSuchBucket", "", ExitCode.NOT_FOUND),
+        ("ValidationError", "1 validation error detected", ExitCode.AWS_UNAVAILABLE),
+        ("AccessDenied", "a key that does not exist, or that you may not use", ExitCode.AWS_UNAVAILABLE),
+        ("InvalidClientTokenId", "The token does not exist", ExitCode.AWS_UNAVAILABLE),
+        ("ThrottlingException", "Rate exceeded for does not exist", ExitCode.AWS_UNAVAILABLE),
+    ],
+)
+def test_the_code_says_whether_something_is_not_there(code: str, words: str, exit_code: ExitCode) -> None:
+    error = ClientError({"Error": {"Code": code, "Message": words}}, "Call")
+    with pytest.raises(CommandError, match=words.rstrip(".") or code) as said, asking_aws():
+        raise error
+    assert said.value.exit_code is exit_code

@@ -1,4 +1,5 @@
 import json
+import time
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -44,6 +45,80 @@ def test_settings_that_are_said_once_can_be_used_twice(tmp_path: Path) -> None:
     assert read_policy(text).rules[0].settings == {"resume": True, "dry_run": False}
 
 
+def test_merges_of_merges_keep_what_is_said_first_hand(tmp_path: Path) -> None:
+    text = text_of(
+        tmp_path,
+        """
+        version: 1
+        rules:
+        - &first {name: a, match: {job_name: a}, settings: &inner {<<: &usual {resume: on, dry_run: on}, dry_run: off}}
+        - {<<: *first, name: b, settings: {<<: [*inner, *usual], require_progress: off}}
+        """,
+    )
+    settings_of = {rule.name: rule.settings for rule in read_policy(text).rules}
+    usual = {"resume": True, "dry_run": False}
+    assert settings_of == {"a": usual, "b": usual | {"require_progress": False}}
+
+
+def names(count: int) -> str:
+    return ", ".join(f"n{number}: 1" for number in range(count))
+
+
+BOMB = "a: &a {k: 1}, " + ", ".join(
+    f"{name}: &{name} {{<<: [{', '.join([f'*{before}'] * 8)}]}}"
+    for before, name in zip("abcdefghij", "bcdefghijk", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    ("document", "complaint"),
+    [
+        (BOMB, "more than 100 members, with those that << merges"),
+        (f"a: &a {{{names(60)}}}, b: {{<<: [*a, *a]}}", "more than 100 members"),
+        ("a: {resume: on, <<: {dry_run: on, dry_run: off}}", "'dry_run' is there twice"),
+        ("a: {<<: {resume: on}, <<: {dry_run: on}}", "'<<' is there twice"),
+        ("a: &a {<<: *a, resume: on}", "defaults.a: there is no such setting"),
+        (f"a: [{', '.join(['x'] * 20_000)}]", "defaults.a: there is no such setting"),
+        (names(6_000), "more than 100 members"),
+        ("a: &a {k: 1}, b: {<<: [" + "*a, " * 16_000 + "]}", "more than 100 members"),
+    ],
+    ids=["bomb", "too many", "hidden twice", "merged twice", "endless", "a long list", "many names", "a long merge"],
+)
+def test_merges_are_bounded_and_hide_nothing(tmp_path: Path, document: str, complaint: str) -> None:
+    began = time.process_time()
+    with pytest.raises(PolicyInvalidError, match=complaint):
+        text_of(tmp_path, f"version: 1\ndefaults: {{{document}}}")
+    assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "place"),
+    [
+        ("version: 1\ndefaults:\n  max_billable_hours:\n  resume: on\n", "max_billable_hours", "line 3, column 3"),
+        ("version: 1\ndefaults: {resume: on, max_billable_hours: }", "max_billable_hours", "line 2, column 24"),
+        ("version: 1\ndefaults: {max_billable_hours}", "max_billable_hours", "line 2, column 12"),
+        ("version: 1\ndefaults: {deadline: !!null }", "deadline", "line 2, column 12"),
+        (
+            "version: 1\nrules:\n- name: a\n  match: {}\n  settings:\n    max_billable_hours: # to be decided\n",
+            "max_billable_hours",
+            "line 6, column 5",
+        ),
+        ("version: 1\ndefaults: {<<: {max_billable_hours: }}", "max_billable_hours", "line 2, column 17"),
+    ],
+)
+def test_nothing_is_no_value(tmp_path: Path, words: str, name: str, place: str) -> None:
+    """It would lift a limit."""
+    with pytest.raises(PolicyInvalidError) as error:
+        text_of(tmp_path, words)
+    assert f"'{name}' has no value: write null if none is meant" in str(error.value)
+    assert place in str(error.value)
+
+
+@pytest.mark.parametrize("word", ["null", "~"])
+def test_null_lifts_a_limit(tmp_path: Path, word: str) -> None:
+    assert '"max_billable_hours":null' in text_of(tmp_path, HOURS.format(word))
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
@@ -51,6 +126,7 @@ def test_settings_that_are_said_once_can_be_used_twice(tmp_path: Path) -> None:
         pytest.param("", "policy.yaml: the policy: is null and must be an object", id="empty"),
         pytest.param("a: b: c", "policy.yaml cannot be read as YAML: mapping values", id="not YAML"),
         pytest.param("version: 1\nversion: 1", "policy.yaml cannot be read as YAML: 'version' is there", id="twice"),
+        pytest.param("# " + "é" * 32768, "policy.yaml: the file is larger than 64 KB", id="too large"),
         pytest.param("{? [1] : 2}", "policy.yaml cannot be read as YAML: while constructing", id="a list as a key"),
         pytest.param("!!python/name:os.system x", "policy.yaml cannot be read as YAML: could not det", id="code"),
         pytest.param("[" * 5000, "policy.yaml cannot be read as YAML: maximum recursion", id="too deep"),
@@ -89,13 +165,14 @@ REFUSED = {
     "a list as an int": ("!!int [1]", "a single value is expected"),
     "no float": ("!!float x", "'x' is no finite decimal number"),
     "no bool": ("!!bool x", "'x' is neither true nor false"),
-    "no null": ("!!null x", "only null, ~ or nothing is null"),
+    "no null": ("!!null x", "only null or ~ is null"),
+    "an empty null": ("[!!null '']", "only null or ~ is null"),
     "no timestamp": ("!!timestamp x", "could not determine a constructor"),
     "no binary": ("!!binary x", "could not determine a constructor"),
     "no mapping": ("!!map x", "a mapping is expected"),
     "no list": ("!!seq x", "expected a sequence node"),
     "a list as text": ("!!str [1]", "a single value is expected"),
-    "a set": ("!!set {a}", "could not determine a constructor"),
+    "a set": ("!!set {a: ~}", "could not determine a constructor"),
     "a surrogate": ('"\\uD800"', "half of a character"),
     "a surrogate as a name": ('{"\\uDFFF": 1}', "half of a character"),
     "a number as a name": ("{1: 2}", "the name 1 is no text"),

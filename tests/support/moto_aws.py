@@ -1,6 +1,6 @@
 """AWS as moto plays it, with the ledger's table as the stack deploys it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -51,10 +51,16 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def dynamodb(aws: None) -> "DynamoDBClient":  # noqa: ARG001 - comes first
-    """A client, with the ledger's table there."""
+    """A client, with the ledger's table there; each query of the table itself must be consistent."""
     client = boto3.client("dynamodb", region_name=REGION)
+    client.meta.events.register("provide-client-params.dynamodb.Query", _is_consistent)
     create_table(client, TABLE)
     return client
+
+
+def _is_consistent(params: Mapping[str, Any], **_: object) -> None:
+    """Decisions are made from what is read; moto is always consistent, so that only the request shows it."""
+    assert "IndexName" in params or params.get("ConsistentRead") is True, params
 
 
 @pytest.fixture

@@ -46,10 +46,10 @@ class Answer(StrEnum):
 
 _CODES: Final[dict[Answer, str]] = {
     Answer.DENIED: """
-        AccessDenied AccessDeniedException AccountProblem AllAccessDisabled AuthorizationError
+        AccessDenied AccessDeniedException AccountProblem AllAccessDisabled AuthorizationError Blocked
         KMSAccessDenied KmsAccessDenied KMS.AccessDeniedException
         KMSOptInRequired KmsOptInRequired KMS.OptInRequired OptInRequired
-        NotAuthorized UnauthorizedAccess UnauthorizedOperation
+        NotAuthorized RegionDisabledException UnauthorizedAccess UnauthorizedOperation
     """,
     Answer.INVALID: """
         AuthorizationHeaderMalformed BatchEntryIdsNotDistinct BatchRequestTooLong DecryptionFailure EmptyBatchRequest
@@ -103,7 +103,8 @@ _CODES: Final[dict[Answer, str]] = {
     Answer.SESSION: """
         AuthFailure ExpiredToken ExpiredTokenException IncompleteSignature InvalidAccessKeyId InvalidClientTokenId
         InvalidIdentityToken InvalidSignatureException InvalidToken MissingAuthenticationToken
-        MissingAuthenticationTokenException NotSignedUp RequestExpired RequestInTheFuture RequestTimeTooSkewed
+        MissingAuthenticationTokenException NotSignedUp PendingVerification
+        RequestExpired RequestInTheFuture RequestTimeTooSkewed
         SignatureDoesNotMatch TokenRefreshRequired UnrecognizedClientException
     """,
     Answer.UNANSWERED: """
@@ -122,11 +123,12 @@ _OF_CODE: Final = {code: answer for answer, codes in _CODES.items() for code in 
 
 _BY_NAME: Final = (
     (re.compile(r"NotFound|DoesNotExist|^NoSuch|NonExistent"), Answer.ABSENT),
-    (re.compile(r"AccessDenied"), Answer.DENIED),
+    (re.compile(r"AccessDenied|^(?:Unauthorized|NotAuthorized|Forbidden)"), Answer.DENIED),
     (re.compile(r"Throttl"), Answer.THROTTLED),
     (re.compile(r"Conflict"), Answer.BUSY),
     (re.compile(r"(?:Limit|Quota|Count)Exceeded|^TooMany"), Answer.QUOTA),
     (re.compile(r"AlreadyExists|NameExists|InUse|^Duplicate"), Answer.TAKEN),
+    (re.compile(r"Unavailable|^Internal"), Answer.UNANSWERED),
     (re.compile(r"Invalid|^Malformed|Mismatch|^Unsupported"), Answer.INVALID),
 )
 """What the name of any other code says, in this order. Names of operations that Respot does not call follow it."""

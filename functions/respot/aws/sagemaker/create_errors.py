@@ -12,6 +12,10 @@ from respot.errors import CreateLaterError, CreateRefusedError, JobNameTakenErro
 
 _OF_THE_MOMENT: Final = frozenset({Answer.UNANSWERED, Answer.BUSY, Answer.SESSION})
 """An outage, a change by another call, faults of the function's own session or clock: none is about the request."""
+_FINAL: Final = frozenset({Answer.DENIED, Answer.ABSENT})
+"""No words change these: "Your account is currently blocked" does not end by waiting."""
+_LONGEST_READ: Final = 2000
+"""Characters. What SageMaker says comes first; values of the request, which may be long, follow."""
 _NOT_AUTHORIZED: Final = re.compile(
     r"not authorized to perform:? (?P<action>[\w-]+:\w+)(?: on resource:? (?P<resource>\S+))?"
 )
@@ -19,8 +23,8 @@ _NOT_AUTHORIZED: Final = re.compile(
 
 def create_error(job: str, error: ClientError, request: Mapping[str, Any]) -> RespotError:
     """What CreateTrainingJob's error means for the caller."""
-    words, said = words_of(error), answer_of(error)
-    answer = f"{code_of(error)}: {words}"
+    said, answer = answer_of(error), f"{code_of(error)}: {words_of(error)}"
+    words = words_of(error)[:_LONGEST_READ]
     if said is Answer.TAKEN:
         return JobNameTakenError(f"{job}: a job of that name exists: {answer}")
     if said is Answer.QUOTA and (why := never_fits(words, instances=_instances(request))):
@@ -37,8 +41,8 @@ def create_error(job: str, error: ClientError, request: Mapping[str, Any]) -> Re
             f"{job}: CreateTrainingJob failed; try again later, with the same name: {answer}",
             reason=Postponement.UNANSWERED,
         )
-    missing = _NOT_AUTHORIZED.search(answer)
-    if missing is None and (reason := for_now(words)):
+    missing = _NOT_AUTHORIZED.search(words)
+    if missing is None and said not in _FINAL and (reason := for_now(words)):
         return CreateLaterError(f"{job}: refused for now; try again later: {answer}", reason=reason)
     if missing is None:
         why = not_offered(words)

@@ -13,7 +13,7 @@ METRICS: Final = "AlgorithmSpecification.MetricDefinitions"
 
 _NUMBER: Final = r"\d[\d,]*(?:\.\d+)?"
 _LIMIT: Final = re.compile(
-    rf"\b(?:limit|quota)\b(?:\s+of|(?:(?!utili[sz]ation).)*?\bis)\s+(?P<limit>{_NUMBER})(?!\.?\w)",
+    rf"\b(?:limit|quota)\b(?:\s+of|(?:(?!utili[sz]ation).){{0,200}}?\bis)\s+(?P<limit>{_NUMBER})(?!\.?\w)",
     re.IGNORECASE | re.DOTALL,
 )
 _DELTA: Final = re.compile(rf"\bdelta\s+of\s+(?P<delta>{_NUMBER})", re.IGNORECASE)
@@ -29,7 +29,7 @@ _REFUSED_TYPE: Final = re.compile(
     rf"(?:\s+['\"]?[\w.-]+['\"]?){{0,6}}?\s+{_NEGATED}"
     r"(?:(?:available|supported|offered|allowed)\b(?!\s+(?:with|when|if|while|together|unless)\b)"
     r"|support\s+(?:managed\s+)?(?:spot|training)\b)"
-    rf"|\bspot\b(?:\s+[\w-]+){{0,3}}?\s+{_NEGATED}(?:available|supported|offered|allowed)\s+\w+\s+(?:\w+\s+)*?(?:{_TYPE.pattern})"
+    rf"|\bspot\b(?:\s+[\w-]+){{0,3}}?\s+{_NEGATED}(?:available|supported|offered|allowed)\s+(?:\w+\s+){{1,8}}?(?:{_TYPE.pattern})"
     rf"|\b(?:unsupported|invalid) instance[ _-]?types?\b"
     rf"|\bonly\s+(?:[\w.,-]+\s+){{0,8}}?(?:{_TYPE.pattern})(?:\s+[\w.,-]+){{0,8}}?\s+(?:is|are)\s+supported\b"
     r"|\bresourceConfig\.[\w.]*instanceType'\s+failed to satisfy constraint: Member must satisfy enum value set\b",
@@ -44,15 +44,22 @@ _ANOTHER_MEMBER: Final = re.compile(
 _BUSY: Final = re.compile(r"\brate (?:limit )?exceeded\b|\bthrottl|\btoo many requests\b", re.IGNORECASE)
 _FOR_NOW: Final = re.compile(
     r"\btemporar(?:y|ily)\b"
-    r"|\btry\b.*\b(?:later|minutes)\b"
+    r"|\btry\b.{0,100}?\b(?:later|minutes)\b"
     r"|\b(?:insufficient|sufficient|enough|no|out of|lack of)\s+(?:\S+\s+){0,4}?capacity\b"
-    r"|\bcapacity\b[^.]*\b(?:insufficient|unavailable|not (?:\w+ )?available)\b",
+    r"|\bcapacity\b[^.]{0,100}?\b(?:insufficient|unavailable|not (?:\w+ )?available)\b",
     re.IGNORECASE | re.DOTALL,
 )
 _AT_PRESENT: Final = re.compile(
     r"\b(?:currently|presently|right now)\b|\bat (?:this|the) (?:time|moment)\b", re.IGNORECASE
 )
 """Says that something is not available now; AWS also says it, for years, about what is not supported."""
+_ABOUT_THE_REQUEST: Final = re.compile(r"\bvalidation errors? detected\b", re.IGNORECASE)
+_QUOTED: Final = re.compile(r"(?<!\w)(['\"`]).*?\1", re.DOTALL)
+_NAMED: Final = re.compile(
+    r"\b(?:repository|image|bucket|key|prefix|role|user|group|algorithm|name):\s+\S+", re.IGNORECASE
+)
+_NAME_LIKE: Final = re.compile(r"[/\\:_@=-]\w|\.[a-z0-9]")
+"""A part of a word with which people name things: a URI, an ARN, an image, a file, two-words."""
 _REMEDY: Final = re.compile(r"\b(?:Please|If AWS Service Quotas)\b.*", re.DOTALL)
 """The advice at the end: "If AWS Service Quotas is not available, contact AWS support" is not about a type."""
 _METRIC_DEFINITIONS: Final = re.compile(r"metric[\s_-]*definition", re.IGNORECASE)
@@ -103,10 +110,19 @@ def for_now(words: str) -> Postponement | None:
     compute capacity. Please retry using a different ML instance type" is how SageMaker says it of a job, and EC2's
     InsufficientInstanceCapacity says "We currently do not have sufficient … capacity" (EC2 API reference, error codes).
     """
-    if _BUSY.search(words):
+    if _ABOUT_THE_REQUEST.search(words):
+        return None
+    own = _without_names(words)
+    if _BUSY.search(own):
         return Postponement.THROTTLED
-    at_present = _AT_PRESENT.search(words) and not re.search(r"support", words, re.IGNORECASE)
-    return Postponement.CAPACITY if at_present or _FOR_NOW.search(words) else None
+    at_present = _AT_PRESENT.search(own) and not re.search(r"support", own, re.IGNORECASE)
+    return Postponement.CAPACITY if at_present or _FOR_NOW.search(own) else None
+
+
+def _without_names(words: str) -> str:
+    """The words without what people chose: a bucket may be called temporary, a repository throttling-study."""
+    unquoted = _NAMED.sub(" ", _QUOTED.sub(" ", words))
+    return " ".join(word for word in unquoted.split() if not _NAME_LIKE.search(word))
 
 
 def reach_of_quota(words: str) -> Reach:
