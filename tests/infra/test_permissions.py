@@ -62,7 +62,14 @@ STREAM = [
 ]
 ALERT = [
     (LOG, "${AlertingAlertLogs.Arn}"),
-    (("sqs:SendMessage",), ["${AlertingAlertsStreamDeadLetters.Arn}", "${AlertingDueAlertsQueue.Arn}"]),
+    (
+        ("sqs:SendMessage",),
+        [
+            "${AlertingAlertsStreamDeadLetters.Arn}",
+            "${AlertingDueAlertsDeadLetters.Arn}",
+            "${AlertingDueAlertsQueue.Arn}",
+        ],
+    ),
     *STREAM,
     (RECEIVE, "${AlertingDueAlertsQueue.Arn}"),
     (("dynamodb:DescribeTable", "dynamodb:Query"), LEDGER),
