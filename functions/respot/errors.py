@@ -46,7 +46,7 @@ class LedgerUnavailableError(RespotError):
 
 
 class LedgerRefusedError(LedgerUnavailableError, ItemError):
-    """DynamoDB definitely does not take this request: nothing was written, and a person must look at its item."""
+    """DynamoDB definitely does not take this request: nothing was written, and a person must check its item."""
 
 
 class LedgerContentionError(RespotError):
@@ -66,7 +66,7 @@ class TopicUnavailableError(RespotError):
 
 
 class TopicRefusedError(TopicUnavailableError, ItemError):
-    """SNS definitely does not take this alert or digest: nothing was sent, and a person must look at it."""
+    """SNS definitely does not take this alert or digest: nothing was sent, and a person must check it."""
 
 
 class WebhookRefusedError(RespotError):
@@ -80,6 +80,10 @@ class WebhookRefusedError(RespotError):
         """Without `retry_after`, Slack asked for no pause."""
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class PostRefusedError(WebhookRefusedError, MalformedMessageError):
+    """Slack definitely does not take this one message; any other webhook would refuse it, too."""
 
 
 class SettingsError(RespotError):

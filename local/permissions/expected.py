@@ -79,6 +79,7 @@ NOT_PLAYED: Final = {
     **{(each, action): _LAMBDA for each in ("Alert", "Record", "Recover", "Slack") for action in _POLL},
     **{(each, action): _LAMBDA for each in ("Alert", "EnqueueEnded") for action in _STREAM},
     ("Alert", "sqs:ChangeMessageVisibility"): "granted with the others of a queue's reader; `alert` does not use it",
+    ("Slack", "sqs:SendMessage"): "the proof's receiver takes every message that it understands",
     ("Schedule", "lambda:InvokeFunction"): "the proof calls the sweeps, in place of EventBridge Scheduler",
 }
 """Permissions that nothing here uses, with the reason."""

@@ -9,6 +9,7 @@ from respot.errors import (
     MalformedMessageError,
     NotShownError,
     OutOfTimeError,
+    PostRefusedError,
     QueueUnavailableError,
     UpstreamUnavailableError,
     WebhookRefusedError,
@@ -51,7 +52,10 @@ MALFORMED = MalformedMessageError("not JSON")
 
 @pytest.mark.parametrize(
     ("error", "received", "buried"),
-    [(MALFORMED, 1, False), (MALFORMED, 2, True), (MALFORMED, 3, True), (ERROR, 50, False)],
+    [
+        *((MALFORMED, 1, False), (MALFORMED, 2, True), (MALFORMED, 3, True), (ERROR, 50, False)),
+        *((PostRefusedError("not JSON"), 2, True), (WebhookRefusedError("no_team"), 9, False)),
+    ],
     ids=str,
 )
 def test_what_cannot_be_understood_is_a_dead_letter_after_two_tries(

@@ -86,6 +86,7 @@ ENQUEUE_ENDED = [
 SLACK = [
     (LOG, "${SlackLogs.Arn}"),
     (RECEIVE, "${SlackQueue.Arn}"),
+    (("sqs:SendMessage",), "${SlackQueueDeadLetters.Arn}"),
     # Wildcard: the six characters with which Secrets Manager ends an ARN.
     (
         ("secretsmanager:GetSecretValue",),
