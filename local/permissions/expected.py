@@ -41,6 +41,7 @@ LOUD: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "Slack": {
         "SlackFailing": ("secretsmanager:GetSecretValue",),
         "DrillRecordsFailing": ("dynamodb:PutItem",),
+        "SlackDeadLetters": ("sqs:SendMessage",),
     },
     "Sweep": {
         "SweepAge": (
@@ -79,7 +80,6 @@ NOT_PLAYED: Final = {
     **{(each, action): _LAMBDA for each in ("Alert", "Record", "Recover", "Slack") for action in _POLL},
     **{(each, action): _LAMBDA for each in ("Alert", "EnqueueEnded") for action in _STREAM},
     ("Alert", "sqs:ChangeMessageVisibility"): "granted with the others of a queue's reader; `alert` does not use it",
-    ("Slack", "sqs:SendMessage"): "the proof's receiver takes every message that it understands",
     ("Schedule", "lambda:InvokeFunction"): "the proof calls the sweeps, in place of EventBridge Scheduler",
 }
 """Permissions that nothing here uses, with the reason."""

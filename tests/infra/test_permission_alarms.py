@@ -33,8 +33,7 @@ SILENT: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "Alert": {"AlertSilent": LOG, "AlertStreamSilent": READ_STREAM, "DueAlertsAge": POLL},
     "EnqueueEnded": {"EnqueueEndedSilent": (*LOG, *READ_STREAM)},
     "Recover": {"RecoverSilent": (*LOG, *POLL)},
-    # SQS moves what cannot be buried.
-    "Slack": {"SlackSilent": (*LOG, *POLL), "SlackDeadLetters": ("sqs:SendMessage",)},
+    "Slack": {"SlackSilent": (*LOG, *POLL)},
     "Sweep": {"SweepAge": LOG},  # its metrics are logs
     "Schedule": {"SweepAge": ("lambda:InvokeFunction",)},
 }
