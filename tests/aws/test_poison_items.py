@@ -12,6 +12,8 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
+from respot.alerting.alert import Alert
+from respot.alerting.kinds import AlertKind
 from respot.alerting.required import TransitionRecorded
 from respot.aws.dynamodb.job_items import transition_item
 from respot.aws.dynamodb.keys import partition_of
@@ -22,7 +24,7 @@ from respot.aws.sns import SnsTopic
 from respot.aws.sqs.dead_letters import REASON, read_dead_letter
 from respot.bootstrap import clients, dead_letters
 from respot.bootstrap.observability import report_unreadable
-from respot.errors import RespotError, TopicUnavailableError, UnreadableItemError
+from respot.errors import RespotError, TopicRefusedError, TopicUnavailableError, UnreadableItemError
 from respot.handlers import alert, enqueue_ended
 from respot.jobs.job import JobId, JobState
 from respot.jobs.merge import reconcile
@@ -397,3 +399,20 @@ def test_the_body_of_a_dead_letter_is_read_as_it_was_written() -> None:
     assert read_dead_letter(json.dumps({"unprocessed_item": {"partition": "p", "sort_key": "s"}})) == ("p", "s")
     for body in ("no JSON", "[]", "7", '{"unprocessed_item": 7}', "{}"):
         assert read_dead_letter(body) is None
+
+
+def test_an_alert_that_sns_refuses_does_not_keep_the_others_of_its_job() -> None:
+    ledger, sent = MemoryLedger(created=CREATED), MemoryTopic()
+    seen = snapshot("Starting=0 Interrupted=3600 Starting=3620 Interrupted=3720", job=job_id("twice"))
+    ledger.save(reconcile(ledger.load(seen.state.job), seen))
+
+    def refuse_the_first(published: Alert) -> str:
+        if published.transition.started == at(3600):
+            message = "Message too long"
+            raise TopicRefusedError(message)
+        return sent.publish(published)
+
+    topic: Any = SimpleNamespace(publish=refuse_the_first)
+    with pytest.raises(TopicRefusedError):
+        alerter_on(ledger, clock=FakeClock(at(3725)), topic=topic).catch_up(seen.state.job)
+    assert [each.transition.started for each in sent.published if each.kind is AlertKind.INTERRUPTED] == [at(3720)]
