@@ -8,11 +8,19 @@ class RespotError(Exception):
     """The root of all errors that Respot raises."""
 
 
-class MalformedMessageError(RespotError):
+class ItemError(RespotError):
+    """Concerns one item or message alone, and repeating it changes nothing: the others must not wait for it."""
+
+
+class MalformedMessageError(ItemError):
     """The message can never be understood: leave it to the dead-letter queue, and read the reason."""
 
 
-class UnreadableItemError(RespotError):
+class NotShownError(MalformedMessageError):
+    """SageMaker does not show the job of this message; a new one it may show some minutes later."""
+
+
+class UnreadableItemError(ItemError):
     """This version cannot read an item of the ledger: skip it, count it, name it; the version that wrote it can.
 
     Attributes:
@@ -37,11 +45,15 @@ class LedgerUnavailableError(RespotError):
     """DynamoDB refused or did not answer: what was to be written may be there or not, try again later."""
 
 
+class LedgerRefusedError(LedgerUnavailableError, ItemError):
+    """DynamoDB definitely does not take this request: nothing was written, and a person must check its item."""
+
+
 class LedgerContentionError(RespotError):
     """Another invocation writes the same item: try again later."""
 
 
-class LedgerIncompleteError(RespotError):
+class LedgerIncompleteError(ItemError):
     """Items of a job or its run are missing: they have expired, or something else changed the table. Check them."""
 
 
@@ -51,6 +63,10 @@ class AlertInProgressError(RespotError):
 
 class TopicUnavailableError(RespotError):
     """SNS did not accept the alert or digest: try again later."""
+
+
+class TopicRefusedError(TopicUnavailableError, ItemError):
+    """SNS definitely does not take this alert or digest: nothing was sent, and a person must check it."""
 
 
 class WebhookRefusedError(RespotError):
@@ -64,6 +80,10 @@ class WebhookRefusedError(RespotError):
         """Without `retry_after`, Slack asked for no pause."""
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class PostRefusedError(WebhookRefusedError, MalformedMessageError):
+    """Slack definitely does not take this one message; any other webhook would refuse it, too."""
 
 
 class SettingsError(RespotError):

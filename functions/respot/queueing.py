@@ -5,15 +5,22 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from respot.errors import MalformedMessageError, OutOfTimeError, QueueUnavailableError, WebhookRefusedError
+from respot.errors import (
+    MalformedMessageError,
+    NotShownError,
+    OutOfTimeError,
+    QueueUnavailableError,
+    WebhookRefusedError,
+)
 
 LONGEST_DELAY: Final = timedelta(hours=11)
 """SQS hides a message for at most 12 hours, counted from its receipt."""
 
 
 MALFORMED_TRIES: Final = 2
-"""How often a message is tried that cannot be understood. The second one is for a job that SageMaker does not show
-yet."""
+"""How often a message is tried that cannot be understood."""
+SHOWN_AFTER: Final = timedelta(minutes=5)
+"""How long SageMaker may take to show a new job. A message may have been delivered before without an answer."""
 
 
 class DeadLetterQueue(Protocol):
@@ -99,7 +106,7 @@ class RetrySchedule:
     def retry(self, message: QueueMessage, error: Exception) -> Retry:
         """Retry a message whose handling failed; the error decides how soon, and whether at all."""
         reason = str(error)
-        if isinstance(error, MalformedMessageError) and self.dead_letters and message.receive_count >= MALFORMED_TRIES:
+        if self.dead_letters and self._is_hopeless(message, error):
             try:
                 self.dead_letters.bury(message.body, reason)
             except QueueUnavailableError as unburied:  # the queue's own limit holds
@@ -114,6 +121,8 @@ class RetrySchedule:
                     buried=True,
                 )
         match error:
+            case NotShownError():
+                delay = self._backed_off(message)
             case MalformedMessageError():
                 delay = self.first  # It is a dead letter soon, so that someone sees it.
             case OutOfTimeError():
@@ -127,6 +136,11 @@ class RetrySchedule:
     def defer(self, message: QueueMessage, reason: str, delay: timedelta | None = None) -> Retry:
         """Retry a message that has to wait although nothing failed; without a delay, later each time."""
         return self._retry(message, reason, self._backed_off(message) if delay is None else delay, None)
+
+    def _is_hopeless(self, message: QueueMessage, error: Exception) -> bool:
+        if isinstance(error, NotShownError) and self.clock() - message.sent < SHOWN_AFTER:
+            return False
+        return isinstance(error, MalformedMessageError) and message.receive_count >= MALFORMED_TRIES
 
     def _retry(self, message: QueueMessage, reason: str, delay: timedelta, error: Exception | None) -> Retry:
         """Hide the message for this delay, or for the longest that the queue supports.

@@ -75,6 +75,7 @@ class Alerting(Construct):
                 alert_max_age=timedelta(hours=config.alert_max_age_hours),
                 digest_window=timedelta(seconds=config.digest_seconds),
                 due_alerts_queue_url=self.due.url,
+                dead_letters_queue_url=self.due.dead_letters.queue_url,
                 policy_parameter=policy.name,
                 # No sender lives longer; the clocks of two may differ.
                 alert_lease=timedelta(seconds=2 * _TIMEOUT_SECONDS),
@@ -93,6 +94,7 @@ class Alerting(Construct):
         )
         self.due.deliver_to(self.alert, max_concurrency=_DUE_CONCURRENCY)
         self.due.grant_send(self.alert)
+        self.due.grant_bury(self.alert)
         iam.Grant.add_to_principal(grantee=self.alert, actions=["sns:Publish"], resource_arns=[self.topic.topic_arn])
         alarms.on_lag("Alert", self.alert, "alerts are late.")
         alarms.on_missing(

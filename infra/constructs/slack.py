@@ -50,11 +50,13 @@ class Slack(Construct):
                 ledger_table=shared.ledger.table.table_name,
                 slack_secret=secret,
                 queue_url=self.queue.url,
+                dead_letters_queue_url=self.queue.dead_letters.queue_url,
                 first_retry=timedelta(seconds=config.slack_retry_seconds),
             ),
         )
         self.function: Final = slack.function
         self.queue.deliver_to(self.function, max_concurrency=_CONCURRENCY)
+        self.queue.grant_bury(self.function)
         webhook = secretsmanager.Secret.from_secret_name_v2(self, "Webhook", secret)
         iam.Grant.add_to_principal(
             grantee=self.function,

@@ -50,7 +50,7 @@ class SlackReceiver:
         return tuple(post.message for post in [*self.posts] if post.status == 200 and post.message is not None)
 
     def refuse(self, times: int, status: int) -> None:
-        """Answer the next posts with an error: 500, 404 or 429."""
+        """Answer the next posts with an error: 400 (of the message), 500, 404 or 429."""
         self._refusals.extend([status] * times)
 
     def accept(self) -> None:
@@ -74,7 +74,7 @@ class SlackReceiver:
         with suppress(IndexError):
             refusal = self._refusals.popleft()
         if refusal:
-            answer = refusal, "refused"
+            answer = refusal, "invalid_payload" if refusal == 400 else "refused"
         elif path != _PATH:
             answer = 404, "no_service"
         elif not is_object:

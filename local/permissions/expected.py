@@ -41,6 +41,7 @@ LOUD: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "Slack": {
         "SlackFailing": ("secretsmanager:GetSecretValue",),
         "DrillRecordsFailing": ("dynamodb:PutItem",),
+        "SlackDeadLetters": ("sqs:SendMessage",),
     },
     "Sweep": {
         "SweepAge": (

@@ -185,8 +185,8 @@ class Stage:
         elif function in ("Record", "Recover") and action.startswith("sqs:"):
             url = self.at.outputs["ObservationsQueueUrl" if function == "Record" else "RecoveryQueueUrl"]
             self.at.client("sqs").send_message(QueueUrl=url, MessageBody="nonsense")
-        elif (function, action) == ("Slack", "sqs:ChangeMessageVisibility"):
-            self.at.slack.refuse(5, 503)
+        elif (function, action) in {("Slack", "sqs:ChangeMessageVisibility"), ("Slack", "sqs:SendMessage")}:
+            self.at.slack.refuse(*((5, 503) if action == "sqs:ChangeMessageVisibility" else (10_000, 400)))
             self.at.ground.create(name, lifecycle=_RESUMED)
         elif action == "sagemaker:StopTrainingJob":
             self.at.ground.create(name, lifecycle=f"{_WAITS} / {_WAITS}", tags=_GIVEN_UP)

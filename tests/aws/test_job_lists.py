@@ -114,6 +114,28 @@ def test_an_answer_that_makes_no_sense_is_no_page(answer: dict[str, Any]) -> Non
         SageMakerJobLists(lambda _: client).page(REGION, None)
 
 
+ODD: dict[str, dict[str, Any]] = {
+    "no status": {"TrainingJobStatus": None},
+    "no creation": {"CreationTime": None},
+    "no name": {"TrainingJobName": None},
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_an_odd_summary_does_not_take_its_page_with_it(odd: str) -> None:
+    class OneOdd:
+        def list_training_jobs(self, **_: object) -> dict[str, Any]:
+            others = [listed(TrainingJobName=name) for name in ("first", "third")]
+            return {"TrainingJobSummaries": [others[0], listed(**ODD[odd]), others[1]], "NextToken": "next"}
+
+    client: Any = OneOdd()
+    page = SageMakerJobLists(lambda _: client).page(REGION, None)
+    assert ([each.job.name for each in page.summaries], page.token) == (["first", "third"], "next")
+    (unreadable,) = page.unreadable
+    assert unreadable.job == (None if odd in {"no name", "no creation"} else job_id())
+    assert arn_of() in unreadable.why
+
+
 # --- the client
 
 

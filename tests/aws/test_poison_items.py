@@ -2,27 +2,37 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
+from botocore.stub import Stubber
 
+from respot.alerting.alert import Alert
+from respot.alerting.kinds import AlertKind
+from respot.alerting.required import TransitionRecorded
 from respot.aws.dynamodb.job_items import transition_item
 from respot.aws.dynamodb.keys import partition_of
 from respot.aws.dynamodb.ledger import DynamoDbLedger
 from respot.aws.dynamodb.runs import DynamoDbRunStore
 from respot.aws.dynamodb.sweeps import DynamoDbSweepStore
+from respot.aws.sns import SnsTopic
 from respot.aws.sqs.dead_letters import REASON, read_dead_letter
 from respot.bootstrap import clients, dead_letters
 from respot.bootstrap.observability import report_unreadable
-from respot.errors import RespotError, TopicUnavailableError, UnreadableItemError
+from respot.errors import RespotError, TopicRefusedError, TopicUnavailableError, UnreadableItemError
 from respot.handlers import alert, enqueue_ended
 from respot.jobs.job import JobId, JobState
 from respot.jobs.merge import reconcile
+from respot.jobs.message import write_message
 from respot.metrics import UNREADABLE_ITEMS
 from respot.recovery.planning.run import run_id
 from respot.schema import CHECKS, PK, SK
-from respot.settings import RECOVERY_QUEUE_URL, STREAM_DEAD_LETTERS_URL
+from respot.settings import RECOVERY_QUEUE_URL, STREAM_DEAD_LETTERS_URL, Settings
 from tests.alerting.environment import alerter_on
 from tests.handlers.test_handlers import Context, failed
 from tests.support.builders import CREATED, REGION, at, job_id, snapshot
@@ -32,6 +42,7 @@ from tests.support.memory import MemoryJobQueue, MemoryLedger, MemoryTopic
 from tests.support.moto_aws import TABLE
 from tests.support.printed import Printed, printed
 from tests.support.sweep_environment import Environment, ago
+from tests.sweep.test_listing_depth import Instead
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -127,6 +138,57 @@ def test_the_alert_stream_goes_on_and_the_item_is_a_dead_letter_with_its_reason(
     assert named(printed()) == {key}
 
 
+def test_a_transition_without_its_job_is_a_dead_letter_at_once(sqs: "SQSClient", topic: MemoryTopic) -> None:
+    """A state is written before its transitions: it will not come."""
+    batch = stream(interrupted("before"), interrupted("ghost"), interrupted("behind"))
+    assert failed(alert.handler(batch, Context())) == []
+    assert [sent.state.job.name for sent in topic.published] == ["before", "behind"]
+    ((item, reason),) = letters(sqs)
+    assert item == (partition_of(job_id("ghost")), interrupted("ghost")[SK]["S"])
+    assert reason.startswith("LedgerIncompleteError: ")
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "again"),
+    [("InvalidParameter", 400, []), ("ValidationException", 400, []), ("Throttled", 429, ["s1"])]
+    + [(code, status, ["s1"]) for code, status in (("InvalidParameter", 500), ("AuthorizationError", 403))],
+)
+def test_what_sns_definitely_refuses_is_a_dead_letter_and_an_outage_is_repeated(
+    sqs: "SQSClient", topic: MemoryTopic, monkeypatch: pytest.MonkeyPatch, *, code: str, status: int, again: list[str]
+) -> None:
+    class Sns:
+        def publish(self, **request: Any) -> dict[str, str]:  # noqa: ANN401
+            if request["MessageAttributes"]["job"]["StringValue"] == "before":
+                response: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+                raise ClientError(response, "Publish")
+            sent.append(request)
+            return {"MessageId": "m"}
+
+    sent: list[dict[str, Any]] = []
+    client: Any = Sns()
+    alerter = replace(alert.alerter(), topic=SnsTopic(client, "arn:aws:sns:us-east-1:123456789012:alerts"))
+    monkeypatch.setattr(alert, "alerter", lambda: alerter)
+    assert failed(alert.handler(stream(interrupted("before"), interrupted("behind")), Context())) == again
+    assert len(sent) == 1
+    assert [reason.partition(":")[0] for _, reason in letters(sqs)] == ([] if again else ["TopicRefusedError"])
+    assert topic.published == []
+
+
+def test_a_request_that_dynamodb_definitely_refuses_is_a_dead_letter(
+    sqs: "SQSClient", dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(change: object) -> None:
+        assert isinstance(change, TransitionRecorded)
+        with Stubber(dynamodb) as stub:
+            stub.add_client_error("query", "ValidationException", "Size of hashkey has exceeded the maximum")
+            DynamoDbLedger(dynamodb, TABLE, clock=FakeClock(CREATED), retention=None).load(change.job)
+
+    monkeypatch.setattr(alert, "alerter", lambda: SimpleNamespace(on=load))
+    assert failed(alert.handler(stream(interrupted("before")), Context())) == []
+    ((_, reason),) = letters(sqs)
+    assert reason.startswith("LedgerRefusedError: ")
+
+
 def test_an_item_that_the_code_fails_on_is_a_dead_letter_too(sqs: "SQSClient", monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: object) -> None:
         message = "before"
@@ -146,6 +208,49 @@ def test_what_repeating_can_help_is_repeated(sqs: "SQSClient", monkeypatch: pyte
     monkeypatch.setattr(alert, "_alert_on", refuse)
     assert failed(alert.handler(stream(interrupted("before")), Context())) == ["s1"]
     assert letters(sqs) == []
+
+
+# --- the queue of due alerts
+
+
+def due(body: str, *, received: int) -> dict[str, Any]:
+    attributes = {"ApproximateReceiveCount": str(received), "ApproximateFirstReceiveTimestamp": "0"}
+    return {"Records": [{"messageId": "m1", "body": body, "attributes": attributes}]}
+
+
+@pytest.mark.parametrize(("received", "again"), [(1, ["m1"]), (2, []), (3, [])])
+@pytest.mark.parametrize(
+    "body",
+    ["poison", '{"window": 7}', write_message(job_id("ghost")), write_message(job_id("before"))],
+    ids=["no JSON", "no window", "no state", "unreadable"],
+)
+def test_a_due_alert_that_no_try_can_help_is_a_dead_letter_on_its_second(
+    sqs: "SQSClient", topic: MemoryTopic, monkeypatch: pytest.MonkeyPatch, *, body: str, received: int, again: list[str]
+) -> None:
+    def unreadable(_: JobId) -> None:
+        raise UnreadableItemError("job#", "decision", "a word of tomorrow")
+
+    runs: Any = Instead(alert.alerter().runs, {"recovery_records": unreadable})
+    alerter = replace(alert.alerter(), runs=runs)
+    monkeypatch.setattr(alert, "alerter", lambda: alerter)
+    url = sqs.create_queue(QueueName="due-dead")["QueueUrl"]
+    monkeypatch.setattr(alert, "settings", lambda: Settings(dead_letters_queue_url=url))
+    assert failed(alert.handler(due(body, received=received), Context())) == again
+    buried = sqs.receive_message(QueueUrl=url, MessageAttributeNames=["All"]).get("Messages", [])
+    assert [each["Body"] for each in buried] == ([] if again else [body])
+    assert all("Error: " in each["MessageAttributes"][REASON]["StringValue"] for each in buried)
+    assert [each.state.job.name for each in topic.published] == ["before"] * (body == write_message(job_id("before")))
+
+
+def test_a_due_alert_is_repeated_in_an_outage_and_while_it_cannot_be_buried(
+    sqs: "SQSClient", topic: MemoryTopic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = sqs.create_queue(QueueName="due-dead")["QueueUrl"]
+    monkeypatch.setattr(alert, "settings", lambda: Settings(dead_letters_queue_url=url))
+    topic.fault = TopicUnavailableError("throttled")
+    assert failed(alert.handler(due(write_message(job_id("before")), received=9), Context())) == ["m1"]
+    sqs.delete_queue(QueueUrl=url)
+    assert failed(alert.handler(due("poison", received=9), Context())) == ["m1"]
 
 
 def test_an_item_that_the_dead_letters_do_not_take_is_delivered_again(sqs: "SQSClient", topic: MemoryTopic) -> None:
@@ -235,21 +340,32 @@ def test_a_sweep_goes_on_past_a_job_that_the_code_fails_on() -> None:
     assert checks.error is None
 
 
+@pytest.mark.parametrize(
+    "broken",
+    [{"watched_since": {"N": "7"}}, {"schema": {"N": "99"}}, {"lease_until": {"N": "7"}, "taken_at": {"S": "soon"}}],
+    ids=["a wrong type", "a newer schema", "no lease"],
+)
 @pytest.mark.parametrize("scope", [CHECKS, REGION])
-def test_a_scope_whose_progress_cannot_be_read_stops_no_other_scope(dynamodb: "DynamoDBClient", scope: str) -> None:
+def test_a_scope_whose_progress_cannot_be_read_begins_a_new_pass(
+    dynamodb: "DynamoDBClient", scope: str, broken: dict[str, Any]
+) -> None:
+    """It is only a cursor."""
     env = Environment()
     job = job_id("ended", created=ago(hours=1, minutes=12))
     env.both(job, "Starting=0 Stopped=3600")
     dynamodb.put_item(
         TableName=TABLE,
-        Item=written()["sweep progress"].item | {PK: {"S": f"sweep#{scope}"}, "watched_since": {"N": "7"}},
+        Item=written()["sweep progress"].item | {PK: {"S": f"sweep#{scope}"}} | broken,
     )
-    reports = env.sweep(env.invocation(sweeps=DynamoDbSweepStore(dynamodb, TABLE)))
-    by_scope = {each.scope: each for each in reports}
-    (other,) = by_scope.keys() - {scope}
-    assert by_scope[other].complete
-    assert isinstance(by_scope[scope].error, UnreadableItemError)
-    assert by_scope[scope].age == env.clock() - CREATED or by_scope[scope].age.days >= 59  # the alarm SweepAge fires
+    sweeper = env.invocation(sweeps=DynamoDbSweepStore(dynamodb, TABLE))
+    reports = env.sweep(sweeper)
+    assert [(each.complete, each.error) for each in reports] == [(True, None)] * 2
+    ((named, errors),) = ((each.scope, each.unreadable) for each in reports if each.unreadable)
+    assert (named, [type(each) for each in errors]) == (scope, [UnreadableItemError])
+    if scope == CHECKS:  # since the deployment: its job ended long before this sweep
+        assert job in env.recoveries.sent
+    env.clock.pass_by(timedelta(minutes=5))
+    assert not any(each.unreadable for each in env.sweep(sweeper))
 
 
 # --- recovery, and what all read
@@ -283,3 +399,20 @@ def test_the_body_of_a_dead_letter_is_read_as_it_was_written() -> None:
     assert read_dead_letter(json.dumps({"unprocessed_item": {"partition": "p", "sort_key": "s"}})) == ("p", "s")
     for body in ("no JSON", "[]", "7", '{"unprocessed_item": 7}', "{}"):
         assert read_dead_letter(body) is None
+
+
+def test_an_alert_that_sns_refuses_does_not_keep_the_others_of_its_job() -> None:
+    ledger, sent = MemoryLedger(created=CREATED), MemoryTopic()
+    seen = snapshot("Starting=0 Interrupted=3600 Starting=3620 Interrupted=3720", job=job_id("twice"))
+    ledger.save(reconcile(ledger.load(seen.state.job), seen))
+
+    def refuse_the_first(published: Alert) -> str:
+        if published.transition.started == at(3600):
+            message = "Message too long"
+            raise TopicRefusedError(message)
+        return sent.publish(published)
+
+    topic: Any = SimpleNamespace(publish=refuse_the_first)
+    with pytest.raises(TopicRefusedError):
+        alerter_on(ledger, clock=FakeClock(at(3725)), topic=topic).catch_up(seen.state.job)
+    assert [each.transition.started for each in sent.published if each.kind is AlertKind.INTERRUPTED] == [at(3720)]

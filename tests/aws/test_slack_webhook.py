@@ -17,7 +17,7 @@ from slack_sdk.webhook import WebhookClient
 
 from respot.aws import slack_webhook as slack
 from respot.aws.slack_webhook import SlackWebhook, read_secret, webhook_address
-from respot.errors import WebhookRefusedError
+from respot.errors import PostRefusedError, WebhookRefusedError
 from respot.slack.blocks import SlackMessage, render
 from tests.support.builders import REGION
 
@@ -133,6 +133,20 @@ def test_a_refusal_is_reported_with_slacks_words_and_the_address_is_read_again(r
     assert secret.forgotten == 1
     assert len(str(error.value)) < 300
     assert len(receiver.received) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "is_its_own"),
+    [
+        *((400, b"invalid_blocks", True), (400, b"invalid_payload", True)),
+        *((400, b"no_team", False), (404, b"no_team", False), (500, b"invalid_blocks", False)),
+    ],
+)
+def test_a_message_that_slack_never_takes_is_told_from_a_webhook_that_is_wrong(
+    receiver: Receiver, status: int, body: bytes, *, is_its_own: bool
+) -> None:
+    receiver.answers = [Answer(status, body)]
+    assert isinstance(refused(receiver.address), PostRefusedError) is is_its_own
 
 
 @pytest.mark.usefixtures("pauses")

@@ -56,6 +56,14 @@ def test_it_is_leased_by_one_caller_until_the_lease_expires(leases: Leases) -> N
     leases.lease(500)
 
 
+def test_a_lease_that_is_longer_than_any_of_ours_is_taken_over(leases: Leases) -> None:
+    """Else it would hold the alerts behind it up for as long as it says."""
+    assert leases.lease_at(now=at(0), lease=timedelta(days=1000))
+    leases.lease(1)
+    with pytest.raises(AlertInProgressError):
+        leases.lease(2)
+
+
 def test_a_released_lease_is_free_at_once(leases: Leases) -> None:
     leases.release(leases.lease(0))
     assert leases.lease(1)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
@@ -87,6 +87,23 @@ def test_an_abandoned_scope_is_new_again(sweeps: SweepStore) -> None:
     assert taken == SweepProgress(scope=REGION, watched_since=at(much_later), leased_at=at(much_later))
 
 
+def test_a_lease_that_is_longer_than_any_of_ours_is_taken_over(sweeps: SweepStore) -> None:
+    assert sweeps.lease(REGION, now=at(0), lease=timedelta(days=1000), watched_since=CREATED)
+    assert lease(sweeps, 1) == LEASED
+    assert lease(sweeps, 2) is None
+
+
+@pytest.mark.parametrize(("seconds", "free"), [(1, False), (300.999, False), (301, True)])
+def test_a_scope_is_leased_anew_once_and_not_while_it_is_leased(
+    sweeps: SweepStore, seconds: float, *, free: bool
+) -> None:
+    lease(sweeps, 1)
+    sweeps.save(HALFWAY, until=at(301))
+    anew = replace(LEASED, watched_since=at(-9), leased_at=at(seconds))
+    for expected in (anew if free else None, None):
+        assert sweeps.lease_anew(REGION, now=at(seconds), lease=LEASE, watched_since=at(-9)) == expected
+
+
 # --- what only DynamoDB does ----------------------------------------------------------------------------------------
 
 
@@ -125,6 +142,27 @@ def test_one_of_two_callers_gets_the_lease(dynamodb: "DynamoDBClient") -> None:
         assert lease(first, seconds) is None
         assert won[1] is not None
         dynamodb.meta.events.unregister("before-call.dynamodb.PutItem", overtake)
+
+
+@pytest.mark.parametrize("lease_until", [{"N": "7"}, {"S": "soon"}, None], ids=str)
+def test_one_of_two_callers_replaces_what_cannot_be_read(
+    dynamodb: "DynamoDBClient", lease_until: dict[str, str] | None
+) -> None:
+    sweeps = DynamoDbSweepStore(dynamodb, TABLE)
+    item: Any = {"pk": {"S": f"sweep#{REGION}"}, "sk": {"S": "sweep"}} | (
+        {"lease_until": lease_until} if lease_until else {}
+    )
+    dynamodb.put_item(TableName=TABLE, Item=item)
+    won: list[SweepProgress | None] = []
+
+    def overtake(**_: object) -> None:
+        if not won:
+            won.append(None)
+            won.append(sweeps.lease_anew(REGION, now=at(2), lease=LEASE, watched_since=CREATED))
+
+    dynamodb.meta.events.register_first("before-call.dynamodb.PutItem", overtake)
+    assert sweeps.lease_anew(REGION, now=at(1), lease=LEASE, watched_since=CREATED) is None
+    assert won[1] == replace(LEASED, leased_at=at(2))
 
 
 @pytest.mark.parametrize("operation", ["query", "put_item"])

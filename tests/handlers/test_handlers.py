@@ -13,13 +13,19 @@ from respot.alerting.alert import Alert, AlertOutcome
 from respot.alerting.digest.digest import DigestRecord
 from respot.alerting.digest.timer import write_timer
 from respot.aws.dynamodb.job_items import transition_item
-from respot.errors import PolicyInvalidError, TopicUnavailableError, UpstreamUnavailableError, WebhookRefusedError
+from respot.errors import (
+    PolicyInvalidError,
+    PostRefusedError,
+    TopicUnavailableError,
+    UpstreamUnavailableError,
+    WebhookRefusedError,
+)
 from respot.handlers import alert, record, slack
 from respot.handlers.alert import LONGEST_ALERT
 from respot.jobs.job import JobId, Transition
 from respot.jobs.merge import reconcile
 from respot.jobs.message import write_message
-from respot.metrics import DRILLS_REFUSED, FAILED_DUE_ALERT_AGE, FAILED_OBSERVATION_AGE
+from respot.metrics import DRILLS_REFUSED, FAILED_DUE_ALERT_AGE, FAILED_OBSERVATION_AGE, FAILED_SLACK_MESSAGE_AGE
 from respot.recording.consumer import LONGEST_DESCRIBE, ObservationConsumer
 from respot.recording.drill_limit import AT_ONCE, DrillLimit
 from respot.recording.observation import SweepObservation, write_recheck
@@ -354,3 +360,13 @@ def test_slack_leaves_refused_messages_in_the_queue(monkeypatch: pytest.MonkeyPa
     assert (said["message_id"], said["reason"], said["retry_in_seconds"]) == ("m1", "Slack answered 500", 60.0)
     assert counted["SlackMessagesPosted"] == [2.0]
     assert counted["SlackMessagesRefused"] == [1.0]
+
+
+def test_slack_does_not_return_what_is_a_dead_letter_already(monkeypatch: pytest.MonkeyPatch, printed: Printed) -> None:
+    chat, dead = Chat(refuses={"bad": PostRefusedError("invalid_blocks")}), MemoryDeadLetters()
+    schedule = replace(retry_schedule(), dead_letters=dead)
+    relay = SlackRelay(chat=chat, retry_schedule=schedule, drills=MemoryDrillPosts())
+    monkeypatch.setattr(slack, "slack_relay", lambda: relay)
+    assert failed(slack.handler(sqs("bad", "good"), Context())) == []
+    assert (dead.letters, chat.posted) == ([("bad", "invalid_blocks")], ["good"])
+    assert not any(FAILED_SLACK_MESSAGE_AGE in line for line in printed())

@@ -7,13 +7,15 @@ import pytest
 from infra.config import Config
 from respot.errors import (
     MalformedMessageError,
+    NotShownError,
     OutOfTimeError,
+    PostRefusedError,
     QueueUnavailableError,
     UpstreamUnavailableError,
     WebhookRefusedError,
 )
 from respot.handlers import record, recover, slack
-from respot.queueing import LONGEST_DELAY, QueueMessage, RetrySchedule
+from respot.queueing import LONGEST_DELAY, SHOWN_AFTER, QueueMessage, RetrySchedule
 from tests.support.builders import CREATED, retry_schedule
 from tests.support.clock import FakeClock
 from tests.support.memory import MemoryDeadLetters, MemoryDelayQueue
@@ -50,7 +52,10 @@ MALFORMED = MalformedMessageError("not JSON")
 
 @pytest.mark.parametrize(
     ("error", "received", "buried"),
-    [(MALFORMED, 1, False), (MALFORMED, 2, True), (MALFORMED, 3, True), (ERROR, 50, False)],
+    [
+        *((MALFORMED, 1, False), (MALFORMED, 2, True), (MALFORMED, 3, True), (ERROR, 50, False)),
+        *((PostRefusedError("not JSON"), 2, True), (WebhookRefusedError("no_team"), 9, False)),
+    ],
     ids=str,
 )
 def test_what_cannot_be_understood_is_a_dead_letter_after_two_tries(
@@ -62,6 +67,34 @@ def test_what_cannot_be_understood_is_a_dead_letter_after_two_tries(
     assert (retry.buried, retry.error, retry.reason) == (buried, error, str(error))
     assert dead.letters == ([("", "not JSON")] if buried else [])
     assert bool(queue.delays) is not buried  # whatever remains has a delay
+
+
+NOT_SHOWN = NotShownError("SageMaker knows no such job")
+
+
+@pytest.mark.parametrize(
+    ("received", "age", "buried"),
+    [(2, timedelta(0), False), (9, SHOWN_AFTER - timedelta(seconds=1), False), (2, SHOWN_AFTER, True)],
+)
+def test_a_job_that_is_not_shown_yet_is_no_dead_letter_before_five_minutes(
+    received: int, age: timedelta, *, buried: bool
+) -> None:
+    """An earlier try may have had no time left, or no answer."""
+    dead = MemoryDeadLetters()
+    schedule = replace(retry_schedule(clock=FakeClock(CREATED + age)), dead_letters=dead)
+    assert schedule.retry(message(received=received), NOT_SHOWN).buried is buried
+    assert len(dead.letters) == buried
+
+
+def test_a_job_that_is_never_shown_is_a_dead_letter_long_before_the_queue_gives_it_up() -> None:
+    clock = FakeClock(CREATED)
+    schedule = replace(retry_schedule(clock=clock), dead_letters=MemoryDeadLetters())
+    received = 1
+    while not (retry := schedule.retry(message(received=received), NOT_SHOWN)).buried:
+        clock.pass_by(retry.delay)
+        received += 1
+    assert received < Config().observation_max_receives / 2
+    assert clock() - CREATED < 2 * SHOWN_AFTER
 
 
 def test_what_could_not_be_buried_remains_in_its_queue() -> None:

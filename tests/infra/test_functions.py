@@ -75,6 +75,7 @@ def test_every_setting_reaches_the_functions_that_read_it(full: Synthesized) -> 
             alert_max_age=timedelta(hours=48),
             digest_window=timedelta(minutes=2),
             due_alerts_queue_url="${AlertingDueAlertsQueue}",
+            dead_letters_queue_url="${AlertingDueAlertsDeadLetters}",
             alert_lease=timedelta(seconds=260),
             policy_parameter="${PolicyParameter}",
             retention=retention,
@@ -95,6 +96,7 @@ def test_every_setting_reaches_the_functions_that_read_it(full: Synthesized) -> 
             ledger_table="${LedgerTable}",
             slack_secret="respot/slack-webhook",  # noqa: S106 - its name
             queue_url="${SlackQueue}",
+            dead_letters_queue_url="${SlackQueueDeadLetters}",
             first_retry=timedelta(seconds=7),
         ),
     }

@@ -62,7 +62,14 @@ STREAM = [
 ]
 ALERT = [
     (LOG, "${AlertingAlertLogs.Arn}"),
-    (("sqs:SendMessage",), ["${AlertingAlertsStreamDeadLetters.Arn}", "${AlertingDueAlertsQueue.Arn}"]),
+    (
+        ("sqs:SendMessage",),
+        [
+            "${AlertingAlertsStreamDeadLetters.Arn}",
+            "${AlertingDueAlertsDeadLetters.Arn}",
+            "${AlertingDueAlertsQueue.Arn}",
+        ],
+    ),
     *STREAM,
     (RECEIVE, "${AlertingDueAlertsQueue.Arn}"),
     (("dynamodb:DescribeTable", "dynamodb:Query"), LEDGER),
@@ -79,6 +86,7 @@ ENQUEUE_ENDED = [
 SLACK = [
     (LOG, "${SlackLogs.Arn}"),
     (RECEIVE, "${SlackQueue.Arn}"),
+    (("sqs:SendMessage",), "${SlackQueueDeadLetters.Arn}"),
     # Wildcard: the six characters with which Secrets Manager ends an ARN.
     (
         ("secretsmanager:GetSecretValue",),

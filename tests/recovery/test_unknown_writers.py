@@ -2,13 +2,16 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from respot.errors import CreateLaterError, Postponement, UpstreamUnavailableError
 from respot.jobs.job import JobId
-from respot.jobs.listing import LONGEST_LIFE
+from respot.jobs.listing import LONGEST_LIFE, Page, UnreadableSummary
 from respot.jobs.message import write_message
+from respot.jobs.ports import JobLists
 from respot.recovery.consumer import RecoveryConsumer
 from respot.recovery.planning.decision import Action
 from respot.recovery.records import OutcomeKind
@@ -233,6 +236,39 @@ def test_while_sagemaker_does_not_list_its_jobs_nothing_is_decided_or_created(en
     env.faults.clear()
     env.recover(job)
     assert env.sagemaker.created == [SECOND]
+
+
+def with_odd_summary(env: RecoveryEnvironment, name: str, *, is_named: bool = True) -> None:
+    """SageMaker's list holds nonsense about the job of this name."""
+    page = env.sagemaker.page
+
+    def odd(region: str, token: str | None) -> Page:
+        listed = page(region, token)
+        rest = tuple(each for each in listed.summaries if each.job.name != name)
+        found = (each.job for each in listed.summaries if each.job.name == name)
+        nonsense = tuple(UnreadableSummary(job=job if is_named else None, why=f"{name} is odd") for job in found)
+        return replace(listed, summaries=rest, unreadable=nonsense)
+
+    env.recovery.unknown_writers.lists = cast("JobLists", SimpleNamespace(page=odd))
+
+
+@pytest.mark.parametrize("uri", [HERE, "s3://ml-bucket/elsewhere/"])
+def test_a_job_whose_summary_cannot_be_read_is_described(env: RecoveryEnvironment, uri: str) -> None:
+    job = env.ended()
+    unknown(env, uri=uri)
+    with_odd_summary(env, "unknown")
+    env.recover(job)
+    assert env.sagemaker.created == ([] if uri == HERE else [SECOND])
+    assert (f"{OVERLAPPING}unknown" in env.decision(job).decision.reason) is (uri == HERE)
+
+
+def test_a_summary_that_names_no_job_is_no_answer(env: RecoveryEnvironment) -> None:
+    job = env.ended()
+    unknown(env)
+    with_odd_summary(env, "unknown", is_named=False)
+    with pytest.raises(UpstreamUnavailableError, match="unknown is odd; nothing is created"):
+        env.recover(job)
+    assert env.runs.decisions == {}
 
 
 def test_a_list_that_is_too_long_is_no_answer(env: RecoveryEnvironment) -> None:

@@ -264,7 +264,7 @@ def written() -> dict[str, Written]:
         "refusal": Written(item=refusals.refusal_item(refusal), read=refusals.read_refusal, value=refusal),
         "sweep progress": Written(
             item=sweeps.progress_item(progress, until=at(600)),
-            read=lambda item: sweeps.read_progress(item)[0],
+            read=sweeps.read_progress,
             value=progress,
         ),
         "digest window": Written(item=digests.window_item(WINDOW, KEPT), read=digests.read_window, value=WINDOW),

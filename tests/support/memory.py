@@ -51,7 +51,7 @@ class MemoryLeases(Generic[K]):
 
     def take(self, what: K, *, now: datetime, lease: timedelta) -> LeaseToken:
         until, _ = self.held.get(what, (now, None))
-        if until > now:
+        if now < until <= now + 2 * lease:
             message = f"{what} is leased until its lease expires"
             raise AlertInProgressError(message)
         token = LeaseToken(uuid4().hex)
@@ -225,11 +225,19 @@ class MemorySweepStore:
 
     def lease(self, scope: str, *, now: datetime, lease: timedelta, watched_since: datetime) -> SweepProgress | None:
         before = self.progress.get(scope)
-        if before and self.leased_until[scope] > now:
+        if before and now < self.leased_until[scope] <= now + 2 * lease:
             return None
         progress = resumed(before, scope=scope, now=now, watched_since=watched_since)
         self.progress[scope], self.leased_until[scope] = progress, now + lease
         return progress
+
+    def lease_anew(
+        self, scope: str, *, now: datetime, lease: timedelta, watched_since: datetime
+    ) -> SweepProgress | None:
+        if self.lease(scope, now=now, lease=lease, watched_since=watched_since) is None:
+            return None
+        self.progress[scope] = resumed(None, scope=scope, now=now, watched_since=watched_since)
+        return self.progress[scope]
 
     def save(self, progress: SweepProgress, *, until: datetime) -> None:
         if self.progress[progress.scope].leased_at != progress.leased_at:

@@ -8,6 +8,7 @@ import pytest
 from respot.alerting.kinds import AlertKind
 from respot.errors import (
     QueueUnavailableError,
+    StaleTokenError,
 )
 from respot.jobs.job import JobId, JobRecord
 from respot.recovery.planning.decision import Action
@@ -36,6 +37,17 @@ def ended(env: Environment, name: str = "ended", **before: float) -> JobId:
     job = job_id(name, created=moment - timedelta(hours=1))
     env.both(job, "Starting=0 Stopped=3600")
     return job
+
+
+@pytest.mark.parametrize("token", ["nonsense", "99", "2 soon"])
+def test_a_place_that_cannot_be_read_begins_a_new_pass(env: Environment, token: str) -> None:
+    job = ended(env)
+    env.sweeps.progress[CHECKS] = replace(env.sweeps.progress[CHECKS], began=ago(minutes=1), token=token)
+    (checks, region) = env.sweep()
+    assert (type(checks.error), region.complete) == (StaleTokenError, True)
+    env.clock.pass_by(timedelta(minutes=5))
+    assert env.sweep()[0].complete
+    assert job in env.recoveries.sent
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from respot.errors import (
     PolicyInvalidError,
     UpstreamUnavailableError,
 )
-from respot.jobs.listing import Page
+from respot.jobs.listing import Page, UnreadableSummary
 from respot.recording.observation import SweepObservation, parse, write_recheck
 from respot.recording.recorder import Recorder
 from respot.recovery.policy.policy import AccountPolicy, Policy, parse_ladder
@@ -159,6 +159,20 @@ def test_an_empty_page_does_not_end_a_pass(env: Environment) -> None:
     (_, swept) = env.sweep(env.invocation(lists=lists))
     assert swept.complete
     assert unlisted_names(env) == ["unlisted"]
+
+
+def test_an_odd_summary_is_named_and_stops_nothing_else(env: Environment) -> None:
+    for name in ("odd", "sound"):
+        env.put(job_id(name, created=ago(hours=2)))
+
+    def page(region: str, token: str | None) -> Page:
+        listed = env.lists.page(region, token)
+        odd, sound = sorted(listed.summaries, key=lambda each: each.job.name)
+        return replace(listed, summaries=(sound,), unreadable=(UnreadableSummary(job=odd.job, why="odd is odd"),))
+
+    (_, swept) = env.sweep(env.invocation(lists=Instead(env.lists, {"page": page})))
+    assert (swept.complete, swept.error, env.names()) == (True, None, ["sound"])
+    assert [str(each) for each in swept.unreadable] == ["odd is odd"]
 
 
 WAIT_ONE_HOUR = AccountPolicy(

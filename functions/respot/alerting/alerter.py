@@ -32,6 +32,7 @@ from respot.alerting.required import (
 )
 from respot.alerting.text import concludes, headline
 from respot.errors import (
+    ItemError,
     LedgerIncompleteError,
     LedgerUnavailableError,
     QueueUnavailableError,
@@ -111,7 +112,7 @@ class Alerter:
         For a job whose items the stream lost, or whose alert was left leased by a crash.
         """
         record, state = self._load(job)
-        news, unreadable = self._news(job)
+        news, refused = self._news(job)
         pending = (
             self._of_appearance(record, state),
             *(_of_transition(record, state, transition) for transition in record.transitions),
@@ -119,12 +120,17 @@ class Alerter:
         )
         complete = {(each.kind, each.transition.started) for each in self.ledger.alerts(job)}
         open_ = (each for each in pending if each and (each.alert.kind, each.alert.transition.started) not in complete)
-        completed = tuple(alert_record for alert_record in map(self._complete, open_) if alert_record)
-        if unreadable:
-            raise unreadable
-        return completed
+        completed = []
+        for each in open_:
+            try:
+                completed.append(self._complete(each))
+            except ItemError as error:
+                refused = refused or error
+        if refused:
+            raise refused
+        return tuple(filter(None, completed))
 
-    def _news(self, job: JobId) -> tuple[tuple[RecoveryNews, ...], UnreadableItemError | None]:
+    def _news(self, job: JobId) -> tuple[tuple[RecoveryNews, ...], ItemError | None]:
         """What is to be said of a job's recovery; the other alerts do not wait for what cannot be read."""
         try:
             return tuple(news_of(self.runs.recovery_records(job))), None

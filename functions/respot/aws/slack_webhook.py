@@ -16,7 +16,7 @@ from slack_sdk.http_retry.state import RetryState
 from slack_sdk.webhook import WebhookClient
 
 from respot.aws.calls import raising
-from respot.errors import WebhookRefusedError
+from respot.errors import PostRefusedError, WebhookRefusedError
 from respot.slack.blocks import SlackMessage
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ MAX_INLINE_RETRY_AFTER: Final = timedelta(seconds=5)
 """The longest `Retry-After` to wait for in the function; a longer one delays the message in its queue."""
 LONGEST_POST: Final = 3 * TIMEOUT + MAX_INLINE_RETRY_AFTER + timedelta(seconds=3)
 """A post, a retry after a broken connection, another after a brief pause, and slack_sdk's own pauses in between."""
+_OF_ONE_MESSAGE: Final = ("invalid_payload", "invalid_blocks")
+"""What Slack answers to a message that it does not take. Other refusals are about the webhook, which people replace."""
 _SECONDS: Final = re.compile(r"[0-9]{1,9}")
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -57,6 +59,8 @@ class SlackWebhook:
         # The address may have been replaced since it was read: Slack answers 403, 404 or 410 for a retired webhook.
         self._forget_secret()
         reason = f"Slack answered {answer.status_code}: {answer.body[:200]!r}"
+        if answer.status_code == 400 and answer.body.startswith(_OF_ONE_MESSAGE):
+            raise PostRefusedError(reason)
         raise WebhookRefusedError(reason, retry_after=_retry_after(answer.headers))
 
 

@@ -14,7 +14,8 @@ from respot.alerting.digest.digest import Digest
 from respot.alerting.document import account_of, digest_document, to_document
 from respot.alerting.kinds import AlertKind
 from respot.alerting.text import plain, short, subject
-from respot.errors import TopicUnavailableError
+from respot.aws.error_codes import Answer, answer_of
+from respot.errors import TopicRefusedError, TopicUnavailableError
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
@@ -56,6 +57,9 @@ class SnsTopic:
                 MessageAttributes=_as_strings(attributes),
             )
         except (ClientError, BotoCoreError) as error:
+            if answer_of(error) is Answer.INVALID:
+                refused = f"alert {what}: SNS refused it: {error}"
+                raise TopicRefusedError(refused) from error
             refused = f"alert {what}: SNS did not take it; try again later: {error}"
             raise TopicUnavailableError(refused) from error
         return answer["MessageId"]

@@ -15,7 +15,7 @@ from respot.aws.dynamodb.stream import key_of, read_change
 from respot.aws.sns import SnsTopic
 from respot.aws.sqs.digest_timers import SqsDigestTimers
 from respot.bootstrap.clients import client, now, once_ssm_client, required, settings
-from respot.bootstrap.dead_letters import give_up
+from respot.bootstrap.dead_letters import bury, give_up
 from respot.bootstrap.observability import count, gauge, logger, report_unreadable
 from respot.bootstrap.stores import ledger, runs
 from respot.bootstrap.time_budget import CALL_LIMITS, ONCE_SSM, RESERVE, begin
@@ -57,7 +57,7 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:
         except Exception as error:  # noqa: BLE001 - the others of the batch must not wait for this one
             logger().exception(ALERT_FAILED, message_id=identifier, item=item, reason=str(error))
             report_unreadable(error)
-            if not ("dynamodb" in record and give_up(record, error)):
+            if not _given_up(record, error):
                 failures.append(identifier)
             failed_count += 1
             continue
@@ -69,6 +69,13 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:
     if due:
         gauge(FAILED_DUE_ALERT_AGE, max(now() - moment(each, "ApproximateFirstReceiveTimestamp") for each in due))
     return failed(failures)
+
+
+def _given_up(record: Mapping[str, Any], error: Exception) -> bool:
+    """Whether the record is a dead letter now; otherwise it is delivered again."""
+    if "dynamodb" in record:
+        return give_up(record, error)
+    return bury(record, error, settings().dead_letters_queue_url)
 
 
 def _identify(record: Mapping[str, Any]) -> tuple[str, str]:

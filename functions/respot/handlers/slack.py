@@ -23,7 +23,10 @@ from respot.slack.relay import SlackRelay
 
 
 def handler(event: dict[str, Any], context: Context) -> BatchResponse:
-    """Post a batch of SQS messages; what Slack refuses remains in the queue, and moves to its DLQ in the end."""
+    """Post a batch of SQS messages; what Slack refuses remains in the queue, and moves to its DLQ in the end.
+
+    A message that Slack definitely does not take moves there on its second try.
+    """
     begin(time_left(context))
     relayed = slack_relay().relay(messages(event))
     for retry in relayed.retries:
@@ -31,7 +34,7 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:
             SLACK_POST_FAILED,
             message_id=retry.message.id,
             reason=retry.reason,
-            retry_in_seconds=retry.delay.total_seconds(),
+            retry_in_seconds=None if retry.buried else retry.delay.total_seconds(),
         )
     for error in relayed.drill_errors:
         logger().error(DRILL_RECORD_FAILED, reason=str(error))
@@ -42,9 +45,10 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:
             DRILL_RECORDS_FAILED: len(relayed.drill_errors),
         }
     )
-    if relayed.retries:
-        gauge(FAILED_SLACK_MESSAGE_AGE, max(now() - each.message.sent + each.delay for each in relayed.retries))
-    return failed(retry.message.id for retry in relayed.retries)
+    remaining = [retry for retry in relayed.retries if not retry.buried]
+    if remaining:
+        gauge(FAILED_SLACK_MESSAGE_AGE, max(now() - each.message.sent + each.delay for each in remaining))
+    return failed(retry.message.id for retry in remaining)
 
 
 LONGEST_DELAY: Final = timedelta(hours=1)
@@ -60,7 +64,7 @@ def slack_relay() -> SlackRelay:
     secret = CachedText(lambda: read_secret(client("secretsmanager"), name), kept_for=SECRET_KEPT_FOR, clock=now)
     return SlackRelay(
         chat=SlackWebhook(secret.read, secret.forget),
-        retry_schedule=retry_schedule(longest=LONGEST_DELAY),
+        retry_schedule=retry_schedule(longest=LONGEST_DELAY, dead_letters_url=settings().dead_letters_queue_url),
         drills=_DrillPosts(),
     )
 

@@ -28,8 +28,28 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadableSummary:
+    """A job whose summary makes no sense.
+
+    Attributes:
+        job: which job; `None` if not even that can be read.
+        why: which summary, and what is wrong with it.
+    """
+
+    job: JobId | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """A page of the list, the newest creation first; without a token, the last one."""
+    """A page of the list, the newest creation first; without a token, the last one.
+
+    Attributes:
+        summaries: those that can be read.
+        token: of the next page.
+        unreadable: the others.
+    """
 
     summaries: tuple[Summary, ...]
     token: str | None
+    unreadable: tuple[UnreadableSummary, ...] = ()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, assert_never
 
-from respot.errors import LedgerContentionError, MalformedMessageError
+from respot.errors import LedgerContentionError, NotShownError
 from respot.jobs.description import status_snapshot
 from respot.jobs.job import JobId, JobRecord, JobSnapshot, JobState, Transition
 from respot.jobs.lifecycle import DELETING, is_terminal, lacks_its_end
@@ -49,7 +49,7 @@ class Recorder:
             UpstreamUnavailableError: SageMaker did not answer; nothing was written.
             LedgerUnavailableError: DynamoDB did not answer; repeat. What was written remains correct.
             LedgerContentionError: other writers kept changing the same job.
-            MalformedMessageError: the job does not exist, and no event says enough to record it.
+            NotShownError: the job does not exist, and no event says enough to record it.
         """
         events: list[EventObservation] = []
         sweeps: list[SweepObservation] = []
@@ -74,7 +74,7 @@ class Recorder:
             return tuple(_missed_by_events(each, sweeps) for each in recorded)
         if not recorded:
             message = f"{region}/{name}: SageMaker knows no such job, and the message does not say when it was created"
-            raise MalformedMessageError(message)
+            raise NotShownError(message)
         return tuple(recorded)
 
     def _record_seen(self, seen: JobSnapshot) -> Recorded:

@@ -3,7 +3,7 @@
 The ledger learns of a job by events, which may be lost or late. SageMaker's own list shows the job then.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -150,12 +150,21 @@ class UnknownWriters:
         for _ in range(MOST_PAGES):
             page = self._page(region, token)
             live += (each.job for each in page.summaries if not is_terminal(each.status))
+            live += self._perhaps_live(page)
             if page.token is None or any(each.job.created < oldest for each in page.summaries):
                 return live
             token = page.token
         listed = f"{MOST_PAGES} pages of the list do not reach back to {readable(oldest)}"
         message = f"{region}: {listed}; nothing is created before the next complete sweep"
         raise UpstreamUnavailableError(message)
+
+    def _perhaps_live(self, page: Page) -> Iterator[JobId]:
+        """Jobs whose summaries cannot be read: they are described. One without a name cannot be asked about."""
+        for each in page.unreadable:
+            if each.job is None:
+                message = f"{each.why}; nothing is created while it may be a live job"
+                raise UpstreamUnavailableError(message)
+            yield each.job
 
     def _page(self, region: str, token: str | None) -> Page:
         if self._last_call is not None:

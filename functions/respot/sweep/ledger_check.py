@@ -6,7 +6,7 @@ from typing import Final
 
 from respot.alerting.ports import Ledger
 from respot.alerting.required import missing_alerts, required_alerts
-from respot.errors import RespotError, UnreadableItemError
+from respot.errors import RespotError, StaleTokenError, UnreadableItemError
 from respot.jobs.formatting import iso
 from respot.jobs.job import JobId
 from respot.jobs.lifecycle import is_terminal, lacks_its_end
@@ -42,7 +42,7 @@ class LedgerCheck:
     def step(self, progress: SweepProgress, report: SweepReport) -> SweepProgress:
         """Check some of the jobs that are due."""
         due = check_periods(last=progress.last_began or progress.watched_since, now=progress.began or self.clock())
-        place, since = _read_place(progress.token)
+        place, since = _read_place(progress.token, len(due))
         changed = self.index.changed(since=since or due[place].since, until=due[place].until, limit=_CHECKED_AT_ONCE)
         for job, _ in changed:
             self._check_alone(job, report)
@@ -85,10 +85,18 @@ class LedgerCheck:
             report.alerts += 1
 
 
-def _read_place(token: str | None) -> tuple[int, datetime | None]:
-    """The period that a pass has come to, and the moment in it."""
+def _read_place(token: str | None, periods: int) -> tuple[int, datetime | None]:
+    """The period that a pass has come to, and the moment in it.
+
+    Raises:
+        StaleTokenError: the token is none of this version's.
+    """
     place, _, since = (token or "0").partition(" ")
-    return int(place), datetime.fromisoformat(since) if since else None
+    try:
+        return range(periods)[int(place)], datetime.fromisoformat(since) if since else None
+    except (ValueError, LookupError) as error:
+        message = f"no place to go on from: {token!r:.100}"
+        raise StaleTokenError(message) from error
 
 
 def _is_open(recovery_records: RecoveryRecords) -> bool:

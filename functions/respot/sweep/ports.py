@@ -44,7 +44,15 @@ class SweepStore(Protocol):
         """Lease a scope and read its progress; `None` while another invocation holds the lease.
 
         `watched_since` is saved if the scope is new or was abandoned; otherwise it is ignored.
+
+        Raises:
+            UnreadableItemError: this version cannot read the progress.
         """
+
+    def lease_anew(
+        self, scope: str, *, now: datetime, lease: timedelta, watched_since: datetime
+    ) -> SweepProgress | None:
+        """Lease a scope whose progress cannot be read, as a new one; `None` if another invocation holds the lease."""
 
     def save(self, progress: SweepProgress, *, until: datetime) -> None:
         """Save the progress, and set the end of the lease.

@@ -96,6 +96,7 @@ class RegionSweep:
         rechecks += self._not_listed(progress, compared, BEGINNING if last else reached, now)
         self.rechecks.send(rechecks)
         report.rechecks += len(rechecks)
+        report.unreadable += [UpstreamUnavailableError(each.why) for each in page.unreadable]
         states = [state for each in listed if (state := known.get(each.job))]
         report.unknown_messages += [words for state in states if (words := unknown_message(state))]
         for job in self._waiting_too_long(states, report, last=progress.last_began):

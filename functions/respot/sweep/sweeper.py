@@ -46,27 +46,32 @@ class Sweeper:
         pass is oldest.
         """
         now = self.clock()
-        unread: list[SweepReport] = []
-        checks = self._lease(CHECKS, now, unread)
-        if checks is None and not unread:  # two at once would list twice as fast, each in a region of its own
+        unreadable: dict[str, Exception] = {}
+        checks = self._lease(CHECKS, now, unreadable)
+        if checks is None:  # two at once would list twice as fast, each in a region of its own
             return ()
-        regions = [each for scope in self.regions if (each := self._lease(scope, now, unread))]
+        regions = [each for scope in self.regions if (each := self._lease(scope, now, unreadable))]
         regions.sort(key=lambda each: each.last_began or each.watched_since)
-        run = [self._run(each, time_left) for each in (*([checks] if checks else []), *regions)]
+        run = [self._run(each, time_left) for each in (checks, *regions)]
         for progress, report in reversed(run):  # the checks last: their lease keeps other invocations out
             self._release(progress, report)
-        return (*(report for _, report in run), *unread)
+        reports = tuple(report for _, report in run)
+        for report in reports:
+            report.unreadable += [error] if (error := unreadable.get(report.scope)) else []
+        return reports
 
-    def _lease(self, scope: str, now: datetime, unread: list[SweepReport]) -> SweepProgress | None:
-        """The scope's progress, leased; a scope whose item cannot be read is reported, and swept by nobody."""
+    def _lease(self, scope: str, now: datetime, unreadable: dict[str, Exception]) -> SweepProgress | None:
+        """The scope's progress, leased; what cannot be read is only a cursor, and a new pass begins without it.
+
+        Such a region counts as watched since the deployment: nothing of it passes for history that is none.
+        """
         deployed = self.ledger.created_at()
+        since = watched_since(now=now, deployed=deployed)
         try:
-            return self.sweeps.lease(
-                scope, now=now, lease=LEASE, watched_since=watched_since(now=now, deployed=deployed)
-            )
+            return self.sweeps.lease(scope, now=now, lease=LEASE, watched_since=since)
         except UnreadableItemError as error:
-            unread.append(SweepReport(scope=scope, age=now - deployed, error=error, unreadable=[error]))
-            return None
+            unreadable[scope] = error
+            return self.sweeps.lease_anew(scope, now=now, lease=LEASE, watched_since=deployed)
 
     def _run(self, progress: SweepProgress, time_left: Callable[[], timedelta]) -> tuple[SweepProgress, SweepReport]:
         report = SweepReport(scope=progress.scope, age=progress.age(self.clock()))

@@ -16,7 +16,8 @@ from respot.jobs.formatting import iso
 from respot.schema import LEASE_HOLDER, LEASE_UNTIL, OUTCOME
 
 _LEASED: Final = "claimed"
-_EXPIRED: Final = f"{ABSENT} OR ({OUTCOME} = :leased AND {LEASE_UNTIL} <= :now)"
+_EXPIRED: Final = f"{ABSENT} OR ({OUTCOME} = :leased AND ({LEASE_UNTIL} <= :now OR {LEASE_UNTIL} > :longest))"
+"""No lease that ends later than one of twice this length is ours: it would hold the item up for as long as it says."""
 _NOT_COMPLETED: Final = f"{ABSENT} OR {OUTCOME} = :leased"
 _OURS: Final = f"{OUTCOME} = :leased AND {LEASE_HOLDER} = :token"
 
@@ -36,7 +37,8 @@ def acquire(table: Table, item: Item, *, now: datetime, until: datetime, what: s
         AlertInProgressError: another caller's lease has not expired yet.
     """
     token = LeaseToken(uuid4().hex)
-    standing = table.put(leased_item(item, until, token), _EXPIRED, {":leased": _LEASED, ":now": iso(now)})
+    bounds = {":leased": _LEASED, ":now": iso(now), ":longest": iso(until + (until - now))}
+    standing = table.put(leased_item(item, until, token), _EXPIRED, bounds)
     if standing is None:
         return token
     with reading(standing) as values:

@@ -44,12 +44,28 @@ class DynamoDbSweepStore:
         if item is None:
             progress = resumed(None, scope=scope, now=now, watched_since=watched_since)
             return progress if self._leased(progress, now + lease, ABSENT, {}) else None
-        before, leased_until = read_progress(item)
-        if leased_until > iso(now):
+        progress = resumed(read_progress(item), scope=scope, now=now, watched_since=watched_since)
+        return self._replace(item, progress, now=now, lease=lease)
+
+    def lease_anew(
+        self, scope: str, *, now: datetime, lease: timedelta, watched_since: datetime
+    ) -> SweepProgress | None:
+        """See `SweepStore.lease_anew`."""
+        item = self._table.get(sweep_partition(scope), SWEEP_KEY) or {}
+        progress = resumed(None, scope=scope, now=now, watched_since=watched_since)
+        return self._replace(item, progress, now=now, lease=lease)
+
+    def _replace(self, item: Item, progress: SweepProgress, *, now: datetime, lease: timedelta) -> SweepProgress | None:
+        """Lease the scope of this item, unless somebody has leased it, or leases it first."""
+        standing = item.get(LEASE_UNTIL, {}).get("S")
+        # None of ours ends later than one of twice this length.
+        if standing is not None and iso(now) < standing <= iso(now + 2 * lease):
             return None
-        progress = resumed(before, scope=scope, now=now, watched_since=watched_since)
-        unchanged = {":before": leased_until}
-        return progress if self._leased(progress, now + lease, f"{LEASE_UNTIL} = :before", unchanged) else None
+        if standing is None:
+            condition, values = f"NOT attribute_type({LEASE_UNTIL}, :type)", {":type": "S"}
+        else:
+            condition, values = f"{LEASE_UNTIL} = :before", {":before": standing}
+        return progress if self._leased(progress, now + lease, condition, values) else None
 
     def save(self, progress: SweepProgress, *, until: datetime) -> None:
         """See `SweepStore.save`."""
@@ -93,11 +109,11 @@ def progress_item(progress: SweepProgress, *, until: datetime) -> Item:
     )
 
 
-def read_progress(item: Item) -> tuple[SweepProgress, str]:
-    """The progress of a scope, and the end of its lease as it is written."""
+def read_progress(item: Item) -> SweepProgress:
+    """The progress of a scope."""
     with reading(item, ItemKind.SWEEP) as values:
         # An item of a version without quick passes lacks `down_to` and `last_full`: the next pass is a full one.
-        progress = SweepProgress(
+        return SweepProgress(
             scope=values.text(SCOPE),
             watched_since=values.moment(WATCHED_SINCE),
             leased_at=values.moment(_LEASED_AT),
@@ -108,4 +124,3 @@ def read_progress(item: Item) -> tuple[SweepProgress, str]:
             last_began=values.moment_or_none(LAST_BEGAN),
             last_full=values.moment_or_none("last_full"),
         )
-        return progress, values.text(LEASE_UNTIL)

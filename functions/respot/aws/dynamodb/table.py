@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from respot.aws.dynamodb.attribute_values import Item, deserialize, serialize
 from respot.aws.error_codes import Answer, answer_of
-from respot.errors import LedgerUnavailableError, UnreadableItemError
+from respot.errors import LedgerRefusedError, LedgerUnavailableError, UnreadableItemError
 from respot.jobs.ports import Clock
 from respot.schema import PK, SK
 
@@ -192,7 +192,11 @@ def translated(what: str) -> Iterator[None]:
     try:
         yield
     except (ClientError, BotoCoreError) as error:
-        if answer_of(error) is Answer.CONDITION:
+        answer = answer_of(error)
+        if answer is Answer.CONDITION:
             raise
+        if answer is Answer.INVALID:
+            message = f"ledger, {what}: {error}"
+            raise LedgerRefusedError(message) from error
         message = f"ledger, {what}: {error}; try again later"
         raise LedgerUnavailableError(message) from error

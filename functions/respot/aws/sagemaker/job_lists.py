@@ -1,16 +1,17 @@
 """SageMaker's lists of training jobs."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from respot.aws.calls import asking
+from respot.aws.calls import NONSENSE, asking
 from respot.aws.error_codes import Answer, answer_of
 from respot.errors import StaleTokenError
 from respot.jobs.description import moment
 from respot.jobs.job import JobId
-from respot.jobs.listing import Page, Summary
+from respot.jobs.listing import Page, Summary, UnreadableSummary
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
@@ -42,18 +43,38 @@ class SageMakerJobLists:
                     message = f"{what} did not accept its own token; start again: {error}"
                     raise StaleTokenError(message) from error
                 raise
-            summaries = tuple(_summary(region, each) for each in answer["TrainingJobSummaries"])
-        return Page(summaries=summaries, token=answer.get("NextToken") or None)
+            read = [_read(region, each) for each in answer["TrainingJobSummaries"]]
+            summaries = tuple(each for each in read if isinstance(each, Summary))
+            unreadable = tuple(each for each in read if isinstance(each, UnreadableSummary))
+            if unreadable and not summaries:
+                raise ValueError(unreadable[0].why)
+        return Page(summaries=summaries, token=answer.get("NextToken") or None, unreadable=unreadable)
 
 
-def _summary(region: str, listed: "TrainingJobSummaryTypeDef") -> Summary:
+def _read(region: str, listed: "TrainingJobSummaryTypeDef") -> Summary | UnreadableSummary:
+    """A summary; one that makes no sense does not take its page with it."""
+    try:
+        return _summary(region, listed)
+    except NONSENSE as error:
+        why = f"{region}: ListTrainingJobs: the summary {listed!r:.500} makes no sense: {error!r}"
+        with suppress(*NONSENSE):
+            return UnreadableSummary(job=_job(region, listed), why=why)
+        return UnreadableSummary(job=None, why=why)
+
+
+def _job(region: str, listed: "TrainingJobSummaryTypeDef") -> JobId:
     created = moment(listed["CreationTime"])
     if created is None:
         message = f"{listed['TrainingJobName']} has no creation time"
         raise ValueError(message)
+    return JobId(region=region, name=listed["TrainingJobName"], created=created)
+
+
+def _summary(region: str, listed: "TrainingJobSummaryTypeDef") -> Summary:
+    job = _job(region, listed)
     return Summary(
-        job=JobId(region=region, name=listed["TrainingJobName"], created=created),
+        job=job,
         status=listed["TrainingJobStatus"],
         secondary_status=listed.get("SecondaryStatus"),
-        last_modified=moment(listed.get("LastModifiedTime")) or created,
+        last_modified=moment(listed.get("LastModifiedTime")) or job.created,
     )
