@@ -15,8 +15,9 @@ from respot.jobs.ports import JobLists
 from respot.recovery.consumer import RecoveryConsumer
 from respot.recovery.planning.decision import Action
 from respot.recovery.records import OutcomeKind
-from respot.recovery.unknown_writers import ENOUGH, MARGIN, MOST_DESCRIBED, MOST_PAGES, PACE
+from respot.recovery.unknown_writers import ENOUGH, MARGIN, MOST_DESCRIBED, MOST_PAGES, MOST_UNANSWERED, PACE
 from tests.support.builders import NAME, REGION, message, retry_schedule
+from tests.support.fake_sagemaker import FakeSageMaker
 from tests.support.memory import MemoryDelayQueue
 from tests.support.recovery_environment import GRACE, SECOND, RecoveryEnvironment
 
@@ -232,10 +233,26 @@ def test_while_sagemaker_does_not_list_its_jobs_nothing_is_decided_or_created(en
     env.faults["sagemaker.page"] = UpstreamUnavailableError("ThrottlingException")
     with pytest.raises(UpstreamUnavailableError):
         env.recover(job)
-    assert (env.runs.decisions, env.sagemaker.created) == ({}, [])
+    assert (env.runs.decisions, env.sagemaker.created, pages(env)) == ({}, [], MOST_UNANSWERED + 1)
     env.faults.clear()
     env.recover(job)
     assert env.sagemaker.created == [SECOND]
+
+
+def test_a_call_without_an_answer_is_repeated_at_the_same_pace(
+    env: RecoveryEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page, unanswered = env.sagemaker.page, [UpstreamUnavailableError("ThrottlingException")] * MOST_UNANSWERED
+
+    def answer(region: str, token: str | None) -> Page:
+        if unanswered:
+            raise unanswered.pop()
+        return page(region, token)
+
+    monkeypatch.setattr(FakeSageMaker, "page", lambda _, *asked: answer(*asked))
+    job, began = env.ended(), env.clock()
+    env.recover(job)
+    assert (env.sagemaker.created, env.clock() - began) == ([SECOND], MOST_UNANSWERED * PACE)
 
 
 def with_odd_summary(env: RecoveryEnvironment, name: str, *, is_named: bool = True) -> None:

@@ -29,7 +29,10 @@ PACE: Final = timedelta(seconds=3)
 Both make two calls in three seconds, the sweep makes one a second, and an account may make two: its users keep a third.
 """
 MOST_PAGES: Final = 10
-"""Of 100 jobs each. At this pace they take half a minute, which a step has beside its listing of S3."""
+"""Of 100 jobs each; a call without an answer counts as one. At this pace they take half a minute, which a step has
+beside its listing of S3."""
+MOST_UNANSWERED: Final = 2
+"""Calls without an answer, after which the listing is given up. boto3 does not repeat these calls: they are paced."""
 MARGIN: Final = timedelta(minutes=5)
 """How far before the last complete pass the list is read, beyond the grace for events.
 
@@ -147,8 +150,15 @@ class UnknownWriters:
         oldest = now - LONGEST_LIFE if swept is None else swept - self.grace - MARGIN
         live: list[JobId] = []
         token: str | None = None
+        unanswered = 0
         for _ in range(MOST_PAGES):
-            page = self._page(region, token)
+            try:
+                page = self._page(region, token)
+            except UpstreamUnavailableError:
+                unanswered += 1
+                if unanswered > MOST_UNANSWERED:
+                    raise
+                continue
             live += (each.job for each in page.summaries if not is_terminal(each.status))
             live += self._perhaps_live(page)
             if page.token is None or any(each.job.created < oldest for each in page.summaries):
