@@ -19,6 +19,7 @@ from respot.aws.dynamodb.refusals import refusal_item
 from respot.aws.dynamodb.run_items import (
     attempt_item,
     attempt_name_item,
+    creation_intent_item,
     decision_item,
     notice_item,
     outcome_item,
@@ -153,6 +154,10 @@ CASES: dict[str, tuple[Item, set[str]]] = {
     "an attempt": (attempt_item(NEXT, RETENTION), set()),
     "the name of an attempt": (attempt_name_item(NEXT, RETENTION), set()),
     "a stop that is about to follow": (stop_intent_item(INTENT, RETENTION), set()),
+    "a creation that is about to follow": (
+        creation_intent_item(job_id(), PLACEMENT, now=CREATED, retention=RETENTION),
+        set(),
+    ),
     "a refused creation": (refusal_item(REFUSAL), set()),
     "a location's writer": (reservation_item(WRITER), set()),
     "an alert, which has a status too": (alert_item(SENT, RETENTION), set()),

@@ -1,6 +1,6 @@
 """Decides once what follows the end of a job."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -9,7 +9,7 @@ from respot.jobs.description import JobDescription
 from respot.jobs.formatting import iso, readable
 from respot.jobs.job import JobId, JobRecord, JobState
 from respot.jobs.lifecycle import DELETING, end_of, is_terminal
-from respot.jobs.merge import is_same_job, merge
+from respot.jobs.merge import is_same_job
 from respot.jobs.ports import Clock, JobStore
 from respot.recovery.checkpoints.progress import reached
 from respot.recovery.load_context import PlanContextLoader
@@ -79,7 +79,12 @@ class Decider:
         if state.market is not None:  # every description says it
             return state
         seen = self.jobs.describe(state.job.region, state.job.name)
-        return merge(state, seen.state) if seen and is_same_job(seen.state.job, state.job) else state
+        if seen is None or not is_same_job(seen.state.job, state.job):
+            return state
+        # Only what is missing: how the job ended is for `record` to say.
+        known = {each.name: getattr(state, each.name) for each in fields(state)}
+        missing = {name: getattr(seen.state, name) for name, value in known.items() if value is None}
+        return replace(state, **missing)
 
     def why_history(self, record: JobRecord, state: JobState) -> str | None:
         """Why the job's end is history, from before Respot watched its region; `None` if it is not."""

@@ -32,7 +32,7 @@ MOST_PAGES: Final = 10
 """Of 100 jobs each; a call without an answer counts as one. At this pace they take half a minute, which a step has
 beside its listing of S3."""
 MOST_UNANSWERED: Final = 2
-"""Calls without an answer, after which the listing is given up. boto3 does not repeat these calls: they are paced."""
+"""Calls without an answer, beyond which there is no listing. boto3 does not repeat these calls: they are paced."""
 MARGIN: Final = timedelta(minutes=5)
 """How far before the last complete pass the list is read, beyond the grace for events.
 
