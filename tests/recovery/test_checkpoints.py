@@ -9,6 +9,7 @@ from respot.jobs.job import JobId
 from respot.recovery.decide import Later
 from respot.recovery.records import OutcomeKind
 from respot.recovery.unknown_writers import MOST_DESCRIBED
+from tests.support.builders import NAME
 from tests.support.recovery_environment import SECOND, RecoveryEnvironment
 from tests.support.with_hooks import ProcessCrashError
 
@@ -177,3 +178,17 @@ def test_if_all_have_ended_and_all_were_asked_about_nobody_is_in_the_way(env: Re
     end_unnoticed(env, job_names)
     env.recover(job)
     assert env.sagemaker.created == [SECOND]
+
+
+@pytest.mark.parametrize("made", [True, False])
+def test_whether_the_job_made_progress_is_remembered(env: RecoveryEnvironment, *, made: bool) -> None:
+    job = env.submit()
+    env.clock.pass_by(timedelta(minutes=5))
+    env.sagemaker.move(NAME, "Training")
+    if made:
+        env.save(1)
+    env.clock.pass_by(timedelta(hours=1))
+    env.sagemaker.move(NAME, "MaxWaitTimeExceeded")
+    env.observe(NAME)
+    env.recover(job)
+    assert env.decision(job).made_progress is made
