@@ -95,7 +95,7 @@ PARTS: Final = (
         name="permissions",
         module="local.permissions",
         demands=(
-            Demand(figure="permissions removed", least=37),
+            Demand(figure="permissions removed", least=39),
             *_none_of("never named", "without an alarm in time"),
             Demand(figure="by log or alert alone", most=6),
             Demand(figure="not played", most=34),
