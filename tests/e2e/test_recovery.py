@@ -24,7 +24,7 @@ from local.demo.verification import (
 )
 from respot.handlers.recover import KILL_SWITCH_KEPT_FOR
 from respot.jobs.message import write_message
-from respot.recovery.planning.attempt import ATTEMPT_TAG
+from respot.recovery.planning.attempt import ATTEMPT_TAG, RUN_TAG
 from respot.recovery.planning.decision import Action
 from tests.support.deployed import POLICY, RETRY_SECONDS, ReceivedAlerts, function_of, restart
 from tests.support.roles import create_role, credentials_of
@@ -226,6 +226,10 @@ def not_created(runs: Recovering, name: str) -> str:
     return reason(attempt)
 
 
+OF_A_RUN: Final = [{"Key": RUN_TAG, "Value": "a run"}]
+"""Without it, no creation is allowed at all."""
+
+
 @pytest.mark.parametrize(
     ("members", "permission"),
     [
@@ -240,7 +244,7 @@ def test_iam_denies_the_resubmit_function_what_the_settings_exclude(
     """The function's own check is the same, and no replacement."""
     sagemaker = runs.at.account.client("sagemaker", **credentials_of(runs.at, function_of(runs.at, "recover")["Role"]))
     with pytest.raises(ClientError, match=f"AccessDenied.*{permission}"):
-        sagemaker.create_training_job(**runs.at.ground.request("excluded", **members))
+        sagemaker.create_training_job(**runs.at.ground.request("excluded", Tags=OF_A_RUN, **members))
 
 
 def test_the_resubmit_functions_role_is_denied_what_it_has_no_need_of(runs: Recovering) -> None:
