@@ -282,7 +282,10 @@ class Judge:
             decided = world.runs.decisions.get(job)
             if ours and decided and decided.decision.reason == "stopped by its user":
                 self.broken(f"{job}, which Respot stopped, is taken for a job that its user stopped")
-            if ours and decided and (job, NoticeKind.WAIT_LIMIT_EXCEEDED) not in world.runs.notices:
+            # A restored ledger may lack the intent and the notice; it says of the stop that it is unknown.
+            forgotten = world.restored is not None and stop.at <= world.restored
+            announced = (job, NoticeKind.WAIT_LIMIT_EXCEEDED) in world.runs.notices
+            if ours and decided and not announced and not forgotten:
                 self.broken(f"nobody was notified that Respot stopped {job}")
 
     def _check_alerts(self) -> None:
