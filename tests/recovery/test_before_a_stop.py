@@ -142,7 +142,6 @@ NOT_PASSED: Final = CreateRefusedError("AccessDenied: no", permission="iam:PassR
     [
         pytest.param(QUOTA_USED, "a quota is used up", id="quota used up"),
         pytest.param(QUOTA_OF_0, NO_QUOTA, id="quota of 0"),
-        pytest.param(DENIED, "the permission sagemaker:CreateTrainingJob is missing", id="no permission"),
     ],
 )
 def test_a_refused_pool_is_no_reason_for_a_stop_within_the_hour(
@@ -164,6 +163,22 @@ def test_a_refused_market_is_no_reason_for_a_stop_on_any_type(env: RecoveryEnvir
     job = waiting(env)
     refused(env, CreateRefusedError("ResourceLimitExceeded", reach=Reach.MARKET, why="no spot at all"))
     is_not_stopped(env, job, "spot on any instance type (SageMaker refused it at ")
+
+
+def test_a_missing_permission_of_respots_own_is_no_reason_for_a_stop_in_any_pool(env: RecoveryEnvironment) -> None:
+    job = waiting(env)
+    env.set_ladder("on-demand")
+    refused(env, DENIED)
+    env.set_ladder("spot:1 spot/ml.g5.4xlarge:1")
+    is_not_stopped(env, job, "the permission sagemaker:CreateTrainingJob is missing")
+
+
+def test_a_missing_permission_on_one_jobs_key_keeps_no_other_role_waiting(env: RecoveryEnvironment) -> None:
+    job = waiting(env)
+    denied = CreateRefusedError("AccessDenied: no", permission="kms:CreateGrant")
+    refused(env, denied, role="arn:aws:iam::111122223333:role/Another")
+    env.recover(job)
+    assert env.sagemaker.stopped == [NAME]
 
 
 def test_a_role_that_could_not_be_passed_is_no_reason_for_a_stop_in_any_pool(env: RecoveryEnvironment) -> None:

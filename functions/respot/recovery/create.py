@@ -30,7 +30,6 @@ from respot.recovery.run_place import is_after, outcome_of, planned_under_name
 from respot.recovery.same_request import difference, may_be_alike, misplacement
 from respot.recovery.trial import deleted
 
-_PASS_ROLE: Final = "iam:PassRole"  # noqa: S105 - a permission
 REPORTED_AFTER: Final = timedelta(minutes=15)
 """People are notified of a creation that is postponed for longer."""
 
@@ -176,24 +175,29 @@ class Creator:
     def _remember_refusal(self, context: PlanContext, placement: Placement, error: CreateRefusedError) -> None:
         """Remember what other attempts would be refused for as well: no job must be stopped in favour of them."""
         if error.permission:
-            role = context.run.last.state.role_arn if error.permission == _PASS_ROLE else None
-            self._remember(context, placement, f"the permission {error.permission} is missing", role=role)
+            # One of SageMaker is missing for every job; others, of keys or roles, belong to the job's own role.
+            of_all = error.permission.startswith("sagemaker:")
+            role = None if of_all else context.run.last.state.role_arn
+            why = f"the permission {error.permission} is missing"
+            self._remember(context, None if of_all else placement, why, role=role)
         elif error.reach is not Reach.ANYWHERE:
             self._remember(context, placement, error.why, reach=error.reach)
 
     def _remember(
         self,
         context: PlanContext,
-        placement: Placement,
+        placement: Placement | None,
         why: str,
         *,
         reach: Reach = Reach.POOL,
         role: str | None = None,
     ) -> None:
+        """Remember a refusal of that placement, of the role, or, with neither, of every creation in the region."""
+        pool = None if role else placement
         refusal = Refusal(
             region=context.run.last.state.job.region,
-            market=None if role else placement.market,
-            instance_type=None if role or reach is Reach.MARKET else placement.instance_type,
+            market=None if pool is None else pool.market,
+            instance_type=None if pool is None or reach is Reach.MARKET else pool.instance_type,
             role=role,
             why=why,
             refused_at=self.clock(),
