@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.parsers import ResponseParserError
 from botocore.stub import Stubber
 
 from respot.aws.dynamodb.attribute_values import deserialize, serialize
@@ -75,3 +76,15 @@ def test_each_test_with_this_table_notices_a_read_that_is_not_consistent(
     found = Table(dynamodb, TABLE).query(f"{PK} = :pk", {":pk": "job#1"}, **asked_for)
     with pytest.raises(AssertionError, match="KeyConditionExpression"):
         list(found)
+
+
+def test_a_garbled_answer_says_nothing_of_an_item(dynamodb: "DynamoDBClient") -> None:
+    """Something between has answered: what was asked for is asked for again, and nothing is buried."""
+
+    def garble(**_: object) -> None:
+        message = "no JSON"
+        raise ResponseParserError(message)
+
+    dynamodb.meta.events.register("before-send.dynamodb", garble)
+    with pytest.raises(LedgerUnavailableError, match="no JSON"):
+        Table(dynamodb, TABLE).get(*KEYS[0])

@@ -365,6 +365,16 @@ def test_one_listing_serves_a_batch(env: RecoveryEnvironment) -> None:
     assert (env.sagemaker.created, pages(env)) == ([SECOND, "second-r2"], 1)
 
 
+def test_a_listing_without_an_answer_serves_a_batch_as_well(env: RecoveryEnvironment) -> None:
+    first, second = two_runs(env, "s3://ml-bucket/checkpoints/second/")
+    env.faults["sagemaker.page"] = UpstreamUnavailableError("ThrottlingException")
+    batch(env, first, second)
+    assert (env.sagemaker.created, pages(env)) == ([], MOST_UNANSWERED + 1)
+    env.faults.clear()
+    batch(env, first, second)
+    assert env.sagemaker.created == [SECOND, "second-r2"]
+
+
 def test_the_next_batch_has_a_listing_of_its_own(env: RecoveryEnvironment) -> None:
     first, second = two_runs(env, "s3://ml-bucket/checkpoints/second/")
     batch(env, first)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from respot.alerting.alert import Alert
 from respot.alerting.contract import DIGEST_ATTRIBUTE
@@ -56,7 +57,7 @@ class SnsTopic:
                 Message=message,
                 MessageAttributes=_as_strings(attributes),
             )
-        except (ClientError, BotoCoreError) as error:
+        except (ClientError, BotoCoreError, ResponseParserError) as error:
             if answer_of(error) is Answer.INVALID:
                 refused = f"alert {what}: SNS refused it: {error}"
                 raise TopicRefusedError(refused) from error

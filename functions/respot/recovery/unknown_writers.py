@@ -61,11 +61,13 @@ class UnknownWriters:
     grace: timedelta
     _last_call: datetime | None = field(default=None, init=False)
     _live: dict[str, list[JobId]] = field(default_factory=dict, init=False)
+    _unanswered: dict[str, str] = field(default_factory=dict, init=False)
     _locations: dict[JobId, str | None] = field(default_factory=dict, init=False)
 
     def begin(self) -> None:
         """A new invocation: forget what SageMaker listed for an earlier one."""
         self._live.clear()
+        self._unanswered.clear()
         self._locations.clear()
 
     def created(self, job: JobId, checkpoint_uri: str | None) -> None:
@@ -136,8 +138,14 @@ class UnknownWriters:
 
     def _listed(self, region: str) -> tuple[JobId, ...]:
         """The region's live jobs that the ledger may not know, the newest first."""
+        if region in self._unanswered:
+            raise UpstreamUnavailableError(self._unanswered[region])
         if region not in self._live:
-            self._live[region] = self._list(region)
+            try:
+                self._live[region] = self._list(region)
+            except UpstreamUnavailableError as error:
+                self._unanswered[region] = str(error)
+                raise
             # One whose location cannot be read is described.
             self._locations.update((job, uri) for job, uri in self.runs.live(region) if uri is not None)
         return tuple(self._live[region])

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from respot.aws.dynamodb.attribute_values import Item, deserialize, serialize
 from respot.aws.error_codes import Answer, answer_of
@@ -191,7 +192,7 @@ def translated(what: str) -> Iterator[None]:
     """AWS's errors as ours, except a failed condition, which is an answer."""
     try:
         yield
-    except (ClientError, BotoCoreError) as error:
+    except (ClientError, BotoCoreError, ResponseParserError) as error:
         answer = answer_of(error)
         if answer is Answer.CONDITION:
             raise
