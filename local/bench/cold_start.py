@@ -34,7 +34,7 @@ _REPORT: Final = """
 import json, resource, time
 print(json.dumps([time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
 """
-_ENVIRONMENT: Final = {
+ENVIRONMENT: Final = {
     "PATH": os.defpath,
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_REGION": "us-east-1",
@@ -48,8 +48,11 @@ _ENVIRONMENT: Final = {
     "RESPOT_POLICY_PARAMETER": "/Respot/policy",
     "RESPOT_KILL_SWITCH_PARAMETER": "/Respot/kill-switch",
     "RESPOT_QUEUE_URL": "https://queue",
+    "RESPOT_TRAINING_ROLES": "*",
+    "RESPOT_TRAINING_INSTANCE_TYPES": "*",
     "RESPOT_SLACK_SECRET": "secret",
 }
+"""What a handler reads when it starts; no call is made."""
 
 
 def report(*, runs: int, bytecode: bool) -> Report:
@@ -98,5 +101,5 @@ def _start(bundle: Path, source: str) -> list[float]:
         f"sys.path.insert(0, {str(bundle)!r}); began = time.perf_counter()\n{source}\n{_REPORT}"
     )
     command = [sys.executable, "-I", "-S", "-c", program]
-    result = subprocess.run(command, env=_ENVIRONMENT, capture_output=True, text=True, check=True)
+    result = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=True)
     return list(json.loads(result.stdout.splitlines()[-1]))
