@@ -63,7 +63,7 @@ def test_keys_are_as_documented(dynamodb: "DynamoDBClient", dynamodb_ledger: Dyn
 def test_the_last_sweep_is_the_last_complete_one_of_the_region(
     dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger
 ) -> None:
-    """It is read anew each time: a function lives for hours."""
+    """It is read each time: a function lives for hours."""
     sweeps = DynamoDbSweepStore(dynamodb, TABLE)
     assert dynamodb_ledger.last_sweep(REGION) is None
     for number in (1, 2):

@@ -1,4 +1,4 @@
-"""Items that this version cannot read: one error names each, whatever is wrong with it; other versions' are read."""
+"""Items that this version cannot read: one error names each, for any reason; other versions' are read."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -99,8 +99,8 @@ def test_a_scope_is_leased_anew_once_and_not_while_it_is_leased(
 ) -> None:
     lease(sweeps, 1)
     sweeps.save(HALFWAY, until=at(301))
-    anew = replace(LEASED, watched_since=at(-9), leased_at=at(seconds))
-    for expected in (anew if free else None, None):
+    resumed_pass = replace(LEASED, watched_since=at(-9), leased_at=at(seconds))
+    for expected in (resumed_pass if free else None, None):
         assert sweeps.lease_anew(REGION, now=at(seconds), lease=LEASE, watched_since=at(-9)) == expected
 
 

@@ -66,7 +66,7 @@ def test_what_cannot_be_understood_is_a_dead_letter_after_two_tries(
     retry = schedule.retry(message(received=received), error)
     assert (retry.buried, retry.error, retry.reason) == (buried, error, str(error))
     assert dead.letters == ([("", "not JSON")] if buried else [])
-    assert bool(queue.delays) is not buried  # whatever remains has a delay
+    assert bool(queue.delays) is not buried  # what remains has a delay
 
 
 NOT_SHOWN = NotShownError("SageMaker knows no such job")

@@ -8,7 +8,7 @@ from tests.infra.synthesis import Synthesized, render, statements
 
 
 def only(rule: str) -> object:
-    """SageMaker's events and drills have a queue each: whoever may send drills fills the other one in no way."""
+    """SageMaker's events and drills have a queue each: anyone who may send drills cannot fill the other one."""
     return {"ArnEquals": {"aws:SourceArn": f"${{Recording{rule}.Arn}}"}}
 
 
