@@ -68,13 +68,17 @@ def giving_up_after(hours: float) -> Policy:
 
 
 class Respot:
-    """The planner and the wait limit for one run. It is a `Controller`."""
+    """The planner and the wait limit for one run. It is a `Controller`.
+
+    Attributes:
+        ended: the run's attempts, as the planner saw them at their ends.
+    """
 
     def __init__(self, case: Case, policy: Settings, *, own_first_job: bool) -> None:
         """Begin with the user's own job, or with a job that ended at once."""
         self._resolved = Resolved(policy=policy, sources=("backtest",))
         self._request = Request.spot(case.work + 2 * HOUR)
-        self._ended: list[Attempt] = []
+        self.ended: list[Attempt] = []
         self._intent: StopIntent | None = None
         self._shown: tuple[tuple[int, int], Attempt] | None = None
         if not own_first_job:
@@ -119,7 +123,7 @@ class Respot:
             now = round((decision.until - _BEGAN).total_seconds())
             decision = plan(context, now=_at(now))
         steps = reached(run.checkpoints, since=run.created)
-        self._ended.append(replace(run.last, made_progress=run.progress().made, reached=steps))
+        self.ended.append(replace(run.last, made_progress=run.progress().made, reached=steps))
         placement = decision.placement
         if placement is None:
             return None
@@ -130,20 +134,20 @@ class Respot:
     def _context(self, attempt: Attempt, ledger: Ledger) -> PlanContext:
         listed = tuple(_checkpoint(*each) for each in ledger.checkpoints)
         last = replace(attempt, checkpoint=listed[-1] if listed else None)
-        attempts = (*self._ended, last)
+        attempts = (*self.ended, last)
         run = Run(id=run_id(attempts[0].state.job), attempts=attempts, checkpoints=listed)
         return PlanContext(run=run, resolved=self._resolved)
 
     def _attempt(self, job: Job) -> Attempt:
         """The job as the run's next attempt; the same one until a transition is added."""
-        number = len(self._ended) + 1
+        number = len(self.ended) + 1
         version = number, len(job.transitions)
         if self._shown is None or self._shown[0] != version:
             self._shown = version, self._new_attempt(job, number)
         return self._shown[1]
 
     def _new_attempt(self, job: Job, number: int) -> Attempt:
-        run = run_id(self._ended[0].state.job) if self._ended else ""
+        run = run_id(self.ended[0].state.job) if self.ended else ""
         identity = JobId(
             region="us-east-1",
             name=_NAME if number == 1 else attempt_name(_NAME, number, run=run),

@@ -2,6 +2,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -29,36 +30,37 @@ def case(trace: Trace, *, work: int = 4, deadline: int = 10) -> Case:
     return Case(trace=trace, work=work * HOUR, deadline=deadline * HOUR)
 
 
-class Once:
-    """One job as requested, and all that the ledger showed; it is a policy and its controller."""
+class Jobs:
+    """Jobs one after the other, when sweeps asked, and all that the ledger showed; a policy and its controller."""
 
-    def __init__(self, request: Request) -> None:
-        self.request, self.ledger = request, Ledger()
+    def __init__(self, *requests: Request) -> None:
+        self.requests, self.ledger = iter(requests), Ledger()
+        self.asked: list[int] = []
 
     def __call__(self, _world: World, _case: Case, _truth: Truth) -> Controller:
         return self
 
     def first(self) -> Request:
-        return self.request
+        return next(self.requests)
 
-    def stops(self, ledger: Ledger, _now: int) -> bool:
+    def stops(self, ledger: Ledger, now: int) -> bool:
         self.ledger = ledger
+        self.asked.append(now)
         return False
 
-    def following(self, _ledger: Ledger, _now: int) -> tuple[Request, int] | None:
-        return None
+    def following(self, _ledger: Ledger, now: int) -> tuple[Request, int] | None:
+        request = next(self.requests, None)
+        return None if request is None else (request, now)
 
 
 class Watched(product.Respot):
     """Respot with a wait limit, and the status of each job that it stopped."""
 
-    stopped: Final[list[str]]
-
     def __init__(self, each: Case) -> None:
         ladder = (Rung(market=Market.SPOT), Rung(market=Market.ON_DEMAND))
         limit = product.settings(each, give_up_waiting_after=timedelta(hours=1), ladder=ladder)
         super().__init__(each, limit, own_first_job=True)
-        self.stopped = []
+        self.stopped: list[str] = []
 
     def stops(self, ledger: Ledger, now: int) -> bool:
         stops = super().stops(ledger, now)
@@ -104,22 +106,18 @@ def test_a_region_is_available_where_a_zone_is() -> None:
 def test_a_trace_can_be_read_from_any_moment() -> None:
     later = GAP.starting_at(HOUR)
     assert later.periods == ((0, HOUR), (2 * HOUR, 9 * HOUR))
-    assert [later.period_from(moment * HOUR) for moment in (0, 1, 3, 9)] == [
-        (0, HOUR),
-        (2 * HOUR, 9 * HOUR),
-        (3 * HOUR, 9 * HOUR),
-        None,
-    ]
+    found = [later.period_from(moment * HOUR) for moment in (0, 1, 3, 9)]
+    assert found == [(0, HOUR), (2 * HOUR, 9 * HOUR), (3 * HOUR, 9 * HOUR), None]
     assert [GAP.available_until(moment * HOUR) for moment in (1, 2, 3, 4)] == [3600, 7200, 7200, 10800]
 
 
 def test_an_interrupted_job_continues_from_its_last_checkpoint() -> None:
-    once = Once(Request.spot(10 * HOUR))
-    outcome = play(WORLD, case(GAP), once)
+    jobs = Jobs(Request.spot(10 * HOUR))
+    outcome = play(WORLD, case(GAP), jobs)
     # 6480 s of work until the interruption, 6300 of them in the seventh checkpoint; 8100 s are left.
     assert outcome.finished == 3 * HOUR + 720 + 8100
     assert outcome.cost == pytest.approx((7200 + 720 + 8100) / HOUR * WORLD.spot_price)
-    assert once.ledger.jobs[0].transitions == [
+    assert jobs.ledger.jobs[0].transitions == [
         ("Starting", 0),
         ("Downloading", 0),
         ("Training", 720),
@@ -129,40 +127,52 @@ def test_an_interrupted_job_continues_from_its_last_checkpoint() -> None:
         ("Training", 11520),
         ("Completed", 19620),
     ]
-    assert once.ledger.checkpoints[:8] == [*((720 + n * 900, n * 900) for n in range(1, 8)), (12420, 7200)]
+    assert jobs.ledger.checkpoints[:8] == [*((720 + n * 900, n * 900) for n in range(1, 8)), (12420, 7200)]
 
 
 def test_what_is_saved_at_the_interruption_is_not_lost() -> None:
     world = World(overhead=720, checkpoint_every=0)
-    assert play(world, case(GAP), Once(Request.spot(10 * HOUR))).finished == 3 * HOUR + 720 + 4 * HOUR - 6480
+    assert play(world, case(GAP), Jobs(Request.spot(10 * HOUR))).finished == 3 * HOUR + 720 + 4 * HOUR - 6480
 
 
 def test_a_framework_may_keep_two_checkpoints() -> None:
-    once = Once(Request.spot(HOUR))
-    play(World(overhead=720, kept=2), case(ALWAYS), once)
-    assert once.ledger.checkpoints == [(2520, 1800), (3420, 2700)]
+    jobs = Jobs(Request.spot(HOUR))
+    play(World(overhead=720, kept=2), case(ALWAYS), jobs)
+    assert jobs.ledger.checkpoints == [(2520, 1800), (3420, 2700)]
 
 
 def test_hidden_overhead_shows_as_training() -> None:
-    once = Once(Request.spot(HOUR))
-    play(World(overhead=720, hidden=0.5), case(ALWAYS), once)
-    assert ("Training", 360) in once.ledger.jobs[0].transitions
-    assert once.ledger.checkpoints[0] == (1620, 900)
+    jobs = Jobs(Request.spot(HOUR))
+    play(World(overhead=720, hidden=0.5), case(ALWAYS), jobs)
+    assert ("Training", 360) in jobs.ledger.jobs[0].transitions
+    assert jobs.ledger.checkpoints[0] == (1620, 900)
 
 
 def test_maxwait_counts_from_the_creation_and_ends_a_job_that_trains() -> None:
-    once = Once(Request.spot(HOUR))
-    outcome = play(WORLD, case(ALWAYS), once)
+    jobs = Jobs(Request.spot(HOUR))
+    outcome = play(WORLD, case(GAP.starting_at(2 * HOUR + 1800)), jobs)
     assert outcome.finished is None
-    assert once.ledger.jobs[0].transitions[-2:] == [("Stopping", 3600), ("MaxWaitTimeExceeded", 3660)]
-    assert outcome.cost == pytest.approx(3660 / HOUR * WORLD.spot_price)
+    assert jobs.ledger.jobs[0].transitions[-2:] == [("Stopping", 3600), ("MaxWaitTimeExceeded", 3660)]
+    assert outcome.cost == pytest.approx(1860 / HOUR * WORLD.spot_price)
+
+
+def test_the_next_job_follows_after_the_stop_and_the_reaction() -> None:
+    outcome = play(WORLD, case(NEVER), Jobs(Request.spot(HOUR), ON_DEMAND))
+    assert (outcome.finished, outcome.jobs) == (HOUR + 60 + 60 + 120 + 720 + 4 * HOUR, 2)
+
+
+def test_a_sweep_comes_every_five_minutes() -> None:
+    jobs = Jobs(Request.spot(HOUR))
+    play(WORLD, case(NEVER), jobs)
+    assert jobs.asked == [*range(jobs.asked[0], HOUR, 300)]
+    assert 0 < jobs.asked[0] <= 300
 
 
 def test_maxruntime_counts_only_time_with_instances() -> None:
     late = Trace(periods=((HOUR, 2 * HOUR - 600), (3 * HOUR, 9 * HOUR)), length=60 * HOUR)
-    once = Once(Request.spot(9 * HOUR, max_runtime=HOUR))
-    play(WORLD, case(late), once)
-    assert once.ledger.jobs[0].transitions[-2:] == [("Stopping", 11400), ("MaxRuntimeExceeded", 11460)]
+    jobs = Jobs(Request.spot(9 * HOUR, max_runtime=HOUR))
+    play(WORLD, case(late), jobs)
+    assert jobs.ledger.jobs[0].transitions[-2:] == [("Stopping", 11400), ("MaxRuntimeExceeded", 11460)]
 
 
 def test_on_demand_only_costs_the_work_and_one_overhead() -> None:
@@ -173,9 +183,9 @@ def test_on_demand_only_costs_the_work_and_one_overhead() -> None:
 
 def test_the_wait_for_on_demand_instances_lies_between_its_bounds() -> None:
     world = World(overhead=0, launch=(1680, 3480))
-    waits = {play(world, Case(trace=NEVER, work=1, deadline=1, seed=n), Once(ON_DEMAND)).finished for n in range(40)}
-    assert all(wait is not None and 1681 <= wait <= 3481 for wait in waits)
+    waits = {play(world, Case(trace=NEVER, work=1, deadline=1, seed=n), Jobs(ON_DEMAND)).finished for n in range(40)}
     assert len(waits) > 20
+    assert all(wait is not None and 1681 <= wait <= 3481 for wait in waits)
 
 
 def test_native_spot_waits_until_the_deadline() -> None:
@@ -198,7 +208,7 @@ def test_greedy_waits_until_the_safety_net() -> None:
     assert outcome.cost == pytest.approx((720 + 4 * HOUR) / HOUR * PUBLISHED.on_demand_price)
 
 
-def test_uniform_progress_starts_on_demand_and_goes_to_spot_once_it_is_ahead() -> None:
+def test_uniform_progress_starts_on_demand_if_there_is_no_spot() -> None:
     late = Trace(periods=((5 * HOUR, 10 * HOUR),), length=60 * HOUR)
     outcome = play(PUBLISHED, case(late, work=6), published.UniformProgress)
     # On demand from 0 to 5 h (4.8 h of work), then 1.2 h on spot; each start takes 0.2 h, and sweeps up to 2 min.
@@ -294,6 +304,17 @@ def test_respot_never_stops_a_job_that_trains() -> None:
     assert set(stopped) == {"Starting"}
 
 
+def test_the_planner_sees_each_attempt_from_its_own_creation_to_its_own_end() -> None:
+    most = 0
+    for each in some_cases():
+        respot = product.Respot(each, product.settings(each), own_first_job=False)
+        play(WORLD, each, lambda *_, respot=respot: respot)
+        most = max(most, len(respot.ended))
+        assert all(ended.state.job.created == ended.transitions[0].started for ended in respot.ended)
+        assert all(one.ended <= other.state.job.created for one, other in pairwise(respot.ended))
+    assert most > 2
+
+
 def test_the_figures_count_what_was_missed_and_what_it_cost() -> None:
     result = Result(late=-1, cost=2.0, optimum=1.0, on_demand=4.0, jobs=1)
     late, never = replace(result, late=90, cost=5.0, jobs=3), replace(result, late=None, cost=2.0, jobs=5)
@@ -321,8 +342,3 @@ def test_the_command_prints_a_table_and_leaves_figures(tmp_path: Path, capsys: p
     found = json.loads(figures.read_text(encoding="utf-8"))
     assert found["on-demand only, zones, 48 h: missed %"] == 0
     assert found["on-demand only, zones, 48 h: above optimum %"] > 0
-
-
-def test_an_unknown_policy_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--only", "luck"]) == 1
-    assert "no such policy: luck" in capsys.readouterr().out
