@@ -68,7 +68,7 @@ bench: $(STAMP) ## Measure cold start, calls per event, latency and cost, as rat
 load: $(STAMP) ## Send the events of 500 to 5,000 jobs, twice, and show how the time grows (half an hour)
 	$(BIN)/python -m local load
 
-backtest: $(STAMP) ## Run the planner and published policies over traces of spot availability (two minutes)
+backtest: $(STAMP) ## Run the planner and published policies over traces of spot availability (a minute or two)
 	$(BIN)/python -m local.backtest
 
 clean: ## Remove what the other targets made

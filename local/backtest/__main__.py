@@ -25,11 +25,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     console = Console(highlight=False, width=150)
     names = chosen(console, "policy", POLICIES, options.only)
+    if not names:
+        return 1
     by_zone = traces.zones()
     found: dict[str, float] = {}
-    for places, windows in (("zones", by_zone), ("regions", traces.regions(by_zone))):
+    for places, windows in (("zones", by_zone), ("unions of zones", traces.regions(by_zone))):
         for work in DEADLINES:
-            rows, columns = [], [""]
+            rows, columns = [], []
             for name in names:
                 results = measure(windows, name, work=work, starts=options.starts, scenario=options.scenario)
                 cells = {} if options.summary else {(f"{d:g} h", f"{o:g} h"): each for (d, o), each in results.items()}
@@ -38,10 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     columns = [*summed]
                     rows.append([name, *place, *(f"{value:,.1f}".removesuffix(".0") for value in summed.values())])
                 found |= {f"{name}, {places}, {work:g} h: {column}": value for column, value in summed.items()}
-            console.print(f"{work:g} h of work, single {places}, {options.scenario}", style="bold")
+            console.print(f"{work:g} h of work, {places}, world: {options.scenario}", style="bold")
             console.print(table(("policy", "deadline", "overhead", *columns), rows), "")
     write(options.figures, found)
-    return 0 if names else 1
+    return 0
 
 
 if __name__ == "__main__":

@@ -16,8 +16,8 @@ DEADLINES: Final[Mapping[float, Sequence[float]]] = {48: (52, 59.9), 8: (8.7, 10
 POLICIES: Final[Mapping[str, tuple[Policy, bool]]] = {
     "on-demand only": (published.OnDemandOnly, False),
     "native spot": (published.NativeSpot, False),
-    "greedy, published world": (published.Greedy, True),
-    "Uniform Progress, published world": (published.UniformProgress, True),
+    "greedy, published": (published.Greedy, True),
+    "Uniform Progress, published": (published.UniformProgress, True),
     "greedy": (published.Greedy, False),
     "Uniform Progress": (published.UniformProgress, False),
     "Respot places every attempt": (product.placed_by_respot(), False),

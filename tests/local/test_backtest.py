@@ -262,7 +262,7 @@ def test_nobody_in_time_is_below_the_optimum(name: str) -> None:
     assert in_time > 0
 
 
-@pytest.mark.parametrize("name", ["greedy, published world", "Uniform Progress, published world"])
+@pytest.mark.parametrize("name", ["greedy, published", "Uniform Progress, published"])
 def test_the_published_policies_are_never_late_in_their_own_world(name: str) -> None:
     results = measure(ZONES, name, work=8, starts=30)
     assert not any(each.missed for cell in results.values() for each in cell)
@@ -338,7 +338,7 @@ def test_a_run_is_the_same_each_time() -> None:
 def test_the_command_prints_a_table_and_leaves_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     figures = tmp_path / "figures.json"
     assert main(["--starts", "2", "--only", "on-demand only", "--figures", str(figures)]) == 0
-    assert "8 h of work, single regions, measured" in capsys.readouterr().out
+    assert "8 h of work, unions of zones, world: measured" in capsys.readouterr().out
     found = json.loads(figures.read_text(encoding="utf-8"))
     assert found["on-demand only, zones, 48 h: missed %"] == 0
     assert found["on-demand only, zones, 48 h: above optimum %"] > 0
