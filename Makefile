@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo chaos clients soak proof test coverage check format local deploy synth bench load lock clean
+.PHONY: help setup demo chaos clients soak proof test coverage check format local deploy synth bench load backtest lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -67,6 +67,9 @@ bench: $(STAMP) ## Measure cold start, calls per event, latency and cost, as rat
 
 load: $(STAMP) ## Send the events of 500 to 5,000 jobs, twice, and show how the time grows (half an hour)
 	$(BIN)/python -m local load
+
+backtest: $(STAMP) ## Run the planner and published policies over traces of spot availability (a minute or two)
+	$(BIN)/python -m local.backtest
 
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) build cdk.out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage*

@@ -1,0 +1,1 @@
+"""The backtest: the planner and the published policies over public traces of spot availability."""

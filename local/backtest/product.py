@@ -1,0 +1,197 @@
+"""Drives the product's own planner as `recover` and the sweep would, with what the ledger and S3 would show."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Final
+
+from local.backtest.world import HOUR, Case, Job, Ledger, Policy, Request
+from respot.jobs.job import JobId, JobState, Market, Transition
+from respot.recovery.checkpoints.checkpoint import Checkpoint
+from respot.recovery.checkpoints.progress import reached
+from respot.recovery.planning.attempt import attempt_name
+from respot.recovery.planning.context import PlanContext
+from respot.recovery.planning.decision import Action
+from respot.recovery.planning.ending import Budget
+from respot.recovery.planning.planner import plan
+from respot.recovery.planning.run import Attempt, Run, run_id
+from respot.recovery.planning.wait_limit import decide_wait, reason_to_keep_waiting, simulate_stop
+from respot.recovery.planning.waiting import StopIntent, waiting_since
+from respot.recovery.policy.policy import BackOff, Resolved, Rung
+from respot.recovery.policy.policy import Policy as Settings
+
+_BEGAN: Final = datetime(2026, 1, 1, tzinfo=UTC)
+_NAME: Final = "backtest"
+_UNLIMITED: Final = 10**6
+_PRIMARY: Final = {
+    "Completed": "Completed",
+    "Failed": "Failed",
+    "Stopped": "Stopped",
+    "MaxRuntimeExceeded": "Stopped",
+    "MaxWaitTimeExceeded": "Stopped",
+    "Stopping": "Stopping",
+}
+"""SecondaryStatus to TrainingJobStatus; InProgress where none is named."""
+_MESSAGES: Final = {
+    "Starting": "Insufficient capacity error from EC2 while launching instances, retrying!",
+    "Interrupted": "Spot instances interrupted",
+}
+
+
+def settings(case: Case, **others: object) -> Settings:
+    """The owner's policy: the deadline and the true work; neither attempts nor budgets are a limit."""
+    known = Settings(
+        resume=True,
+        deadline=timedelta(seconds=case.deadline),
+        work=timedelta(seconds=case.work),
+        max_attempts=_UNLIMITED,
+        budgets=dict.fromkeys(Budget, _UNLIMITED),
+        back_off=dict.fromkeys(Budget, BackOff(first=timedelta(), longest=timedelta())),
+    )
+    return replace(known, **others)  # type: ignore[arg-type]
+
+
+def placed_by_respot(**others: object) -> Policy:
+    """Respot places every attempt: a first job failed at once, for want of capacity."""
+    return lambda _world, case, _truth: Respot(case, settings(case, **others), own_first_job=False)
+
+
+def after_own_first_job(**others: object) -> Policy:
+    """The user's own first job has MaxWait = MaxRuntime = the work and two hours."""
+    return lambda _world, case, _truth: Respot(case, settings(case, **others), own_first_job=True)
+
+
+def giving_up_after(hours: float) -> Policy:
+    """The same, with a wait limit and on-demand below spot."""
+    ladder = (Rung(market=Market.SPOT), Rung(market=Market.ON_DEMAND))
+    return after_own_first_job(give_up_waiting_after=timedelta(hours=hours), ladder=ladder)
+
+
+class Respot:
+    """The planner and the wait limit for one run. It is a `Controller`.
+
+    Attributes:
+        ended: the run's attempts, as the planner saw them at their ends.
+    """
+
+    def __init__(self, case: Case, policy: Settings, *, own_first_job: bool) -> None:
+        """Begin with the user's own job, or with a job that ended at once."""
+        self._resolved = Resolved(policy=policy, sources=("backtest",))
+        self._request = Request.spot(case.work + 2 * HOUR)
+        self.ended: list[Attempt] = []
+        self._intent: StopIntent | None = None
+        self._shown: tuple[tuple[int, int], Attempt] | None = None
+        if not own_first_job:
+            self._begin(Job(request=self._request, created=0, transitions=[("Starting", 0), ("Failed", 0)], ended=True))
+
+    def _begin(self, failed: Job) -> None:
+        attempt = self._attempt(failed)
+        failure = replace(attempt.state, failure_reason="CapacityError: Unable to provision requested capacity.")
+        planned = self._decide(replace(attempt, state=failure), Ledger(), 0)
+        if planned is None:
+            raise RuntimeError("Respot refuses the first attempt")
+        self._request = planned[0]
+
+    def first(self) -> Request:
+        """The user's own job, or the first that Respot places."""
+        return self._request
+
+    def stops(self, ledger: Ledger, now: int) -> bool:
+        """What `WaitTimeout` does at a sweep."""
+        attempt, moment = self._attempt(ledger.jobs[-1]), _at(now)
+        live, transitions = attempt.state, attempt.transitions
+        if reason_to_keep_waiting(live, transitions, self._resolved, now=moment):
+            return False
+        tried = simulate_stop(live, transitions, now=moment)
+        stopped = replace(attempt, state=tried.state, transitions=tried.transitions, stop_intent=tried.stop_intent)
+        decision = decide_wait(live, transitions, self._context(stopped, ledger), now=moment)
+        if decision.stop:
+            since = waiting_since(transitions) or moment
+            self._intent = StopIntent(job=live.job, waiting_since=since, decided_at=moment, reason=decision.reason)
+        return decision.stop
+
+    def following(self, ledger: Ledger, now: int) -> tuple[Request, int] | None:
+        """What `Decider` and `Creator` do at a job's end."""
+        last, self._intent = replace(self._attempt(ledger.jobs[-1]), stop_intent=self._intent), None
+        return self._decide(last, ledger, now)
+
+    def _decide(self, last: Attempt, ledger: Ledger, now: int) -> tuple[Request, int] | None:
+        context = self._context(last, ledger)
+        run = context.run
+        decision = plan(context, now=_at(now))
+        while decision.action is Action.WAIT and decision.until:
+            now = round((decision.until - _BEGAN).total_seconds())
+            decision = plan(context, now=_at(now))
+        steps = reached(run.checkpoints, since=run.created)
+        self.ended.append(replace(run.last, made_progress=run.progress().made, reached=steps))
+        placement = decision.placement
+        if placement is None:
+            return None
+        wait = None if placement.max_wait is None else round(placement.max_wait.total_seconds())
+        runtime = round(placement.max_runtime.total_seconds())
+        return Request(market=placement.market, max_runtime=runtime, max_wait=wait), now
+
+    def _context(self, attempt: Attempt, ledger: Ledger) -> PlanContext:
+        listed = tuple(_checkpoint(*each) for each in ledger.checkpoints)
+        last = replace(attempt, checkpoint=listed[-1] if listed else None)
+        attempts = (*self.ended, last)
+        run = Run(id=run_id(attempts[0].state.job), attempts=attempts, checkpoints=listed)
+        return PlanContext(run=run, resolved=self._resolved)
+
+    def _attempt(self, job: Job) -> Attempt:
+        """The job as the run's next attempt; the same one until a transition is added."""
+        number = len(self.ended) + 1
+        version = number, len(job.transitions)
+        if self._shown is None or self._shown[0] != version:
+            self._shown = version, self._new_attempt(job, number)
+        return self._shown[1]
+
+    def _new_attempt(self, job: Job, number: int) -> Attempt:
+        run = run_id(self.ended[0].state.job) if self.ended else ""
+        identity = JobId(
+            region="us-east-1",
+            name=_NAME if number == 1 else attempt_name(_NAME, number, run=run),
+            created=_at(job.created),
+        )
+        secondary, since = job.transitions[-1]
+        state = JobState(
+            job=identity,
+            arn=f"arn:aws:sagemaker:us-east-1:111122223333:training-job/{identity.name}",
+            status=_PRIMARY.get(secondary, "InProgress"),
+            secondary_status=secondary,
+            last_modified=_at(since),
+            status_message=_MESSAGES.get(secondary),
+            training_started=None if job.launched is None else _at(job.launched),
+            market=job.request.market,
+            instance_type="ml.p3.2xlarge",
+            instance_count=1,
+            max_runtime=timedelta(seconds=job.request.max_runtime),
+            max_wait=None if job.request.max_wait is None else timedelta(seconds=job.request.max_wait),
+            checkpoint_uri=f"s3://bucket/{_NAME}",
+            training_time=timedelta(seconds=job.held) if job.ended and job.launched is not None else None,
+            tags={},
+        )
+        end = _PRIMARY.get(secondary) if job.ended else None
+        transitions = [Transition(status=status, started=_at(moment)) for status, moment in job.transitions]
+        transitions[-1] = replace(transitions[-1], ended_as=end)
+        return Attempt(number=number, state=state, transitions=tuple(transitions), checkpoint=None)
+
+
+def _at(seconds: int) -> datetime:
+    return _BEGAN + timedelta(seconds=seconds)
+
+
+@cache
+def _checkpoint(saved_at: int, step: int) -> Checkpoint:
+    """What is recognised of a complete checkpoint of a known framework."""
+    return Checkpoint(
+        name=f"checkpoint-{step}",
+        step=step,
+        saved_at=_at(saved_at),
+        size=2 * 10**9,
+        complete=True,
+        objects=4,
+        layout="Hugging Face Trainer",
+        position=(step,),
+        is_counted=True,
+    )

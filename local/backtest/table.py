@@ -1,0 +1,106 @@
+"""Runs the policies over many starts, and sums up what they missed and what they cost."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Any, Final
+
+from local.backtest import product, published
+from local.backtest.traces import Trace
+from local.backtest.world import HOUR, Case, Policy, World, play
+
+OVERHEADS: Final = (0.05, 0.2, 0.5)
+"""Hours."""
+DEADLINES: Final[Mapping[float, Sequence[float]]] = {48: (52, 59.9), 8: (8.7, 10, 12, 16)}
+"""Hours of work, and the deadlines that fit into a window with it, in hours. A window has two minutes less than 60."""
+POLICIES: Final[Mapping[str, tuple[Policy, bool]]] = {
+    "on-demand only": (published.OnDemandOnly, False),
+    "native spot": (published.NativeSpot, False),
+    "greedy, published": (published.Greedy, True),
+    "Uniform Progress, published": (published.UniformProgress, True),
+    "greedy": (published.Greedy, False),
+    "Uniform Progress": (published.UniformProgress, False),
+    "Respot places every attempt": (product.placed_by_respot(), False),
+    "the user's own first job": (product.after_own_first_job(), False),
+    "the same, give up after 1 h": (product.giving_up_after(1), False),
+}
+"""Each policy, and whether it lives in the world of "Can't Be Late" instead of SageMaker's."""
+SCENARIOS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "measured": {},
+    "hidden": {"hidden": 0.5},
+    "slow-on-demand": {"launch": (28 * 60, 58 * 60)},
+    "launch-5-min": {"launch": (300, 300)},
+    "two-checkpoints": {"kept": 2},
+    "frequent-checkpoints": {"checkpoint_every": 300},
+    "saved-when-interrupted": {"checkpoint_every": 0},
+}
+"""What differs from the measured world. The published world does not change."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What came of one run; `late` is in seconds, negative before the deadline, `None` if the work was never done."""
+
+    late: int | None
+    cost: float
+    optimum: float
+    on_demand: float
+    jobs: int
+
+    @property
+    def missed(self) -> bool:
+        """Whether the work was not done at the deadline."""
+        return self.late is None or self.late > 0
+
+
+def cases(windows: Mapping[str, Mapping[int, Trace]], *, work: float, deadline: float, starts: int) -> Iterator[Case]:
+    """Random starts at which the deadline fits into the window: the same each time, for each policy and overhead."""
+    random = Random(f"{work} {deadline}")  # noqa: S311 - a simulation
+    every = [windows[place][number] for place in sorted(windows) for number in sorted(windows[place])]
+    seconds = round(deadline * HOUR)
+    for seed in range(starts):
+        trace = random.choice(every)
+        offset = random.randint(0, trace.length - seconds)
+        yield Case(trace=trace.starting_at(offset), work=round(work * HOUR), deadline=seconds, seed=seed)
+
+
+def measure(
+    windows: Mapping[str, Mapping[int, Trace]], name: str, *, work: float, starts: int, scenario: str = "measured"
+) -> dict[tuple[float, float], list[Result]]:
+    """The results of a policy by deadline and overhead, in hours."""
+    policy, is_published = POLICIES[name]
+    results: dict[tuple[float, float], list[Result]] = {}
+    for deadline in DEADLINES[work]:
+        for overhead in OVERHEADS:
+            seconds = round(overhead * HOUR)
+            own = replace(World(overhead=seconds), **SCENARIOS[scenario])
+            world = World.published(seconds) if is_published else own
+            every = cases(windows, work=work, deadline=deadline, starts=starts)
+            results[deadline, overhead] = [_result(world, case, policy) for case in every]
+    return results
+
+
+def _result(world: World, case: Case, policy: Policy) -> Result:
+    outcome = play(world, case, policy)
+    return Result(
+        late=None if outcome.finished is None else outcome.finished - case.deadline,
+        cost=outcome.cost,
+        optimum=published.optimum(world, case),
+        on_demand=(case.work + world.overhead) / HOUR * world.on_demand_price,
+        jobs=outcome.jobs,
+    )
+
+
+def figures(results: Sequence[Result]) -> dict[str, float]:
+    """The columns of the table. A run that misses its deadline pays less, which flatters its row."""
+    runs = len(results)
+    return {
+        "runs": runs,
+        "missed %": sum(each.missed for each in results) / runs * 100,
+        "never done %": sum(each.late is None for each in results) / runs * 100,
+        "latest, min": max(0, *(each.late or 0 for each in results)) / 60,
+        "above optimum %": (sum(each.cost for each in results) / sum(each.optimum for each in results) - 1) * 100,
+        "worst, % of on-demand": max(each.cost / each.on_demand for each in results) * 100,
+        "jobs": sum(each.jobs for each in results) / runs,
+        "most jobs": max(each.jobs for each in results),
+    }

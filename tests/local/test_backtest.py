@@ -1,0 +1,344 @@
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+from typing import Final
+
+import pytest
+
+from local.backtest import product, published, traces
+from local.backtest.__main__ import main
+from local.backtest.table import DEADLINES, POLICIES, Result, cases, figures, measure
+from local.backtest.traces import TICK, Trace, TraceError, parse, union
+from local.backtest.world import HOUR, ON_DEMAND, Case, Controller, Ledger, Policy, Request, Truth, World, play
+from respot.jobs.job import Market
+from respot.recovery.policy.policy import Rung
+
+WORLD: Final = World(overhead=720)
+PUBLISHED: Final = World.published(720)
+NEVER: Final = Trace(periods=(), length=60 * HOUR)
+ALWAYS: Final = Trace(periods=((0, 60 * HOUR),), length=60 * HOUR)
+GAP: Final = Trace(periods=((0, 2 * HOUR), (3 * HOUR, 10 * HOUR)), length=60 * HOUR)
+ZONES: Final = traces.zones()
+
+
+def case(trace: Trace, *, work: int = 4, deadline: int = 10) -> Case:
+    """Hours of work, and until the deadline."""
+    return Case(trace=trace, work=work * HOUR, deadline=deadline * HOUR)
+
+
+class Jobs:
+    """Jobs one after the other, when sweeps asked, and all that the ledger showed; a policy and its controller."""
+
+    def __init__(self, *requests: Request) -> None:
+        self.requests, self.ledger = iter(requests), Ledger()
+        self.asked: list[int] = []
+
+    def __call__(self, _world: World, _case: Case, _truth: Truth) -> Controller:
+        return self
+
+    def first(self) -> Request:
+        return next(self.requests)
+
+    def stops(self, ledger: Ledger, now: int) -> bool:
+        self.ledger = ledger
+        self.asked.append(now)
+        return False
+
+    def following(self, _ledger: Ledger, now: int) -> tuple[Request, int] | None:
+        request = next(self.requests, None)
+        return None if request is None else (request, now)
+
+
+class Watched(product.Respot):
+    """Respot with a wait limit, and the status of each job that it stopped."""
+
+    def __init__(self, each: Case) -> None:
+        ladder = (Rung(market=Market.SPOT), Rung(market=Market.ON_DEMAND))
+        limit = product.settings(each, give_up_waiting_after=timedelta(hours=1), ladder=ladder)
+        super().__init__(each, limit, own_first_job=True)
+        self.stopped: list[str] = []
+
+    def stops(self, ledger: Ledger, now: int) -> bool:
+        stops = super().stops(ledger, now)
+        self.stopped += [ledger.jobs[-1].transitions[-1][0]] if stops else []
+        return stops
+
+
+class Blind:
+    """A truth that nobody may ask for."""
+
+    def saved(self, now: int) -> int:
+        raise AssertionError(now)
+
+    def has_spot(self, now: int) -> bool:
+        raise AssertionError(now)
+
+
+def test_a_line_is_a_window_of_alternating_periods() -> None:
+    windows = parse("0 1 2 3 4\n1 0 2 3 4\n", name="zone")
+    assert windows[0].periods == ((0, 2 * TICK), (5 * TICK, 9 * TICK))
+    assert windows[1].periods == ((2 * TICK, 5 * TICK),)
+    assert {window.length for window in windows.values()} == {9 * TICK}
+
+
+@pytest.mark.parametrize("text", ["", "0 1\n", "0 2 3\n", "0 1 3 0\n", "0 1 3\n0 1 3\n", "0 1 3\n1 1 4\n", "0 1 x\n"])
+def test_a_file_of_another_format_is_refused(text: str) -> None:
+    with pytest.raises(TraceError):
+        parse(text, name="zone")
+
+
+def test_the_shipped_traces_are_nine_zones_of_a_hundred_windows() -> None:
+    assert len(ZONES) == 9
+    assert {len(windows) for windows in ZONES.values()} == {100}
+    assert {window.length for windows in ZONES.values() for window in windows.values()} == {1107 * TICK}
+
+
+def test_a_region_is_available_where_a_zone_is() -> None:
+    one, other = Trace(periods=((0, 4), (8, 9)), length=20), Trace(periods=((2, 6), (9, 12)), length=20)
+    assert union([one, other]).periods == ((0, 6), (8, 12))
+    assert set(traces.regions(ZONES)) == {"us-east-1", "us-east-2", "us-west-2"}
+
+
+def test_a_trace_can_be_read_from_any_moment() -> None:
+    later = GAP.starting_at(HOUR)
+    assert later.periods == ((0, HOUR), (2 * HOUR, 9 * HOUR))
+    found = [later.period_from(moment * HOUR) for moment in (0, 1, 3, 9)]
+    assert found == [(0, HOUR), (2 * HOUR, 9 * HOUR), (3 * HOUR, 9 * HOUR), None]
+    assert [GAP.available_until(moment * HOUR) for moment in (1, 2, 3, 4)] == [3600, 7200, 7200, 10800]
+
+
+def test_an_interrupted_job_continues_from_its_last_checkpoint() -> None:
+    jobs = Jobs(Request.spot(10 * HOUR))
+    outcome = play(WORLD, case(GAP), jobs)
+    # 6480 s of work until the interruption, 6300 of them in the seventh checkpoint; 8100 s are left.
+    assert outcome.finished == 3 * HOUR + 720 + 8100
+    assert outcome.cost == pytest.approx((7200 + 720 + 8100) / HOUR * WORLD.spot_price)
+    assert jobs.ledger.jobs[0].transitions == [
+        ("Starting", 0),
+        ("Downloading", 0),
+        ("Training", 720),
+        ("Interrupted", 7200),
+        ("Starting", 7260),
+        ("Downloading", 10800),
+        ("Training", 11520),
+        ("Completed", 19620),
+    ]
+    assert jobs.ledger.checkpoints[:8] == [*((720 + n * 900, n * 900) for n in range(1, 8)), (12420, 7200)]
+
+
+def test_what_is_saved_at_the_interruption_is_not_lost() -> None:
+    world = World(overhead=720, checkpoint_every=0)
+    assert play(world, case(GAP), Jobs(Request.spot(10 * HOUR))).finished == 3 * HOUR + 720 + 4 * HOUR - 6480
+
+
+def test_a_framework_may_keep_two_checkpoints() -> None:
+    jobs = Jobs(Request.spot(HOUR))
+    play(World(overhead=720, kept=2), case(ALWAYS), jobs)
+    assert jobs.ledger.checkpoints == [(2520, 1800), (3420, 2700)]
+
+
+def test_hidden_overhead_shows_as_training() -> None:
+    jobs = Jobs(Request.spot(HOUR))
+    play(World(overhead=720, hidden=0.5), case(ALWAYS), jobs)
+    assert ("Training", 360) in jobs.ledger.jobs[0].transitions
+    assert jobs.ledger.checkpoints[0] == (1620, 900)
+
+
+def test_maxwait_counts_from_the_creation_and_ends_a_job_that_trains() -> None:
+    jobs = Jobs(Request.spot(HOUR))
+    outcome = play(WORLD, case(GAP.starting_at(2 * HOUR + 1800)), jobs)
+    assert outcome.finished is None
+    assert jobs.ledger.jobs[0].transitions[-2:] == [("Stopping", 3600), ("MaxWaitTimeExceeded", 3660)]
+    assert outcome.cost == pytest.approx(1860 / HOUR * WORLD.spot_price)
+
+
+def test_the_next_job_follows_after_the_stop_and_the_reaction() -> None:
+    outcome = play(WORLD, case(NEVER), Jobs(Request.spot(HOUR), ON_DEMAND))
+    assert (outcome.finished, outcome.jobs) == (HOUR + 60 + 60 + 120 + 720 + 4 * HOUR, 2)
+
+
+def test_a_sweep_comes_every_five_minutes() -> None:
+    jobs = Jobs(Request.spot(HOUR))
+    play(WORLD, case(NEVER), jobs)
+    assert jobs.asked == [*range(jobs.asked[0], HOUR, 300)]
+    assert 0 < jobs.asked[0] <= 300
+
+
+def test_maxruntime_counts_only_time_with_instances() -> None:
+    late = Trace(periods=((HOUR, 2 * HOUR - 600), (3 * HOUR, 9 * HOUR)), length=60 * HOUR)
+    jobs = Jobs(Request.spot(9 * HOUR, max_runtime=HOUR))
+    play(WORLD, case(late), jobs)
+    assert jobs.ledger.jobs[0].transitions[-2:] == [("Stopping", 11400), ("MaxRuntimeExceeded", 11460)]
+
+
+def test_on_demand_only_costs_the_work_and_one_overhead() -> None:
+    outcome = play(WORLD, case(NEVER), published.OnDemandOnly)
+    assert (outcome.finished, outcome.jobs) == (120 + 720 + 4 * HOUR, 1)
+    assert outcome.cost == pytest.approx((720 + 4 * HOUR) / HOUR * WORLD.on_demand_price)
+
+
+def test_the_wait_for_on_demand_instances_lies_between_its_bounds() -> None:
+    world = World(overhead=0, launch=(1680, 3480))
+    waits = {play(world, Case(trace=NEVER, work=1, deadline=1, seed=n), Jobs(ON_DEMAND)).finished for n in range(40)}
+    assert len(waits) > 20
+    assert all(wait is not None and 1681 <= wait <= 3481 for wait in waits)
+
+
+def test_native_spot_waits_until_the_deadline() -> None:
+    assert play(WORLD, case(NEVER), published.NativeSpot).finished is None
+    assert play(WORLD, case(GAP), published.NativeSpot).finished == 19620
+
+
+@pytest.mark.parametrize("policy", [published.Greedy, published.UniformProgress])
+def test_published_policies_use_only_spot_where_it_is_always_there(policy: Policy) -> None:
+    outcome = play(PUBLISHED, case(ALWAYS), policy)
+    assert (outcome.finished, outcome.jobs) == (720 + 4 * HOUR, 1)
+    assert outcome.cost == pytest.approx((720 + 4 * HOUR) / HOUR * PUBLISHED.spot_price)
+
+
+def test_greedy_waits_until_the_safety_net() -> None:
+    outcome = play(PUBLISHED, case(NEVER), published.Greedy)
+    # It may waste 10 h - 4 h - 2 d - 2 sweeps = 20040 s, and notices within a sweep of 60 s.
+    assert outcome.finished is not None
+    assert 20040 < outcome.finished - 720 - 4 * HOUR <= 20100
+    assert outcome.cost == pytest.approx((720 + 4 * HOUR) / HOUR * PUBLISHED.on_demand_price)
+
+
+def test_uniform_progress_starts_on_demand_if_there_is_no_spot() -> None:
+    late = Trace(periods=((5 * HOUR, 10 * HOUR),), length=60 * HOUR)
+    outcome = play(PUBLISHED, case(late, work=6), published.UniformProgress)
+    # On demand from 0 to 5 h (4.8 h of work), then 1.2 h on spot; each start takes 0.2 h, and sweeps up to 2 min.
+    assert outcome.jobs == 3
+    assert outcome.finished == pytest.approx(6.4 * HOUR, abs=120)
+    assert outcome.cost == pytest.approx(5 * 3.06 + 1.4 * 0.9731, rel=0.02)
+
+
+def test_uniform_progress_stays_on_demand_until_it_is_ahead_by_two_overheads() -> None:
+    early = Trace(periods=((HOUR // 2, 10 * HOUR),), length=60 * HOUR)
+    outcome = play(PUBLISHED, case(early, work=6), published.UniformProgress)
+    # cp(t) = t - 0.2 h, ep(t + 2 d) = 0.6 (t + 0.4 h): equal at t = 1.1 h.
+    assert outcome.cost == pytest.approx(1.1 * 3.06 + (6 - 0.9 + 0.2) * 0.9731, rel=0.02)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_optimum_is_what_a_dynamic_program_finds(seed: int) -> None:
+    random = Random(seed)  # noqa: S311 - which hours have spot
+    hours = [random.random() < 0.5 for _ in range(12)]
+    trace = union(
+        [Trace(periods=((n * HOUR, (n + 1) * HOUR),), length=12 * HOUR) for n in range(12) if hours[n]] or [NEVER]
+    )
+    work = random.randint(1, 12)
+    least = {0: 0.0}  # by the hours of work done
+    for has_spot in hours:
+        following: dict[int, float] = {}
+        for done, cost in least.items():
+            price = WORLD.spot_price if has_spot else WORLD.on_demand_price
+            for more, added in ((0, 0.0), (1, WORLD.on_demand_price), (1, price)):
+                following[done + more] = min(cost + added, following.get(done + more, cost + added))
+        least = following
+    assert published.optimum(WORLD, case(trace, work=work, deadline=12)) == pytest.approx(least[work])
+
+
+def some_cases() -> Iterator[Case]:
+    for work, deadlines in DEADLINES.items():
+        for deadline in deadlines:
+            yield from cases(ZONES, work=work, deadline=deadline, starts=3)
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_nobody_in_time_is_below_the_optimum(name: str) -> None:
+    policy, is_published = POLICIES[name]
+    world = PUBLISHED if is_published else WORLD
+    in_time = 0
+    for each in some_cases():
+        outcome = play(world, each, policy)
+        if outcome.finished is not None and outcome.finished <= each.deadline:
+            in_time += 1
+            assert outcome.cost >= published.optimum(world, each)
+    assert in_time > 0
+
+
+@pytest.mark.parametrize("name", ["greedy, published", "Uniform Progress, published"])
+def test_the_published_policies_are_never_late_in_their_own_world(name: str) -> None:
+    results = measure(ZONES, name, work=8, starts=30)
+    assert not any(each.missed for cell in results.values() for each in cell)
+
+
+def test_respot_sees_nothing_but_the_ledger() -> None:
+    first = product.placed_by_respot()(WORLD, case(NEVER), Blind()).first()
+    # 10 h - 4 h - 10 min for a start - 5 min for the switch.
+    assert first == Request(market=Market.SPOT, max_runtime=20700, max_wait=20700)
+
+
+def test_respot_goes_on_demand_in_time_if_there_is_no_spot() -> None:
+    outcome = play(World(overhead=300), case(NEVER), product.placed_by_respot())
+    assert outcome.finished is not None
+    assert outcome.finished <= 10 * HOUR
+    assert outcome.cost == pytest.approx((300 + 4 * HOUR) / HOUR * WORLD.on_demand_price)
+    assert outcome.jobs == 2
+
+
+def test_the_users_own_first_job_has_a_maxwait_of_the_work_and_two_hours() -> None:
+    first = product.after_own_first_job()(WORLD, case(NEVER), Blind()).first()
+    assert first == Request(market=Market.SPOT, max_runtime=6 * HOUR, max_wait=6 * HOUR)
+
+
+def test_respot_stops_a_wait_at_the_first_sweep_after_its_limit() -> None:
+    watched = Watched(case(NEVER))
+    outcome = play(WORLD, case(NEVER), lambda *_: watched)
+    assert watched.stopped == ["Starting"]
+    assert outcome.finished is not None
+    assert 0 < outcome.finished - (HOUR + 60 + 60 + 120 + 720 + 4 * HOUR) <= WORLD.sweep
+
+
+def test_respot_never_stops_a_job_that_trains() -> None:
+    stopped: list[str] = []
+    for each in some_cases():
+        watched = Watched(each)
+        play(WORLD, each, lambda *_, watched=watched: watched)
+        stopped += watched.stopped
+    assert set(stopped) == {"Starting"}
+
+
+def test_the_planner_sees_each_attempt_from_its_own_creation_to_its_own_end() -> None:
+    most = 0
+    for each in some_cases():
+        respot = product.Respot(each, product.settings(each), own_first_job=False)
+        play(WORLD, each, lambda *_, respot=respot: respot)
+        most = max(most, len(respot.ended))
+        assert all(ended.state.job.created == ended.transitions[0].started for ended in respot.ended)
+        assert all(one.ended <= other.state.job.created for one, other in pairwise(respot.ended))
+    assert most > 2
+
+
+def test_the_figures_count_what_was_missed_and_what_it_cost() -> None:
+    result = Result(late=-1, cost=2.0, optimum=1.0, on_demand=4.0, jobs=1)
+    late, never = replace(result, late=90, cost=5.0, jobs=3), replace(result, late=None, cost=2.0, jobs=5)
+    assert figures([result, result, late, never]) == {
+        "runs": 4,
+        "missed %": 50,
+        "never done %": 25,
+        "latest, min": 1.5,
+        "above optimum %": 175,
+        "worst, % of on-demand": 125,
+        "jobs": 2.5,
+        "most jobs": 5,
+    }
+
+
+def test_a_run_is_the_same_each_time() -> None:
+    name = "Respot places every attempt"
+    assert measure(ZONES, name, work=8, starts=2) == measure(ZONES, name, work=8, starts=2)
+
+
+def test_the_command_prints_a_table_and_leaves_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    figures = tmp_path / "figures.json"
+    assert main(["--starts", "2", "--only", "on-demand only", "--figures", str(figures)]) == 0
+    assert "8 h of work, unions of zones, world: measured" in capsys.readouterr().out
+    found = json.loads(figures.read_text(encoding="utf-8"))
+    assert found["on-demand only, zones, 48 h: missed %"] == 0
+    assert found["on-demand only, zones, 48 h: above optimum %"] > 0
