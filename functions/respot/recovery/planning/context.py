@@ -10,6 +10,7 @@ from respot.recovery.checkpoints.checkpoint import described, explained, passed_
 from respot.recovery.checkpoints.location import parse_location
 from respot.recovery.planning.decision import Placement, RefusedPool
 from respot.recovery.planning.run import Run
+from respot.recovery.planning.start_history import StartHistory
 from respot.recovery.policy.policy import Resolved
 from respot.recovery.records import LocationReservation, Refusal
 
@@ -30,6 +31,7 @@ class PlanContext:
         listing_cut: the listing of the checkpoints was cut short, so that newer ones may exist.
         caveat: what people must know before they rely on the listing.
         replaces: the reservation of the checkpoint location by an attempt that no longer writes there.
+        start_history: what starting has taken earlier jobs.
     """
 
     run: Run
@@ -42,6 +44,7 @@ class PlanContext:
     listing_cut: bool = False
     caveat: str | None = None
     replaces: LocationReservation | None = None
+    start_history: StartHistory = StartHistory()
 
     @property
     def checkpoint_uri(self) -> str | None:
