@@ -194,6 +194,7 @@ def written() -> dict[str, Written]:
         reached=at(200),
         down_to=at(100),
         last_began=at(0),
+        recorded_until=at(-420),
         last_full=at(0),
     )
     entry = DigestEntry(

@@ -74,7 +74,7 @@ class MemoryLedger:
     leases: MemoryLeases[tuple[JobId, AlertKind, datetime]] = field(default_factory=MemoryLeases)
     alert_records: dict[tuple[JobId, AlertKind, datetime], AlertRecord] = field(default_factory=dict)
     watched: dict[str, datetime] = field(default_factory=dict)
-    swept: dict[str, datetime] = field(default_factory=dict)
+    recorded: dict[str, datetime] = field(default_factory=dict)
     writes: int = 0
 
     def find(self, region: str, name: str) -> tuple[JobId, ...]:
@@ -115,8 +115,8 @@ class MemoryLedger:
     def watched_since(self, region: str) -> datetime:
         return max(self.watched.get(region, self.created), self.created)
 
-    def last_sweep(self, region: str) -> datetime | None:
-        return self.swept.get(region)
+    def recorded_until(self, region: str) -> datetime | None:
+        return self.recorded.get(region)
 
     def state_of(self, jobs: Sequence[JobId]) -> dict[JobId, JobState | None]:
         return {job: self.states[job][0] for job in jobs if job in self.states}
