@@ -234,6 +234,15 @@ def test_a_pass_resumes_where_it_was_saved(idle: timedelta) -> None:
     assert taken == replace(HALFWAY, leased_at=CREATED + idle)
 
 
+@pytest.mark.parametrize("moment", ["began", "last_began", "last_full"])
+def test_a_pass_that_began_in_the_future_is_none(moment: str) -> None:
+    now = CREATED + timedelta(hours=2)
+    far, near = (replace(HALFWAY, **{moment: now + timedelta(minutes=n)}) for n in (6, 5))  # type: ignore[arg-type]
+    taken = resumed(far, scope=REGION, now=now, watched_since=now)
+    assert taken == replace(far, leased_at=now, **{moment: None})  # type: ignore[arg-type]
+    assert resumed(near, scope=REGION, now=now, watched_since=now) == replace(near, leased_at=now)
+
+
 @given(
     gaps=st.lists(st.timedeltas(timedelta(seconds=1), timedelta(hours=60)), min_size=1, max_size=60),
     changed=st.timedeltas(timedelta(days=-3), timedelta(days=30)),

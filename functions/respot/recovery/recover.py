@@ -70,8 +70,9 @@ class Recovery:
             return Later(
                 reason=f"{job}: ended as {state.status}, but the ledger lacks the transition with which it ended"
             )
-        state, decided = self.decider.described(state), self.runs.decision(job)
+        decided = self.runs.decision(job)
         if decided is None:
+            state = self.decider.described(state)
             self.wait_timeout.announce(record, job)
             self.creator.settle_name(state)
             if later := self.decider.decide(record, state):

@@ -38,6 +38,8 @@ AWAITED: Final = timedelta(hours=1)
 """
 ABANDONED: Final = timedelta(days=7)
 """A region that no sweep has leased for this long was not watched: what happened there in that time is history."""
+_SKEW: Final = timedelta(minutes=5)
+"""By how much the clocks of two invocations may differ."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,10 +81,15 @@ def resumed(before: SweepProgress | None, *, scope: str, now: datetime, watched_
     """The progress of a scope that is leased now: as it was saved, or new.
 
     A scope that was not leased for `ABANDONED` is new: the region was removed from the settings, then added again.
+    A pass that begins in the future is none: the next one would otherwise wait for that time.
     """
     if before is None or now - before.leased_at > ABANDONED:
         return SweepProgress(scope=scope, watched_since=watched_since, leased_at=now)
-    return replace(before, leased_at=now)
+    began, last_began, last_full = (
+        None if moment and moment > now + _SKEW else moment
+        for moment in (before.began, before.last_began, before.last_full)
+    )
+    return replace(before, leased_at=now, began=began, last_began=last_began, last_full=last_full)
 
 
 def is_full_due(progress: SweepProgress, *, now: datetime) -> bool:
