@@ -32,9 +32,9 @@ def submit(env: Environment, name: str) -> JobId:
     return job
 
 
-def sweep(env: Environment, *, pages: int = 12) -> datetime:
-    """One sweep with time for that many pages; returns until when the ledger has every live job."""
-    env.sweep(env.invocation(), seconds=LONGEST_PAGE.total_seconds() + pages - 0.5)
+def sweep(env: Environment) -> datetime:
+    """One sweep with time for twelve pages; returns until when the ledger has every live job."""
+    env.sweep(env.invocation(), seconds=LONGEST_PAGE.total_seconds() + 11.5)
     env.clock.pass_by(INTERVAL)
     until = env.sweeps.progress[REGION].recorded_until
     assert until
@@ -62,9 +62,9 @@ def test_new_jobs_are_known_within_two_sweeps_while_a_pass_takes_many(env: Envir
 
 
 def test_a_flood_of_new_jobs_leaves_half_of_the_time_to_the_pass(env: Environment) -> None:
-    for invocation in range(8):
-        sweep(env, pages=24)
-        for number in range(60):  # they are never recorded, and the new jobs become more each time
+    for invocation in range(9):
+        sweep(env)
+        for number in range(30):  # they are never recorded, and the new jobs become more each time
             submit(env, f"new-{invocation}-{number:02}")
     assert env.sweeps.progress[REGION].last_full != NOW - FULL_AFTER
 

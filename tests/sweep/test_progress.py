@@ -234,7 +234,7 @@ def test_a_pass_resumes_where_it_was_saved(idle: timedelta) -> None:
     assert taken == replace(HALFWAY, leased_at=CREATED + idle)
 
 
-@pytest.mark.parametrize("moment", ["began", "last_began", "last_full"])
+@pytest.mark.parametrize("moment", ["began", "last_began", "last_full", "recorded_until"])
 def test_a_pass_that_began_in_the_future_is_none(moment: str) -> None:
     now = CREATED + timedelta(hours=2)
     far, near = (replace(HALFWAY, **{moment: now + timedelta(minutes=n)}) for n in (6, 5))  # type: ignore[arg-type]

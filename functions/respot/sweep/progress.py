@@ -85,11 +85,18 @@ def resumed(before: SweepProgress | None, *, scope: str, now: datetime, watched_
     """
     if before is None or now - before.leased_at > ABANDONED:
         return SweepProgress(scope=scope, watched_since=watched_since, leased_at=now)
-    began, last_began, last_full = (
+    began, last_began, last_full, recorded_until = (
         None if moment and moment > now + _SKEW else moment
-        for moment in (before.began, before.last_began, before.last_full)
+        for moment in (before.began, before.last_began, before.last_full, before.recorded_until)
     )
-    return replace(before, leased_at=now, began=began, last_began=last_began, last_full=last_full)
+    return replace(
+        before,
+        leased_at=now,
+        began=began,
+        last_began=last_began,
+        last_full=last_full,
+        recorded_until=recorded_until,
+    )
 
 
 def is_full_due(progress: SweepProgress, *, now: datetime) -> bool:
