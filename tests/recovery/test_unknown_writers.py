@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from respot.errors import CreateLaterError, Postponement, UpstreamUnavailableError
-from respot.jobs.job import JobId
+from respot.jobs.job import JobId, Market
 from respot.jobs.listing import LONGEST_LIFE, Page, UnreadableSummary
 from respot.jobs.message import write_message
 from respot.jobs.ports import JobLists
@@ -57,10 +57,32 @@ def test_a_job_that_only_events_reported_is_described_first(env: RecoveryEnviron
     """Otherwise it would count as one without checkpoints, which nobody can be in the way of."""
     job = env.ended()
     state, version = env.ledger.states[job]
-    env.ledger.states[job] = replace(state, market=None, checkpoint_uri=None), version
+    env.ledger.states[job] = replace(state, described=None, checkpoint_uri=None), version
     unknown(env)
     env.recover(job)
     assert env.decision(job).decision.reason == f"{OVERLAPPING}unknown"
+
+
+@pytest.mark.parametrize("shown", [True, False])
+@pytest.mark.parametrize("market", [None, Market.SPOT])
+@pytest.mark.parametrize("uri", [HERE, None])
+def test_a_live_job_that_only_events_reported_is_described_first(
+    env: RecoveryEnvironment, uri: str | None, market: Market | None, *, shown: bool
+) -> None:
+    """By the index, where a sweep has passed since the job began, and by SageMaker's list where the index lags."""
+    other = unknown(env, uri=uri)
+    env.observe("unknown")
+    state, version = env.ledger.states[other]
+    env.ledger.states[other] = replace(state, described=None, market=market, checkpoint_uri=None), version
+    job = env.ended()
+    if shown:
+        env.runs.lagging = {"unknown"}
+    else:
+        env.sagemaker.page_length = 1
+        env.ledger.swept[REGION] = env.clock() + timedelta(hours=1)
+        crowd(env, 1)
+    env.recover(job)
+    assert env.sagemaker.created == ([] if uri else [SECOND])
 
 
 @pytest.mark.parametrize("uri", ["s3://ml-bucket/elsewhere/", "file:///tmp", None])

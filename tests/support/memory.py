@@ -453,10 +453,10 @@ class MemoryKillSwitch:
 class MemoryRefusals:
     """The port `Refusals` in a dictionary."""
 
-    refusals: dict[tuple[str, str | None, str | None, str | None], Refusal] = field(default_factory=dict)
+    refusals: dict[tuple[str | None, ...], Refusal] = field(default_factory=dict)
 
     def remember(self, refusal: Refusal) -> None:
-        key = refusal.region, refusal.market, refusal.instance_type, refusal.role
+        key = refusal.region, refusal.market, refusal.instance_type, refusal.resource
         standing = self.refusals.get(key)
         if standing is None or standing.refused_at < refusal.refused_at:
             self.refusals[key] = refusal
@@ -562,6 +562,6 @@ class MemoryRunStore:
         return tuple(
             (job, state.checkpoint_uri)
             for job, (state, _) in self.ledger.states.items()
-            if job.region == region and state.checkpoint_uri and not is_terminal(state.status)
+            if job.region == region and (state.checkpoint_uri or not state.is_located) and not is_terminal(state.status)
             if job.name not in self.lagging
         )

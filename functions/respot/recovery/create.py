@@ -23,6 +23,7 @@ from respot.jobs.job import JobId, JobRecord, JobSnapshot, JobState
 from respot.jobs.lifecycle import end_of
 from respot.jobs.merge import is_same_job, same_creation
 from respot.jobs.ports import Clock, JobStore
+from respot.recovery.checked_clone import resources_named
 from respot.recovery.decide import Decider, Later, joined, summarize
 from respot.recovery.load_context import PlanContextLoader
 from respot.recovery.planning.attempt import AttemptRequest
@@ -127,6 +128,7 @@ class Creator:
             return None
         name, lineage = decided.next_name or "", decided.next_lineage
         attempt = AttemptRequest(name=name, lineage=lineage, placement=decision.placement)
+        request: Mapping[str, Any] = {}
         try:
             request = self.clone(description, context.run.last.state.tags or {}, attempt).request
             summary = summarize(decision, context, attempt)
@@ -140,7 +142,7 @@ class Creator:
             return Later(reason=str(error))
         except (CloneRefusedError, CreateRefusedError) as error:
             if isinstance(error, CreateRefusedError):
-                self._remember_refusal(context, decision.placement, error)
+                self._remember_refusal(context, decision.placement, request, error)
             if error.reach is not Reach.ANYWHERE:
                 return context.without(decision.placement, error)
             self._close(decided, OutcomeKind.FAILED, str(error))
@@ -190,16 +192,21 @@ class Creator:
         )
         self.runs.notice(decided.job, NoticeKind.CREATION_POSTPONED, words)
 
-    def _remember_refusal(self, context: PlanContext, placement: Placement, error: CreateRefusedError) -> None:
+    def _remember_refusal(
+        self, context: PlanContext, placement: Placement, request: Mapping[str, Any], error: CreateRefusedError
+    ) -> None:
         """Remember what other attempts would be refused for as well: no job must be stopped in favour of them."""
         if error.permission:
             # One of SageMaker is missing for every job; others, of keys or roles, belong to the job's own role.
             of_all = error.permission.startswith("sagemaker:")
             role = None if of_all else context.run.last.state.role_arn
             why = f"the permission {error.permission} is missing"
-            self._remember(context, None if of_all else placement, why, role=role)
+            self._remember(context, None if of_all else placement, why, resource=role)
         elif error.reach is not Reach.ANYWHERE:
             self._remember(context, placement, error.why, reach=error.reach)
+        else:
+            for resource in resources_named(request, str(error)):
+                self._remember(context, None, error.why, resource=resource)
 
     def _remember(
         self,
@@ -208,15 +215,15 @@ class Creator:
         why: str,
         *,
         reach: Reach = Reach.POOL,
-        role: str | None = None,
+        resource: str | None = None,
     ) -> None:
-        """Remember a refusal of that placement, of the role, or, with neither, of every creation in the region."""
-        pool = None if role else placement
+        """Remember a refusal of that placement or resource, or, with neither, of every creation in the region."""
+        pool = None if resource else placement
         refusal = Refusal(
             region=context.run.last.state.job.region,
             market=None if pool is None else pool.market,
             instance_type=None if pool is None or reach is Reach.MARKET else pool.instance_type,
-            role=role,
+            resource=resource,
             why=why,
             refused_at=self.clock(),
         )

@@ -101,7 +101,7 @@ class UnknownWriters:
         if job not in self._locations:
             state = self._known(job)
             # A job that the list shows alive and the ledger has as ended is not known: they contradict each other.
-            if state is None or is_terminal(state.status):
+            if state is None or is_terminal(state.status) or not state.is_located:
                 return False
             self._locations[job] = state.checkpoint_uri
         return not may_collide(self._locations[job], checkpoint_uri)
