@@ -79,8 +79,8 @@ def test_a_live_job_that_only_events_reported_is_described_first(
         env.runs.lagging = {"unknown"}
     else:
         env.sagemaker.page_length = 1
-        env.ledger.swept[REGION] = env.clock() + timedelta(hours=1)
         crowd(env, 1)
+        env.ledger.recorded[REGION] = env.clock()
     env.recover(job)
     assert env.sagemaker.created == ([] if uri else [SECOND])
 
