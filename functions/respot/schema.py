@@ -51,8 +51,8 @@ LIVE_IN: Final = "live_in"
 CHECKPOINT_URI: Final = "checkpoint_uri"
 
 WATCHED_SINCE: Final = "watched_since"
-LAST_BEGAN: Final = "last_began"
-"""Of a sweep's progress: when the last complete pass began."""
+RECORDED_UNTIL: Final = "recorded_until"
+"""Of a sweep's progress: the ledger has every live job of the region that was created before."""
 SCOPE: Final = "scope"
 """Of a sweep's progress: the region whose list it compares, or `CHECKS`."""
 

@@ -95,7 +95,6 @@ class Recovery(Construct):
             settings=Settings(
                 ledger_table=shared.ledger.table.table_name,
                 retention=config.ledger_retention,
-                event_grace=timedelta(seconds=config.event_grace_seconds),
                 queue_url=self.queue.url,
                 dead_letters_queue_url=self.queue.dead_letters.queue_url,
                 first_retry=timedelta(seconds=config.observation_retry_seconds),

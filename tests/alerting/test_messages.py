@@ -52,7 +52,7 @@ STATES: Final[tuple[dict[str, Any], ...]] = (
     {"status": "Stopped", "secondary_status": "MaxWaitTimeExceeded", "training_started": None},
     {"status": "Failed", "secondary_status": "Failed", "checkpoint_uri": None},
     {"status": "Deleting", "secondary_status": "Deleting"},
-    {"status": "InProgress", "secondary_status": "Starting", "training_started": None, "market": None},
+    {"status": "InProgress", "secondary_status": "Starting", "training_started": None, "described": None},
 )
 PARENT: Final = Parent(owner=Owner.PIPELINE, identifier="arn:pipeline")
 
@@ -203,9 +203,11 @@ def test_slack_and_mail_say_when_nothing_was_billed() -> None:
         assert "Billed" not in text
 
 
-@pytest.mark.parametrize("held", [{"training_started": at(250)}, {"market": None}, {"status": "InProgress"}], ids=str)
+@pytest.mark.parametrize(
+    "held", [{"training_started": at(250)}, {"described": None}, {"status": "InProgress"}], ids=str
+)
 def test_a_job_that_may_have_held_an_instance_is_not_called_free(held: dict[str, Any]) -> None:
-    """Events alone do not show the market. Which times and statuses need instances is a rule of its own."""
+    """Events alone do not show all starts. Which times and statuses need instances is a rule of its own."""
     assert "nothing was billed" not in alert_text.cost(idle(**held))
 
 

@@ -1,5 +1,6 @@
 """What only the ledger in DynamoDB does: its items, its expiry, its errors."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -60,21 +61,21 @@ def test_keys_are_as_documented(dynamodb: "DynamoDBClient", dynamodb_ledger: Dyn
     assert {item["pk"] for item in items(dynamodb).values()} == {partition_of(JOB)}
 
 
-def test_the_last_sweep_is_the_last_complete_one_of_the_region(
+def test_recorded_until_is_what_the_last_sweep_of_the_region_has_saved(
     dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger
 ) -> None:
     """It is read each time: a function lives for hours."""
     sweeps = DynamoDbSweepStore(dynamodb, TABLE)
-    assert dynamodb_ledger.last_sweep(REGION) is None
+    assert dynamodb_ledger.recorded_until(REGION) is None
     for number in (1, 2):
         progress = sweeps.lease(REGION, now=at(600 * number), lease=timedelta(), watched_since=at(0))
         assert progress
         under_way = started(progress, now=at(600 * number), down_to=None)
         sweeps.save(under_way, until=at(600 * number))
-        assert dynamodb_ledger.last_sweep(REGION) == (None if number == 1 else at(600))
-        sweeps.save(completed(under_way), until=at(600 * number))
-        assert dynamodb_ledger.last_sweep(REGION) == at(600 * number)
-    assert dynamodb_ledger.last_sweep("eu-west-1") is None
+        assert dynamodb_ledger.recorded_until(REGION) == (None if number == 1 else at(600))
+        sweeps.save(completed(replace(under_way, recorded_until=at(600 * number))), until=at(600 * number))
+        assert dynamodb_ledger.recorded_until(REGION) == at(600 * number)
+    assert dynamodb_ledger.recorded_until("eu-west-1") is None
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)

@@ -21,10 +21,12 @@ from respot.bootstrap.time_budget import CALL_LIMITS, NoTimeLeftError
 DEFINITE: Final = {Answer.DENIED, Answer.INVALID, Answer.ABSENT}
 ON_PURPOSE: Final = {
     Answer.DENIED: "AccessDenied AccessDeniedException AuthorizationError KMSAccessDenied KmsAccessDenied "
+    "KMSDisabled KmsDisabled KMS.DisabledException KMSInvalidState KmsInvalidState KMS.InvalidStateException "
+    "KmsInvalidKeyUsage KMS.InvalidKeyUsageException KMSNotFound KmsNotFound KMS.NotFoundException "
     "OptInRequired OpsItemAccessDeniedException UnauthorizedOperation UnauthorizedException NotAuthorizedException "
     "ForbiddenException Forbidden RegionDisabledException Blocked",
     Answer.INVALID: "ValidationException ValidationError InvalidParameter InvalidParameterException "
-    "InvalidParameterValue ReceiptHandleIsInvalid InvalidRequest UnsupportedOperation KMSDisabled "
+    "InvalidParameterValue ReceiptHandleIsInvalid InvalidRequest UnsupportedOperation "
     "DecryptionFailure MissingParameter IdempotentParameterMismatchException ItemCollectionSizeLimitExceededException",
     Answer.ABSENT: "NoSuchBucket ParameterNotFound QueueDoesNotExist AWS.SimpleQueueService.NonExistentQueue NotFound "
     "ResourceNotFound ResourceNotFoundException TrimmedDataAccessException",
@@ -37,8 +39,8 @@ ON_PURPOSE: Final = {
     Answer.BUSY: "ConflictException TransactionConflictException TransactionInProgressException "
     "ReplicatedWriteConflictException OperationAborted",
     Answer.SESSION: "ExpiredToken ExpiredTokenException InvalidClientTokenId UnrecognizedClientException "
-    "RequestTimeTooSkewed InvalidSignatureException SignatureDoesNotMatch InvalidAccessKeyId IncompleteSignature "
-    "PendingVerification",
+    "RequestTimeTooSkewed InvalidSecurity InvalidSignatureException SignatureDoesNotMatch InvalidAccessKeyId "
+    "IncompleteSignature PendingVerification",
     Answer.UNANSWERED: "InternalFailure InternalError InternalServerError InternalServiceError ServiceUnavailable "
     "ServiceUnavailableException RequestTimeout RequestTimeoutException ServiceUnavailableInvalid "
     "InternalServerErrorInvalid",

@@ -149,17 +149,40 @@ def test_a_transition_without_its_job_is_a_dead_letter_at_once(sqs: "SQSClient",
 
 
 @pytest.mark.parametrize(
-    ("code", "status", "again"),
-    [("InvalidParameter", 400, []), ("ValidationException", 400, []), ("Throttled", 429, ["s1"])]
-    + [(code, status, ["s1"]) for code, status in (("InvalidParameter", 500), ("AuthorizationError", 403))],
+    ("code", "status", "said", "again"),
+    [("InvalidParameter", 400, f"Invalid parameter: {said}", []) for said in ("Message too long", "Subject TopicArn")]
+    + [("ValidationException", 400, "", []), ("ParameterValueInvalid", 400, "a message attribute", [])]
+    + [
+        ("InvalidParameter", 400, f"Invalid parameter: {said}", ["s1"])
+        for said in ("TopicArn", "TargetArn Reason: no topic", "The MessageGroupId parameter is required")
+    ]
+    + [
+        (code, status, "", ["s1"])
+        for code, status in (
+            ("Throttled", 429),
+            ("InvalidParameter", 500),
+            ("AuthorizationError", 403),
+            ("InvalidSecurity", 403),
+            ("KMSDisabled", 400),
+            ("KMSInvalidState", 400),
+        )
+    ],
 )
 def test_what_sns_definitely_refuses_is_a_dead_letter_and_an_outage_is_repeated(
-    sqs: "SQSClient", topic: MemoryTopic, monkeypatch: pytest.MonkeyPatch, *, code: str, status: int, again: list[str]
+    sqs: "SQSClient",
+    topic: MemoryTopic,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    code: str,
+    status: int,
+    said: str,
+    again: list[str],
 ) -> None:
     class Sns:
         def publish(self, **request: Any) -> dict[str, str]:  # noqa: ANN401
             if request["MessageAttributes"]["job"]["StringValue"] == "before":
-                response: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+                error = {"Code": code, "Message": said}
+                response: Any = {"Error": error, "ResponseMetadata": {"HTTPStatusCode": status}}
                 raise ClientError(response, "Publish")
             sent.append(request)
             return {"MessageId": "m"}

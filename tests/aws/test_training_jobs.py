@@ -64,7 +64,7 @@ def test_the_answers_of_the_scenarios_have_their_transitions_and_figures(
     seen = described(sagemaker, stub, answer)
     assert seen.history == history(scenario.transitions)
     assert seen.state.status == scenario.status
-    assert seen.state.market is Market.SPOT
+    assert (seen.state.market, seen.state.described) == (Market.SPOT, True)
     spans = (seen.state.training_time, seen.state.billable_time)
     seconds = [None if span is None else span.total_seconds() for span in spans]
     assert seconds == [scenario.training_seconds, scenario.billable_seconds]

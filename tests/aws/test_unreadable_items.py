@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from respot.aws.dynamodb import lease
-from respot.aws.dynamodb.job_items import read_record
+from respot.aws.dynamodb.job_items import read_record, read_state
 from respot.aws.dynamodb.run_items import read_recovery_records
 from respot.errors import UnreadableItemError
 from respot.schema import KIND, PK, SCHEMA, SCHEMA_OF_THIS_VERSION, SK, ItemKind
@@ -126,3 +126,15 @@ def test_every_frozen_ledger_is_read(file: Path) -> None:
         assert ITEMS[name].read(item) is not None
         if file == FILE:
             assert ITEMS[name].read(item) == ITEMS[name].value
+
+
+@pytest.mark.parametrize("name", ["state", "state, sparse"])
+def test_a_state_of_an_earlier_version_was_described_if_it_has_the_market(name: str) -> None:
+    """It was nearly always a description that said the market."""
+    item = {key: value for key, value in ITEMS[name].item.items() if key != "described"}
+    assert read_state(item)[0].described is (True if name == "state" else None)
+
+
+def test_a_market_that_an_event_said_is_no_description() -> None:
+    item = ITEMS["state"].item | {"described": {"BOOL": False}}
+    assert read_state(item)[0].described is None

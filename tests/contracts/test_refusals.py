@@ -26,8 +26,9 @@ OTHERS = (
     replace(POOL, market=Market.ON_DEMAND),
     replace(POOL, instance_type="ml.g5.4xlarge"),
     replace(POOL, instance_type=None),
-    replace(POOL, market=None, instance_type=None, role="arn:aws:iam::111122223333:role/One"),
-    replace(POOL, market=None, instance_type=None, role="arn:aws:iam::111122223333:role/" + "x" * 2000),
+    replace(POOL, market=None, instance_type=None, resource="arn:aws:iam::111122223333:role/One"),
+    replace(POOL, market=None, instance_type=None, resource="arn:aws:iam::111122223333:role/" + "x" * 2000),
+    replace(POOL, market=None, instance_type=None, resource="subnet-1"),
 )
 
 

@@ -300,11 +300,16 @@ def test_live_jobs_have_their_checkpoint_locations(env: Environment) -> None:
         ("Starting=0", {"job": job_id("long"), "checkpoint_uri": long}),
         ("Starting=0", {"job": job_id("elsewhere", region="eu-west-1")}),
         ("Starting=0", {"job": job_id("nowhere"), "checkpoint_uri": None}),
+        ("Starting=0", {"job": job_id("reported"), "checkpoint_uri": None, "described": None}),
         ("Starting=0", {"job": job_id("ended")}),
         ("Starting=0 MaxWaitTimeExceeded=100", {"job": job_id("ended")}),
     ):
         env.ledger.save(reconcile(env.ledger.load(others["job"]), snapshot(script, **others)))  # type: ignore[arg-type]
-    live = [(job_id("live"), "s3://ml-bucket/checkpoints/live/"), (job_id("long"), long)]
+    live = [
+        (job_id("live"), "s3://ml-bucket/checkpoints/live/"),
+        (job_id("long"), long),
+        (job_id("reported"), None),  # by events alone
+    ]
     assert sorted(env.runs.live(REGION)) == live
 
 

@@ -33,6 +33,8 @@ HALFWAY = replace(
     reached=at(-9.037),
     down_to=at(-86_400.037),
     last_began=at(-300),
+    recorded_until=at(-720),
+    unrecorded=True,
     last_full=at(-900.001),
 )
 

@@ -66,7 +66,6 @@ def test_every_setting_reaches_the_functions_that_read_it(full: Synthesized) -> 
             policy_parameter="${PolicyParameter}",
             kill_switch_parameter="${KillSwitchParameter}",
             stop_only_tagged=True,
-            event_grace=timedelta(seconds=90),
         ),
         "AlertFunction": Settings(
             ledger_table="${LedgerTable}",

@@ -148,10 +148,11 @@ def test_the_state_only_moves_forward_in_any_order(earlier: Any, later: Any) -> 
 
 def test_the_earlier_state_supplies_what_the_later_one_lacks() -> None:
     described = replace(RUNNING, tags={"team": "vision"})
-    event = replace(STOPPED, market=None, checkpoint_uri=None, tags=None)
+    event = replace(STOPPED, market=None, checkpoint_uri=None, tags=None, described=None)
     after = merge(described, event)
     assert after == merge(event, described)
     assert (after.market, after.checkpoint_uri, after.tags) == (Market.SPOT, RUNNING.checkpoint_uri, {"team": "vision"})
+    assert after.described
 
 
 def test_an_event_does_not_replace_a_description_of_the_same_moment() -> None:

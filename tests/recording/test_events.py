@@ -341,7 +341,8 @@ def test_the_members_of_a_selection_are_in_the_service_model() -> None:
     ("flag", "market"), [(True, "spot"), (False, "on-demand"), (None, None), ("true", None), (1, None)]
 )
 def test_the_market_is_known_only_from_a_plain_flag(flag: object, market: str | None) -> None:
-    assert reported_by(event(EnableManagedSpotTraining=flag)).state.market == market
+    seen = reported_by(event(EnableManagedSpotTraining=flag)).state
+    assert (seen.market, seen.described) == (market, None)
 
 
 def test_a_detail_of_a_megabyte_is_read_and_cut() -> None:

@@ -5,7 +5,15 @@ from typing import Final
 
 import pytest
 
-from respot.errors import CreateLaterError, LedgerUnavailableError, Postponement, StopFailedError, StopRefusedError
+from respot.errors import (
+    CreateLaterError,
+    LedgerUnavailableError,
+    PolicyInvalidError,
+    Postponement,
+    StopFailedError,
+    StopRefusedError,
+    UpstreamUnavailableError,
+)
 from respot.jobs.job import JobId
 from respot.recovery.records import NoticeKind
 from tests.support.builders import NAME
@@ -159,6 +167,52 @@ def test_people_are_notified_once_of_a_creation_that_is_postponed_for_more_than_
     env.faults.clear()
     env.recover(job)
     assert env.outcome(job).kind == "created"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "sagemaker.page",
+        "sagemaker.describe",
+        "sagemaker.description",
+        "sagemaker.tags",
+        "s3.list",
+        "ssm.load",
+        "switch.why_on",
+        "runs.record_creation_intent",
+    ],
+)
+@pytest.mark.parametrize("error", [UpstreamUnavailableError("no answer"), RuntimeError("odd")], ids=["silence", "odd"])
+def test_people_are_notified_once_whatever_delays_a_creation(
+    env: RecoveryEnvironment, call: str, error: Exception
+) -> None:
+    job = env.decided()
+    env.faults[call] = error
+    for minutes in (14, 2, 60):
+        assert kinds(env) == []
+        env.clock.pass_by(timedelta(minutes=minutes))
+        with pytest.raises(type(error)):
+            env.recover(job)
+        if minutes == 2:
+            notice = env.runs.notices.pop((job, LATE))
+            assert f"was to be created at 2026-09-16 10:15 UTC: {error}; it is tried again" in notice.summary
+            env.faults["runs.notice"] = LedgerUnavailableError("down")  # the cause is what the message returns with
+
+
+def test_a_creation_that_waits_by_plan_is_not_announced_as_late(env: RecoveryEnvironment) -> None:
+    job = env.decided()
+    env.turn_switch(on=True)
+    env.clock.pass_by(timedelta(hours=1))
+    assert env.recover(job)
+    assert kinds(env) == [NoticeKind.POSTPONED]
+
+
+def test_an_invalid_policy_has_its_own_notice(env: RecoveryEnvironment) -> None:
+    job = env.decided()
+    env.faults["ssm.load"] = PolicyInvalidError("a typing error")
+    env.clock.pass_by(timedelta(hours=1))
+    assert env.recover(job)
+    assert kinds(env) == [NoticeKind.POLICY_INVALID]
 
 
 def deliver(env: RecoveryEnvironment, job: JobId) -> None:

@@ -220,3 +220,45 @@ def test_a_refusal_that_is_not_about_the_pool_is_not_remembered(env: RecoveryEnv
     refused(env, error)
     env.recover(job)
     assert env.sagemaker.stopped == [NAME]
+
+
+# --- what a refusal names
+
+
+SUBNET: Final = CreateRefusedError("ValidationException: the subnet subnet-1 does not exist.")
+
+
+def in_network(env: RecoveryEnvironment, name: str, subnet: str) -> None:
+    env.sagemaker.jobs[name].more = {"VpcConfig": {"Subnets": ["subnet-0", subnet], "SecurityGroupIds": ["sg-1"]}}
+
+
+@pytest.mark.parametrize(("subnet", "waits"), [("subnet-1", True), ("subnet-12", False), ("subnet-", False)])
+def test_what_a_refusal_names_is_no_reason_for_a_stop_of_a_job_that_has_it_too(
+    env: RecoveryEnvironment, subnet: str, *, waits: bool
+) -> None:
+    """The first job is stopped for nothing, and no other."""
+    env.submit("first")
+    job = waiting(env)
+    in_network(env, "first", "subnet-1")
+    in_network(env, NAME, subnet)
+    first = env.sagemaker.jobs["first"].state.job
+    env.recover(first)
+    env.clock.pass_by(timedelta(seconds=5))
+    env.sagemaker.move("first", "Stopped")
+    env.observe("first")
+    env.faults["sagemaker.create"] = SUBNET
+    env.save(1, "first")
+    env.recover(first)
+    env.recover(job)
+    assert env.sagemaker.stopped == (["first"] if waits else ["first", NAME])
+    if waits:
+        assert "VpcConfig.Subnets: subnet-1: SageMaker refused it at 2026-" in env.notes[-1]
+        env.clock.pass_by(timedelta(minutes=61))
+        env.recover(job)
+        assert env.sagemaker.stopped == ["first", NAME]
+
+
+def test_a_role_that_does_not_exist_is_no_reason_for_a_stop_under_it(env: RecoveryEnvironment) -> None:
+    job = waiting(env)
+    refused(env, CreateRefusedError(f"ValidationException: Could not assume role {ROLE}. Does it exist?"))
+    is_not_stopped(env, job, f"RoleArn: {ROLE}: SageMaker refused it at ")

@@ -4,12 +4,14 @@ from datetime import timedelta
 
 import pytest
 
-from respot.errors import CreateRefusedError, UpstreamUnavailableError
+from respot.errors import CreateRefusedError, UnreadableItemError, UpstreamUnavailableError
 from respot.jobs.job import JobId
 from respot.recovery.decide import Later
-from respot.recovery.records import OutcomeKind
+from respot.recovery.planning.decision import Action
+from respot.recovery.records import Outcome, OutcomeKind
 from respot.recovery.unknown_writers import MOST_DESCRIBED
 from tests.support.builders import NAME
+from tests.support.memory import MemoryRunStore
 from tests.support.recovery_environment import SECOND, RecoveryEnvironment
 from tests.support.with_hooks import ProcessCrashError
 
@@ -109,6 +111,27 @@ def test_a_location_is_free_once_the_other_runs_attempt_has_failed_to_be_created
     env.faults.clear()
     env.recover(job)
     assert env.sagemaker.created == [SECOND]
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_an_outcome_of_another_run_that_cannot_be_read_leaves_it_to_sagemaker_whether_its_attempt_lives(
+    env: RecoveryEnvironment, monkeypatch: pytest.MonkeyPatch, *, gone: bool
+) -> None:
+    job, other = reserved_by_another(env)
+    env.recover(other)
+    env.runs.lagging = {"other-r2"}
+    read = type(env.runs).outcome
+
+    def outcome(runs: MemoryRunStore, asked: JobId) -> Outcome | None:
+        if asked == other:
+            raise UnreadableItemError("job", "outcome", "newer schema")
+        return read(runs, asked)
+
+    monkeypatch.setattr(type(env.runs), "outcome", outcome)
+    if gone:
+        del env.sagemaker.jobs["other-r2"]
+    env.recover(job)
+    assert (env.decision(job).decision.action is Action.RESUBMIT) == gone
 
 
 def test_a_run_that_loses_the_race_for_a_location_tries_again(env: RecoveryEnvironment) -> None:

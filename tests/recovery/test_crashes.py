@@ -12,7 +12,7 @@ CALLS = (
     *("ledger.load", "ledger.watched_since", "ledger.find", "runs.decision", "runs.reservation", "runs.attempts"),
     *("ssm.load", "switch.why_on", "s3.list", "runs.attempt", "runs.attempts_named", "runs.live", "runs.decide"),
     *("sagemaker.description", "sagemaker.describe", "sagemaker.tags", "sagemaker.create"),
-    *("runs.outcome", "runs.record_outcome", "runs.record_creation_intent", "ledger.last_sweep", "sagemaker.page"),
+    *("runs.outcome", "runs.record_outcome", "runs.record_creation_intent", "ledger.recorded_until", "sagemaker.page"),
 )
 
 

@@ -27,6 +27,7 @@ def _tags_unknown(env: RecoveryEnvironment) -> JobId:
     job = env.ended()
     state, version = env.ledger.states[job]
     env.ledger.states[job] = replace(state, tags=None), version
+    env.before["sagemaker.tags"] = lambda: env.sagemaker.jobs.pop(NAME, None)
     return job
 
 

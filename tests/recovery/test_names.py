@@ -329,6 +329,56 @@ def test_a_decision_of_an_earlier_version_is_compared_with_its_own_placement(env
     assert env.outcome(job).kind is OutcomeKind.CREATED
 
 
+@pytest.mark.parametrize(
+    ("market", "steps", "named", "kind"),
+    [
+        (Market.ON_DEMAND, "1", False, OutcomeKind.CREATED),
+        (Market.ON_DEMAND, "1", True, OutcomeKind.FAILED),
+        (Market.ON_DEMAND, "2", False, OutcomeKind.FAILED),
+        (Market.SPOT, "1", False, OutcomeKind.CREATED),
+    ],
+    ids=["another pool", "a decision of this version", "another request", "as decided"],
+)
+def test_the_attempt_that_an_earlier_version_created_in_another_pool_is_ours(
+    env: RecoveryEnvironment,
+    monkeypatch: pytest.MonkeyPatch,
+    market: Market,
+    steps: str,
+    *,
+    named: bool,
+    kind: OutcomeKind,
+) -> None:
+    """Earlier versions wrote neither placements nor an attempt under its name."""
+    if not named:
+        monkeypatch.setattr(MemoryRunStore, "attempts_named", lambda *_: ())
+    job = env.decided(hyperparameters={"steps": "1"})
+    env.runs.intents.clear()
+    there: dict[str, Any] = {"market": market, "instance_type": "ml.p5.48xlarge", "hyperparameters": {"steps": steps}}
+    env.sagemaker.submit(SECOND, MARKS, checkpoint_uri=HERE, **there)
+    env.recover(job)
+    assert env.outcome(job).kind is kind
+    second = env.sagemaker.jobs[SECOND].state
+    place = place_in_run(env.runs, env.ledger, replace(second, tags=MARKS))
+    assert place == ((RUN, 2) if kind is OutcomeKind.CREATED else (run_id(second.job), 1))
+
+
+@pytest.mark.parametrize("gone", [NAME, SECOND], ids=["the ended job", "the attempt"])
+@pytest.mark.parametrize(("member", "ours"), [("InstancePreferences", True), ("InstanceGroups", False)])
+def test_the_type_that_sagemaker_chose_from_a_list_is_ours_although_one_job_is_deleted(
+    env: RecoveryEnvironment, gone: str, member: str, *, ours: bool
+) -> None:
+    job = env.decided()
+    for name in (NAME, SECOND):
+        if name == SECOND:
+            env.submit(SECOND, {}, checkpoint_uri=HERE, instance_type="ml.p4d.24xlarge")
+        types = [{"InstanceType": kind} for kind in ("ml.g5.2xlarge", "ml.p4d.24xlarge")]
+        env.sagemaker.jobs[name].more["ResourceConfig"] = {member: types}
+    del env.sagemaker.jobs[gone]
+    env.recover(job)
+    assert (env.outcome(job).kind is OutcomeKind.CREATED) == (ours or gone == SECOND)
+    assert env.sagemaker.created == ([SECOND] if gone == SECOND and not ours else [])
+
+
 def test_a_restored_ledger_that_lacks_the_placement_gives_no_new_budget(env: RecoveryEnvironment) -> None:
     """The backup has the decision, and not what led to the creation elsewhere."""
     job = env.decided()

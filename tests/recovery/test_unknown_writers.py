@@ -8,18 +8,18 @@ from typing import cast
 import pytest
 
 from respot.errors import CreateLaterError, Postponement, UpstreamUnavailableError
-from respot.jobs.job import JobId
+from respot.jobs.job import JobId, Market
 from respot.jobs.listing import LONGEST_LIFE, Page, UnreadableSummary
 from respot.jobs.message import write_message
 from respot.jobs.ports import JobLists
 from respot.recovery.consumer import RecoveryConsumer
 from respot.recovery.planning.decision import Action
 from respot.recovery.records import OutcomeKind
-from respot.recovery.unknown_writers import ENOUGH, MARGIN, MOST_DESCRIBED, MOST_PAGES, MOST_UNANSWERED, PACE
+from respot.recovery.unknown_writers import ENOUGH, MOST_DESCRIBED, MOST_PAGES, MOST_UNANSWERED, PACE
 from tests.support.builders import NAME, REGION, message, retry_schedule
 from tests.support.fake_sagemaker import FakeSageMaker
 from tests.support.memory import MemoryDelayQueue
-from tests.support.recovery_environment import GRACE, SECOND, RecoveryEnvironment
+from tests.support.recovery_environment import SECOND, RecoveryEnvironment
 
 OVERLAPPING = "another job writes to an overlapping checkpoint location: "
 HERE = f"s3://ml-bucket/checkpoints/{NAME}/"
@@ -57,10 +57,32 @@ def test_a_job_that_only_events_reported_is_described_first(env: RecoveryEnviron
     """Otherwise it would count as one without checkpoints, which nobody can be in the way of."""
     job = env.ended()
     state, version = env.ledger.states[job]
-    env.ledger.states[job] = replace(state, market=None, checkpoint_uri=None), version
+    env.ledger.states[job] = replace(state, described=None, checkpoint_uri=None), version
     unknown(env)
     env.recover(job)
     assert env.decision(job).decision.reason == f"{OVERLAPPING}unknown"
+
+
+@pytest.mark.parametrize("shown", [True, False])
+@pytest.mark.parametrize("market", [None, Market.SPOT])
+@pytest.mark.parametrize("uri", [HERE, None])
+def test_a_live_job_that_only_events_reported_is_described_first(
+    env: RecoveryEnvironment, uri: str | None, market: Market | None, *, shown: bool
+) -> None:
+    """By the index, where a sweep has passed since the job began, and by SageMaker's list where the index lags."""
+    other = unknown(env, uri=uri)
+    env.observe("unknown")
+    state, version = env.ledger.states[other]
+    env.ledger.states[other] = replace(state, described=None, market=market, checkpoint_uri=None), version
+    job = env.ended()
+    if shown:
+        env.runs.lagging = {"unknown"}
+    else:
+        env.sagemaker.page_length = 1
+        crowd(env, 1)
+        env.ledger.recorded[REGION] = env.clock()
+    env.recover(job)
+    assert env.sagemaker.created == ([] if uri else [SECOND])
 
 
 @pytest.mark.parametrize("uri", ["s3://ml-bucket/elsewhere/", "file:///tmp", None])
@@ -193,11 +215,10 @@ def crowd(env: RecoveryEnvironment, count: int, *, every: timedelta = timedelta(
         env.clock.pass_by(every)
 
 
-def test_the_list_is_read_back_to_the_last_complete_sweep(env: RecoveryEnvironment) -> None:
-    """And a margin more: that sweep has only sent what it found."""
+def test_the_list_is_read_back_to_where_the_ledger_has_every_live_job(env: RecoveryEnvironment) -> None:
     env.sagemaker.page_length = 10
     job = env.ended()
-    env.ledger.swept[REGION] = env.clock() + GRACE + MARGIN
+    env.ledger.recorded[REGION] = env.clock()
     env.clock.pass_by(timedelta(milliseconds=1))
     unknown(env)
     crowd(env, 30)
@@ -209,18 +230,21 @@ def test_and_no_further(env: RecoveryEnvironment) -> None:
     env.sagemaker.page_length = 10
     job = env.ended()
     crowd(env, 30)
-    env.ledger.swept[REGION] = env.clock() + GRACE + MARGIN - timedelta(seconds=15)
+    env.ledger.recorded[REGION] = env.clock() - timedelta(seconds=15)
     env.recover(job)
     assert (env.sagemaker.created, pages(env)) == ([SECOND], 2)
 
 
-def test_before_the_first_complete_sweep_the_list_is_read_as_far_as_jobs_live(env: RecoveryEnvironment) -> None:
+@pytest.mark.parametrize("ahead", [None, timedelta(hours=1)], ids=["before the first sweep", "a time to come"])
+def test_otherwise_the_list_is_read_as_far_as_jobs_live(env: RecoveryEnvironment, ahead: timedelta | None) -> None:
     """The ledger does not know the jobs from before the deployment either."""
     env.sagemaker.page_length = 1
     crowd(env, 1)
     env.clock.pass_by(LONGEST_LIFE - timedelta(hours=3))
     unknown(env)
     job = env.ended()
+    if ahead:
+        env.ledger.recorded[REGION] = env.clock() + ahead
     env.recover(job)
     assert (env.decision(job).decision.reason, pages(env)) == (f"{OVERLAPPING}unknown", 3)
 
@@ -296,14 +320,14 @@ def test_a_list_that_is_too_long_is_no_answer(env: RecoveryEnvironment) -> None:
     assert (env.sagemaker.created, pages(env)) == ([SECOND], MOST_PAGES)
 
 
-def test_and_is_shorter_after_the_next_complete_sweep(env: RecoveryEnvironment) -> None:
+def test_and_is_shorter_after_the_next_sweep(env: RecoveryEnvironment) -> None:
     env.sagemaker.page_length = 1
     crowd(env, MOST_PAGES)
     job = env.ended()
-    with pytest.raises(UpstreamUnavailableError, match="nothing is created before the next complete sweep"):
+    with pytest.raises(UpstreamUnavailableError, match="nothing is created before a sweep finds"):
         env.recover(job)
     assert (env.runs.decisions, pages(env)) == ({}, MOST_PAGES)
-    env.ledger.swept[REGION] = env.clock()
+    env.ledger.recorded[REGION] = env.clock()
     env.recover(job)
     assert env.sagemaker.created == [SECOND]
 

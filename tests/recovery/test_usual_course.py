@@ -1,15 +1,17 @@
 """Recovery decides once, creates once and reports both."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from respot.jobs.job import Market
 from respot.recovery.planning.attempt import ATTEMPT_TAG, PARENT_TAG, RUN_TAG
 from respot.recovery.planning.decision import Action
 from respot.recovery.planning.run import run_id
 from respot.recovery.records import OutcomeKind
 from tests.support.builders import CREATED, NAME, REGION, arn_of
-from tests.support.recovery_environment import RUN, SECOND, THIRD, RecoveryEnvironment
+from tests.support.recovery_environment import OPTED_IN, RUN, SECOND, THIRD, RecoveryEnvironment
 
 
 def test_a_job_that_ran_out_of_waiting_time_is_resubmitted_under_its_run(env: RecoveryEnvironment) -> None:
@@ -76,3 +78,25 @@ def test_the_region_is_the_jobs_own(region: str) -> None:
     assert env.sagemaker.created == [SECOND]
     assert env.recover(env.end(name=SECOND)) is None
     assert env.sagemaker.created == [SECOND, THIRD]
+
+
+@pytest.mark.parametrize("described", [None, True])
+@pytest.mark.parametrize("market", [None, Market.ON_DEMAND])
+def test_a_job_that_only_events_reported_is_resubmitted_if_its_tags_ask_for_that(
+    env: RecoveryEnvironment, market: Market | None, *, described: bool | None
+) -> None:
+    job = env.ended()
+    state, version = env.ledger.states[job]
+    env.ledger.states[job] = replace(state, market=market, tags=None, described=described), version
+    env.recover(job)
+    assert env.sagemaker.created == [SECOND]
+    assert ATTEMPT_TAG in env.sagemaker.jobs[SECOND].tags
+
+
+def test_its_tags_name_its_owner_too(env: RecoveryEnvironment) -> None:
+    owner = {"AWS_STEP_FUNCTIONS_EXECUTION_ARN": "arn"}
+    job = env.ended(tags=OPTED_IN | owner)
+    state, version = env.ledger.states[job]
+    env.ledger.states[job] = replace(state, tags=None, parent=None, described=None), version
+    env.recover(job)
+    assert env.decision(job).decision.reason.startswith("owned by a ")

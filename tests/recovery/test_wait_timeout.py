@@ -425,7 +425,7 @@ def test_instances_that_come_just_before_the_stop_end_the_run_with_an_alert(env:
 CALLS = (
     *("ledger.load", "sagemaker.describe", "sagemaker.tags", "ssm.load", "switch.why_on", "runs.attempts", "s3.list"),
     *("runs.reservation", "runs.live", "runs.attempt", "runs.attempts_named", "sagemaker.description"),
-    *("refusals.since", "runs.stop_intent", "runs.record_stop_intent", "ledger.last_sweep", "sagemaker.page"),
+    *("refusals.since", "runs.stop_intent", "runs.record_stop_intent", "ledger.recorded_until", "sagemaker.page"),
     *("sagemaker.stop", "runs.notice"),
 )
 

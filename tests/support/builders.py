@@ -79,6 +79,7 @@ def state(job: JobId | None = None, **others: Any) -> JobState:  # noqa: ANN401
         max_runtime=timedelta(hours=4),
         max_wait=timedelta(hours=6),
         checkpoint_uri=f"s3://ml-bucket/checkpoints/{job.name}/",
+        described=True,
     )
     return replace(plain, **others)
 
@@ -103,7 +104,7 @@ def a_drill(status: str = "Interrupted", **others: Any) -> Drill:  # noqa: ANN40
 
 def reported(status: str, seconds: float, **others: Any) -> JobSnapshot:  # noqa: ANN401
     """What an event with its own transition reports."""
-    seen = snapshot(f"{status}={seconds}", **({"market": None, "checkpoint_uri": None} | others))
+    seen = snapshot(f"{status}={seconds}", **({"market": None, "checkpoint_uri": None, "described": None} | others))
     return replace(seen, history=tuple(replace(transition, provisional=True) for transition in seen.history))
 
 

@@ -129,9 +129,8 @@ class FakeSageMaker:
         fake = self.jobs.get(name)
         if fake is None:
             return None
-        return JobDescription(
-            job=fake.state.job, status=fake.state.status, request_source={"played": fake, "unknown": self.unknown_types}
-        )
+        source = {"played": fake, "unknown": self.unknown_types, **fake.more}
+        return JobDescription(job=fake.state.job, status=fake.state.status, request_source=source)
 
     def create(self, region: str, request: Mapping[str, Any]) -> str:
         """See `RecoverableJobs.create`."""

@@ -96,6 +96,7 @@ def _states() -> dict[str, Written]:
         max_runtime=None,
         max_wait=None,
         checkpoint_uri=None,
+        described=None,
     )
     written = {}
     for name, each in (("state", full), ("state, sparse", sparse)):
@@ -181,7 +182,7 @@ def written() -> dict[str, Written]:
         region=REGION,
         market=Market.SPOT,
         instance_type="ml.g5.2xlarge",
-        role="arn:aws:iam::111122223333:role/Training",
+        resource="arn:aws:iam::111122223333:role/Training",
         why="a quota",
         refused_at=at(21650),
     )
@@ -194,6 +195,7 @@ def written() -> dict[str, Written]:
         reached=at(200),
         down_to=at(100),
         last_began=at(0),
+        recorded_until=at(-420),
         last_full=at(0),
     )
     entry = DigestEntry(

@@ -74,7 +74,7 @@ class MemoryLedger:
     leases: MemoryLeases[tuple[JobId, AlertKind, datetime]] = field(default_factory=MemoryLeases)
     alert_records: dict[tuple[JobId, AlertKind, datetime], AlertRecord] = field(default_factory=dict)
     watched: dict[str, datetime] = field(default_factory=dict)
-    swept: dict[str, datetime] = field(default_factory=dict)
+    recorded: dict[str, datetime] = field(default_factory=dict)
     writes: int = 0
 
     def find(self, region: str, name: str) -> tuple[JobId, ...]:
@@ -115,8 +115,8 @@ class MemoryLedger:
     def watched_since(self, region: str) -> datetime:
         return max(self.watched.get(region, self.created), self.created)
 
-    def last_sweep(self, region: str) -> datetime | None:
-        return self.swept.get(region)
+    def recorded_until(self, region: str) -> datetime | None:
+        return self.recorded.get(region)
 
     def state_of(self, jobs: Sequence[JobId]) -> dict[JobId, JobState | None]:
         return {job: self.states[job][0] for job in jobs if job in self.states}
@@ -453,10 +453,10 @@ class MemoryKillSwitch:
 class MemoryRefusals:
     """The port `Refusals` in a dictionary."""
 
-    refusals: dict[tuple[str, str | None, str | None, str | None], Refusal] = field(default_factory=dict)
+    refusals: dict[tuple[str | None, ...], Refusal] = field(default_factory=dict)
 
     def remember(self, refusal: Refusal) -> None:
-        key = refusal.region, refusal.market, refusal.instance_type, refusal.role
+        key = refusal.region, refusal.market, refusal.instance_type, refusal.resource
         standing = self.refusals.get(key)
         if standing is None or standing.refused_at < refusal.refused_at:
             self.refusals[key] = refusal
@@ -562,6 +562,6 @@ class MemoryRunStore:
         return tuple(
             (job, state.checkpoint_uri)
             for job, (state, _) in self.ledger.states.items()
-            if job.region == region and state.checkpoint_uri and not is_terminal(state.status)
+            if job.region == region and (state.checkpoint_uri or not state.is_located) and not is_terminal(state.status)
             if job.name not in self.lagging
         )

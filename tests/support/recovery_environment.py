@@ -88,7 +88,6 @@ class RecoveryEnvironment(Hooks):
             note=lambda _, words: self.notes.append(words),
             stop_only_tagged=self.stop_only_tagged,
             pause=lambda seconds: self.clock.pass_by(timedelta(seconds=seconds)),
-            grace=GRACE,
         )
 
     def submit(self, name: str = NAME, tags: Mapping[str, str] = OPTED_IN, **others: Any) -> JobId:  # noqa: ANN401

@@ -9,7 +9,7 @@ from respot.jobs.listing import Page
 from respot.jobs.merge import reconcile
 from respot.schema import CHECKS
 from respot.sweep.ledger_check import LedgerCheck
-from respot.sweep.progress import SweepProgress
+from respot.sweep.progress import SETTLING, SweepProgress
 from respot.sweep.region_sweep import RegionSweep
 from respot.sweep.report import SweepReport
 from respot.sweep.sweeper import Sweeper
@@ -117,7 +117,12 @@ class Environment:
         began = last or ago(minutes=5)
         for scope in (CHECKS, *self.regions):
             self.sweeps.progress[scope] = SweepProgress(
-                scope=scope, watched_since=since, leased_at=began, last_began=began, last_full=full
+                scope=scope,
+                watched_since=since,
+                leased_at=began,
+                last_began=began,
+                last_full=full,
+                recorded_until=began - GRACE - SETTLING,
             )
             self.sweeps.leased_until[scope] = began
         self.ledger.watched |= dict.fromkeys(self.regions, since)

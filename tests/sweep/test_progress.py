@@ -22,9 +22,11 @@ from respot.sweep.progress import (
     check_periods,
     completed,
     differs,
+    is_awaited,
     is_full_due,
     oldest_for_quick_pass,
     oldest_to_list,
+    recorded_until,
     restarted,
     resumed,
     should_record,
@@ -115,13 +117,49 @@ def test_the_oldest_creation_that_a_pass_lists(others: dict[str, Any], backfill:
     ids=["never yet", "lately", "long enough ago", "long ago"],
 )
 def test_a_full_pass_is_due_after_some_time(last_full: timedelta | None, *, expected: bool) -> None:
-    of = progress(last_began=at(60), last_full=last_full and at(60) - last_full)
+    of = progress(last_began=at(60), last_full=last_full and at(60) - last_full, recorded_until=at(0))
     assert is_full_due(of, now=at(60)) is expected
+    assert is_full_due(replace(of, recorded_until=None), now=at(60))
+
+
+@pytest.mark.parametrize(
+    ("status", "age", "expected"),
+    [
+        pytest.param("InProgress", timedelta(minutes=7), False, id="SageMaker's list may lack one as young"),
+        pytest.param("InProgress", timedelta(minutes=7, milliseconds=1), True, id="old enough"),
+        pytest.param("Stopping", timedelta(minutes=8), True, id="alive until it has stopped"),
+        pytest.param("Completed", timedelta(minutes=8), False, id="an end needs no record"),
+        pytest.param("InProgress", timedelta(minutes=67), True, id="not yet given up"),
+        pytest.param("InProgress", timedelta(minutes=67, milliseconds=1), False, id="perhaps never recorded"),
+    ],
+)
+def test_the_live_jobs_that_the_ledger_should_have(status: str, age: timedelta, *, expected: bool) -> None:
+    listed = Summary(job=job_id(created=at(10) - age), status=status, secondary_status=None, last_modified=at(0))
+    assert is_awaited(listed, HALFWAY, grace=timedelta(minutes=2)) is expected
+
+
+SETTLED = at(10) - timedelta(minutes=7)
+
+
+@pytest.mark.parametrize(
+    ("others", "expected"),
+    [
+        pytest.param({"down_to": None}, SETTLED, id="a full pass proves all"),
+        pytest.param({"down_to": None, "unrecorded": True}, None, id="unless it found a job missing"),
+        pytest.param({}, None, id="a quick pass without a beginning proves nothing"),
+        pytest.param({"recorded_until": at(-900)}, SETTLED, id="a quick pass that leaves no gap"),
+        pytest.param({"recorded_until": at(-900.001)}, at(-900.001), id="one that leaves a gap"),
+        pytest.param({"recorded_until": at(-900), "unrecorded": True}, at(-900), id="one that found a job missing"),
+        pytest.param({"recorded_until": at(0)}, at(0), id="never earlier than before"),
+    ],
+)
+def test_until_when_the_ledger_has_every_live_job(others: dict[str, Any], expected: datetime | None) -> None:
+    assert recorded_until(replace(HALFWAY, **others), grace=timedelta(minutes=2)) == expected
 
 
 @pytest.mark.parametrize("late", [0, 3, 40], ids="{} s late at times".format)
 def test_full_passes_begin_less_than_an_hour_apart(late: float) -> None:
-    of, full = progress(last_began=at(0), last_full=CREATED - timedelta(hours=5)), []
+    of, full = progress(last_began=at(0), last_full=CREATED - timedelta(hours=5), recorded_until=at(0)), []
     for number in range(12 * 24):
         now = CREATED + number * timedelta(minutes=5) + timedelta(seconds=late * (number % 3))
         if is_full_due(of, now=now):
@@ -194,6 +232,15 @@ def test_a_new_scope_is_watched_since_its_first_sweep(before: SweepProgress | No
 def test_a_pass_resumes_where_it_was_saved(idle: timedelta) -> None:
     taken = resumed(HALFWAY, scope=REGION, now=CREATED + idle, watched_since=at(60))
     assert taken == replace(HALFWAY, leased_at=CREATED + idle)
+
+
+@pytest.mark.parametrize("moment", ["began", "last_began", "last_full", "recorded_until"])
+def test_a_pass_that_began_in_the_future_is_none(moment: str) -> None:
+    now = CREATED + timedelta(hours=2)
+    far, near = (replace(HALFWAY, **{moment: now + timedelta(minutes=n)}) for n in (6, 5))  # type: ignore[arg-type]
+    taken = resumed(far, scope=REGION, now=now, watched_since=now)
+    assert taken == replace(far, leased_at=now, **{moment: None})  # type: ignore[arg-type]
+    assert resumed(near, scope=REGION, now=now, watched_since=now) == replace(near, leased_at=now)
 
 
 @given(

@@ -275,8 +275,8 @@ def _ordinal(number: int) -> str:
 
 
 def _never_launched(alert: Alert) -> bool:
-    """Whether the job certainly held no instances until then; events alone show neither the market nor all starts."""
-    return alert.state.market is not None and not has_held_instances(alert.state, alert.transitions)
+    """Whether the job certainly held no instances until then; events alone do not show all starts."""
+    return alert.state.described is True and not has_held_instances(alert.state, alert.transitions)
 
 
 def _after_the_end(alert: Alert) -> str:

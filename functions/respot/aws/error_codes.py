@@ -14,7 +14,7 @@ class Answer(StrEnum):
     """What an error says about the call."""
 
     DENIED = "denied"
-    """The caller may not do that. It had no effect."""
+    """The caller may not do that, or the key of what it names may not be used. It had no effect."""
     INVALID = "invalid"
     """The request, or the state of what it names, does not allow it. It had no effect."""
     ABSENT = "absent"
@@ -48,6 +48,8 @@ _CODES: Final[dict[Answer, str]] = {
     Answer.DENIED: """
         AccessDenied AccessDeniedException AccountProblem AllAccessDisabled AuthorizationError Blocked
         KMSAccessDenied KmsAccessDenied KMS.AccessDeniedException
+        KMSDisabled KmsDisabled KMS.DisabledException KmsInvalidKeyUsage KMS.InvalidKeyUsageException
+        KMSInvalidState KmsInvalidState KMS.InvalidStateException KMSNotFound KmsNotFound KMS.NotFoundException
         KMSOptInRequired KmsOptInRequired KMS.OptInRequired OptInRequired
         NotAuthorized RegionDisabledException UnauthorizedAccess UnauthorizedOperation
     """,
@@ -56,9 +58,7 @@ _CODES: Final[dict[Answer, str]] = {
         EncryptionFailure EncryptionTypeMismatch EndpointDisabled FeatureNotAvailableException
         IdempotencyParameterMismatch IdempotentParameterMismatch IdempotentParameterMismatchException
         IncompatiblePolicyException
-        InvalidAction InvalidRequest InvalidSecurity InvalidState ItemCollectionSizeLimitExceededException
-        KMSDisabled KmsDisabled KMS.DisabledException KmsInvalidKeyUsage KMS.InvalidKeyUsageException
-        KMSInvalidState KmsInvalidState KMS.InvalidStateException
+        InvalidAction InvalidRequest InvalidState ItemCollectionSizeLimitExceededException
         MalformedQueryString MessageNotInflight MethodNotAllowed MissingAction MissingParameter
         ObjectAlreadyInActiveTierError ObjectNotInActiveTierError OptedOut
         ParameterValueInvalid PermanentRedirect PlatformApplicationDisabled PublicPolicyException
@@ -74,7 +74,7 @@ _CODES: Final[dict[Answer, str]] = {
         AWS.SimpleQueueService.UnsupportedOperation
     """,
     Answer.ABSENT: """
-        AWS.SimpleQueueService.NonExistentQueue KMSNotFound KmsNotFound KMS.NotFoundException
+        AWS.SimpleQueueService.NonExistentQueue
         NoSuchBucket NoSuchKey NotFound ParameterNotFound ParameterVersionNotFound QueueDoesNotExist
         ResourceNotFound ResourceNotFoundException TrimmedDataAccessException
     """,
@@ -102,7 +102,7 @@ _CODES: Final[dict[Answer, str]] = {
     """,
     Answer.SESSION: """
         AuthFailure ExpiredToken ExpiredTokenException IncompleteSignature InvalidAccessKeyId InvalidClientTokenId
-        InvalidIdentityToken InvalidSignatureException InvalidToken MissingAuthenticationToken
+        InvalidIdentityToken InvalidSecurity InvalidSignatureException InvalidToken MissingAuthenticationToken
         MissingAuthenticationTokenException NotSignedUp PendingVerification
         RequestExpired RequestInTheFuture RequestTimeTooSkewed
         SignatureDoesNotMatch TokenRefreshRequired UnrecognizedClientException

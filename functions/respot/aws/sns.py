@@ -1,6 +1,7 @@
 """Alerts on SNS: plain text for people, JSON for machines, attributes for filter policies."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
@@ -15,7 +16,7 @@ from respot.alerting.digest.digest import Digest
 from respot.alerting.document import account_of, digest_document, to_document
 from respot.alerting.kinds import AlertKind
 from respot.alerting.text import plain, short, subject
-from respot.aws.error_codes import Answer, answer_of
+from respot.aws.error_codes import Answer, answer_of, words_of
 from respot.errors import TopicRefusedError, TopicUnavailableError
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ _MAX_WORDS: Final = (4_000, 1_000)
 
 A message repeats a summary eleven times, at up to seven bytes a character: everything fits with a thousand of them.
 """
+_OF_THE_TOPIC: Final = re.compile(r"Invalid parameter: (?:The )?(?:TopicArn|TargetArn|MessageGroupId)\b")
 
 
 class SnsTopic:
@@ -58,12 +60,17 @@ class SnsTopic:
                 MessageAttributes=_as_strings(attributes),
             )
         except (ClientError, BotoCoreError, ResponseParserError) as error:
-            if answer_of(error) is Answer.INVALID:
+            if answer_of(error) is Answer.INVALID and not _is_about_the_topic(error):
                 refused = f"alert {what}: SNS refused it: {error}"
                 raise TopicRefusedError(refused) from error
             refused = f"alert {what}: SNS did not take it; try again later: {error}"
             raise TopicUnavailableError(refused) from error
         return answer["MessageId"]
+
+
+def _is_about_the_topic(error: Exception) -> bool:
+    """Whether SNS finds fault with the topic, or with a member that only its kind demands: not with the message."""
+    return isinstance(error, ClientError) and _OF_THE_TOPIC.match(words_of(error)) is not None
 
 
 def _message(alert: Alert) -> str:

@@ -85,7 +85,6 @@ def recovery_consumer() -> RecoveryConsumer:
         note=_note,
         stop_only_tagged=settings().stop_only_tagged,
         pause=time.sleep,
-        grace=settings().event_grace,
     )
     return RecoveryConsumer(
         recovery=recovery,

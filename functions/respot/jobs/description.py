@@ -86,6 +86,7 @@ def read_state(
     last_modified: datetime,
     market: Market | None,
     tags: Mapping[str, str] | None,
+    described: bool | None = None,
 ) -> JobState:
     """The state of the job; members that are absent, or of another type, are unknown."""
     resources = _part(document, "ResourceConfig")
@@ -122,6 +123,7 @@ def read_state(
         role_arn=text(document, "RoleArn"),
         algorithm=text(_part(document, "AlgorithmSpecification"), "AlgorithmName"),
         image=text(_part(document, "AlgorithmSpecification"), "TrainingImage"),
+        described=described,
     )
 
 

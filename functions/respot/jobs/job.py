@@ -111,6 +111,8 @@ class JobState:
         role_arn: the role that the job runs as.
         algorithm: AlgorithmName, if the job has an algorithm instead of an image.
         image: TrainingImage.
+        described: `True` once SageMaker has described the job: it then has no member that is still `None`, tags aside.
+            Events say only some of them.
     """
 
     job: JobId
@@ -136,6 +138,12 @@ class JobState:
     role_arn: str | None = None
     algorithm: str | None = None
     image: str | None = None
+    described: bool | None = None
+
+    @property
+    def is_located(self) -> bool:
+        """Whether it is known where the job writes checkpoints, or that it writes none."""
+        return self.checkpoint_uri is not None or self.described is True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -87,8 +87,8 @@ class JobStore(Protocol):
     def watched_since(self, region: str) -> datetime:
         """Since when Respot watches a region, at the earliest `created_at`: what began before is history."""
 
-    def last_sweep(self, region: str) -> datetime | None:
-        """When the last complete pass over SageMaker's list of the region began; `None` before the first."""
+    def recorded_until(self, region: str) -> datetime | None:
+        """The ledger has every live job of the region that was created before, as a sweep saw; `None` if none did."""
 
 
 class JobQueue(Protocol):

@@ -4,14 +4,28 @@ The same checks hold before a stop, for a decision and for a creation: what woul
 before a job is stopped for it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from respot.errors import CloneRefusedError, Reach
 from respot.jobs.description import JobDescription
+from respot.jobs.formatting import readable
 from respot.recovery.planning.attempt import AttemptRequest
 from respot.recovery.ports import Clone, Cloned
+from respot.recovery.records import Refusal
+
+_SHARED: Final = (
+    "RoleArn",
+    "VpcConfig.Subnets",
+    "VpcConfig.SecurityGroupIds",
+    "AlgorithmSpecification.TrainingImage",
+    "AlgorithmSpecification.AlgorithmName",
+    "ResourceConfig.VolumeKmsKeyId",
+    "OutputDataConfig.KmsKeyId",
+)
+"""Members of CreateTrainingJob that many jobs have in common, and that SageMaker may refuse in any pool."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +76,37 @@ def with_known_types(clone: Clone) -> Clone:
         return cloned
 
     return clone_with_known_types
+
+
+def without_refused(clone: Clone, refusals: Iterable[Refusal]) -> Clone:
+    """The same, but a request is refused that has what SageMaker lately refused by name, for example a subnet."""
+    refused = {each.resource: each for each in refusals if each.resource}
+
+    def clone_without_refused(description: JobDescription, tags: Mapping[str, str], attempt: AttemptRequest) -> Cloned:
+        cloned = clone(description, tags, attempt)
+        for field, value in _resources(cloned.request):
+            if found := refused.get(value):
+                why = f"{value}: SageMaker refused it at {readable(found.refused_at)}: {found.why}"
+                raise CloneRefusedError(why, job=description.job.name, field=field)
+        return cloned
+
+    return clone_without_refused
+
+
+def resources_named(request: Mapping[str, Any], words: str) -> tuple[str, ...]:
+    """The values of the request that others may have too, such as its role and subnets, and that the words name."""
+    found = (value for _, value in _resources(request))
+    return tuple(value for value in found if re.search(rf"(?<![\w-]){re.escape(value)}(?![\w-])", words))
+
+
+def _resources(request: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for path in _SHARED:
+        part: Any = request
+        for name in path.split("."):
+            part = part.get(name) if isinstance(part, Mapping) else None
+        for value in part if isinstance(part, list | tuple) else (part,):
+            if value:
+                yield path, str(value)
 
 
 def instance_types_of(request: Mapping[str, Any]) -> Iterator[str]:

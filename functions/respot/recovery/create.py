@@ -1,6 +1,7 @@
 """Creates the attempt that a decision calls for, exactly once."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -10,15 +11,19 @@ from respot.errors import (
     CreateLaterError,
     CreateRefusedError,
     JobNameTakenError,
+    PolicyInvalidError,
     Postponement,
     Reach,
+    RespotError,
     UpstreamUnavailableError,
 )
 from respot.jobs.description import JobDescription
 from respot.jobs.formatting import readable
 from respot.jobs.job import JobId, JobRecord, JobSnapshot, JobState
+from respot.jobs.lifecycle import end_of
 from respot.jobs.merge import is_same_job, same_creation
 from respot.jobs.ports import Clock, JobStore
+from respot.recovery.checked_clone import resources_named
 from respot.recovery.decide import Decider, Later, joined, summarize
 from respot.recovery.load_context import PlanContextLoader
 from respot.recovery.planning.attempt import AttemptRequest
@@ -53,13 +58,28 @@ class Creator:
     clock: Clock
 
     def create(self, record: JobRecord, state: JobState, decided: DecisionRecord) -> Later | None:
-        """Create the attempt decided on; `None` once the outcome is recorded.
+        """Create the attempt decided on; `None` once the outcome is recorded. People are notified if it takes long.
 
         Raises:
             PolicyInvalidError: nothing may be created.
+            UpstreamUnavailableError: SageMaker, S3 or a parameter did not answer.
             CreateLaterError: SageMaker throttled the creation, or did not answer it.
             JobNameTakenError: the attempt's name is taken, and no job of that name can be described.
         """
+        until = end_of(record, state).started + DECIDED_WITHIN
+        try:
+            later = self._settle(record, self.decider.described(state), decided)
+        except PolicyInvalidError:
+            raise  # people are notified of the policy
+        except Exception as error:
+            with suppress(RespotError):  # a ledger that does not answer has the report wait, too
+                self._report_delay(decided, str(error), until=until)
+            raise
+        if later and later.delay is None:  # else the plan says when, and has people notified if they must know
+            self._report_delay(decided, later.reason, until=until)
+        return later
+
+    def _settle(self, record: JobRecord, state: JobState, decided: DecisionRecord) -> Later | None:
         if (existing := self._existing(decided)) is not None:
             self.runs.record_outcome(existing)
             return None
@@ -108,13 +128,13 @@ class Creator:
             return None
         name, lineage = decided.next_name or "", decided.next_lineage
         attempt = AttemptRequest(name=name, lineage=lineage, placement=decision.placement)
+        request: Mapping[str, Any] = {}
         try:
             request = self.clone(description, context.run.last.state.tags or {}, attempt).request
             summary = summarize(decision, context, attempt)
             created = self._outcome(decided, OutcomeKind.CREATED, summary, warning=decision.warning)
             return self._create(decided, decision.placement, request, created)
         except CreateLaterError as error:
-            self._report_delay(decided, error, until=context.run.last.ended + DECIDED_WITHIN)
             if error.reason is Postponement.QUOTA:
                 self._remember(context, decision.placement, "a quota is used up")
             if error.reason not in {Postponement.QUOTA, Postponement.CAPACITY}:
@@ -122,7 +142,7 @@ class Creator:
             return Later(reason=str(error))
         except (CloneRefusedError, CreateRefusedError) as error:
             if isinstance(error, CreateRefusedError):
-                self._remember_refusal(context, decision.placement, error)
+                self._remember_refusal(context, decision.placement, request, error)
             if error.reach is not Reach.ANYWHERE:
                 return context.without(decision.placement, error)
             self._close(decided, OutcomeKind.FAILED, str(error))
@@ -163,25 +183,30 @@ class Creator:
         self.runs.record_outcome(replace(created, arn=arn, settled_at=self.clock(), job_created=seen))
         return None
 
-    def _report_delay(self, decided: DecisionRecord, error: CreateLaterError, *, until: datetime) -> None:
+    def _report_delay(self, decided: DecisionRecord, why: str, *, until: datetime) -> None:
         if self.clock() - decided.decided_at <= REPORTED_AFTER:
             return
         words = (
-            f"{decided.next_name} was to be created at {readable(decided.decided_at)}: {error}; "
+            f"{decided.next_name} was to be created at {readable(decided.decided_at)}: {why}; "
             f"it is tried again within half an hour each time, until {readable(until)}"
         )
         self.runs.notice(decided.job, NoticeKind.CREATION_POSTPONED, words)
 
-    def _remember_refusal(self, context: PlanContext, placement: Placement, error: CreateRefusedError) -> None:
+    def _remember_refusal(
+        self, context: PlanContext, placement: Placement, request: Mapping[str, Any], error: CreateRefusedError
+    ) -> None:
         """Remember what other attempts would be refused for as well: no job must be stopped in favour of them."""
         if error.permission:
             # One of SageMaker is missing for every job; others, of keys or roles, belong to the job's own role.
             of_all = error.permission.startswith("sagemaker:")
             role = None if of_all else context.run.last.state.role_arn
             why = f"the permission {error.permission} is missing"
-            self._remember(context, None if of_all else placement, why, role=role)
+            self._remember(context, None if of_all else placement, why, resource=role)
         elif error.reach is not Reach.ANYWHERE:
             self._remember(context, placement, error.why, reach=error.reach)
+        else:
+            for resource in resources_named(request, str(error)):
+                self._remember(context, None, error.why, resource=resource)
 
     def _remember(
         self,
@@ -190,15 +215,15 @@ class Creator:
         why: str,
         *,
         reach: Reach = Reach.POOL,
-        role: str | None = None,
+        resource: str | None = None,
     ) -> None:
-        """Remember a refusal of that placement, of the role, or, with neither, of every creation in the region."""
-        pool = None if role else placement
+        """Remember a refusal of that placement or resource, or, with neither, of every creation in the region."""
+        pool = None if resource else placement
         refusal = Refusal(
             region=context.run.last.state.job.region,
             market=None if pool is None else pool.market,
             instance_type=None if pool is None or reach is Reach.MARKET else pool.instance_type,
-            role=role,
+            resource=resource,
             why=why,
             refused_at=self.clock(),
         )
@@ -259,7 +284,11 @@ class Creator:
             state = None if seen and is_same_job(seen.state.job, job) else self.ledger.load(job).state
             if not (parent and state and is_after(decided.decided_at, state)) or self._is_anothers(decided, state):
                 continue
-            if may_be_alike(parent, state) and self._misplacement(decided, state) is None:
+            if not may_be_alike(parent, state):
+                continue
+            mine = self.decider.description_of(parent)
+            any_type = mine is not None and _prefers(mine, state.instance_type)
+            if self._misplacement(decided, state, any_type=any_type) is None:
                 return job
         return None
 
@@ -281,12 +310,20 @@ class Creator:
         """How the job differs from every placement that SageMaker may have been asked for; `None` if it has one.
 
         Those are the decision's and the recorded ones. A restored ledger may lack some, and then any will do: to count
-        as the attempt gives a job no new budget.
+        as the attempt gives a job no new budget. An earlier version may have asked for any pool of its ladder.
         """
         planned = decided.decision.placement
         if planned is None or decided.decided_at < self.ledger.watched_since(decided.job.region):
             return None
-        return misplacement((planned, *self.runs.creation_intents(decided.job)), state, any_type=any_type)
+        intents = self.runs.creation_intents(decided.job)
+        if not intents and not self._is_named(decided):
+            planned = replace(planned, market=state.market or planned.market, instance_type="")
+        return misplacement((planned, *intents), state, any_type=any_type)
+
+    def _is_named(self, decided: DecisionRecord) -> bool:
+        """Whether the attempt is written under its name; versions that did not do that recorded no placements."""
+        named = self.runs.attempts_named(decided.job.region, decided.next_name or "")
+        return any(each.parent == decided.job for each in named)
 
     def _difference(
         self, decided: DecisionRecord, parent: JobState | None, mine: JobDescription | None, state: JobState
@@ -302,12 +339,12 @@ class Creator:
         planned = decided.decision.placement
         if parent is None or planned is None or not may_be_alike(parent, state):
             return "its role, image or checkpoint location"
-        if mine is None:
-            return self._misplacement(decided, state)
         theirs = self.jobs.description(state.job.region, state.job.name)
         if theirs is None or not is_same_job(theirs.job, state.job):
             message = f"{state.job}: SageMaker described this job, and then another or none; repeat later"
             raise UpstreamUnavailableError(message)
+        if mine is None:
+            return self._misplacement(decided, state, any_type=_prefers(theirs, planned.instance_type))
         market, kind = state.market or planned.market, state.instance_type or planned.instance_type
         placement = replace(planned, market=market, instance_type=kind)
         attempt = AttemptRequest(name=state.job.name, lineage=decided.next_lineage, placement=placement)
@@ -344,6 +381,12 @@ class Creator:
 
 def _uncompared(name: str) -> str:
     return f"{name} was deleted: whether the attempt is what was requested could be judged by the ledger alone"
+
+
+def _prefers(description: JobDescription, kind: str | None) -> bool:
+    """Whether the job names this instance type as one of several, of which SageMaker chooses."""
+    resources = description.request_source.get("ResourceConfig") or {}
+    return any(each.get("InstanceType") == kind for each in resources.get("InstancePreferences") or ())
 
 
 def _elsewhere(planned: Placement | None, state: JobState) -> str:

@@ -10,6 +10,7 @@ from respot.jobs.formatting import iso, readable
 from respot.jobs.job import JobId, JobRecord, JobState
 from respot.jobs.lifecycle import DELETING, end_of, is_terminal
 from respot.jobs.merge import is_same_job
+from respot.jobs.owner import find_parent
 from respot.jobs.ports import Clock, JobStore
 from respot.recovery.checkpoints.progress import reached
 from respot.recovery.load_context import PlanContextLoader
@@ -73,10 +74,12 @@ class Decider:
     def described(self, state: JobState) -> JobState:
         """The state of an ended job, asked for if only events reported it: they do not say where its checkpoints are.
 
+        Its tags are read as well if they are missing: they may opt it in.
+
         Raises:
             UpstreamUnavailableError: SageMaker does not describe the job now.
         """
-        if state.market is not None:  # every description says it
+        if state.described and state.tags is not None:
             return state
         seen = self.jobs.describe(state.job.region, state.job.name)
         if seen is None or not is_same_job(seen.state.job, state.job):
@@ -84,7 +87,12 @@ class Decider:
         # Only what is missing: how the job ended is for `record` to say.
         known = {each.name: getattr(state, each.name) for each in fields(state)}
         missing = {name: getattr(seen.state, name) for name, value in known.items() if value is None}
-        return replace(state, **missing)
+        completed = replace(state, **missing)
+        if completed.tags is not None:
+            return completed
+        tags = self.jobs.tags(state.job.region, state.arn)
+        parent = completed.parent or find_parent(name=state.job.name, tags=tags or {})
+        return replace(completed, tags=tags, parent=parent)
 
     def why_history(self, record: JobRecord, state: JobState) -> str | None:
         """Why the job's end is history, from before Respot watched its region; `None` if it is not."""

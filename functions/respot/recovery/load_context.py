@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 
-from respot.errors import LedgerIncompleteError, UpstreamUnavailableError
+from respot.errors import LedgerIncompleteError, UnreadableItemError, UpstreamUnavailableError
 from respot.jobs.job import JobId, JobRecord, JobState
 from respot.jobs.lifecycle import is_terminal
 from respot.jobs.merge import is_same_job
@@ -177,12 +177,18 @@ class PlanContextLoader:
     def _is_busy(self, reservation: LocationReservation) -> str | None:
         """The name of the other run's attempt, if it writes to the location or is about to be created."""
         attempt = self.runs.attempt(reservation.run, reservation.number)
-        outcome = attempt and self.runs.outcome(attempt.parent)
-        if attempt is None or (outcome and outcome.kind is not OutcomeKind.CREATED):
+        if attempt is None:
+            return None
+        try:
+            outcome = self.runs.outcome(attempt.parent)
+            is_open = outcome is None
+        except UnreadableItemError:  # it is settled all the same, and SageMaker says whether the job lives
+            outcome, is_open = None, False
+        if outcome and outcome.kind is not OutcomeKind.CREATED:
             return None
         seen = self.jobs.describe(attempt.region, attempt.name)
         if seen is None:
-            return None if outcome else attempt.name
+            return attempt.name if is_open else None
         return None if is_terminal(seen.state.status) else attempt.name
 
     def _earlier(self, run: RunId, number: int) -> tuple[Attempt, ...]:

@@ -136,7 +136,7 @@ class Refusals(Protocol):
     """What SageMaker lately refused to create. Each method raises LedgerUnavailableError without an answer."""
 
     def remember(self, refusal: Refusal) -> None:
-        """Record a refusal; of the same pool or role, the latest one stands."""
+        """Record a refusal; of the same pool or resource, the latest one stands."""
 
     def since(self, region: str, moment: datetime) -> tuple[Refusal, ...]:
         """The refusals of a region later than that moment, in any order, read consistently.
@@ -218,5 +218,5 @@ class RunStore(Protocol):
     def live(self, region: str) -> tuple[tuple[JobId, str | None], ...]:
         """Jobs of the region that have not ended, with their checkpoint locations. May lag slightly.
 
-        `None` is a location that cannot be read; jobs without one are left out.
+        `None` is a location that is not known or cannot be read; jobs without one are left out.
         """

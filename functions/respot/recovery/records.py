@@ -88,13 +88,14 @@ class LocationReservation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """What SageMaker refused to create, by quota or permission: nothing like it is a reason to stop a job soon.
+    """What SageMaker refused to create: nothing like it is a reason to stop a job soon.
 
     Attributes:
         region: where.
         market: spot or on-demand; `None` is both.
         instance_type: for example `ml.g5.2xlarge`; `None` is any.
-        role: ARN of the role that could not be passed; `None` if the refusal is about the pool.
+        resource: what the request has and was refused in any pool, for example the ARN of its role, or a subnet;
+            `None` if the refusal is about the pool.
         why: in words an operator reads.
         refused_at: when.
     """
@@ -104,7 +105,7 @@ class Refusal:
     refused_at: datetime
     market: Market | None = None
     instance_type: str | None = None
-    role: str | None = None
+    resource: str | None = None
 
 
 class OutcomeKind(StrEnum):

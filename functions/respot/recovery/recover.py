@@ -6,7 +6,6 @@ the next attempt's name follows from run and number. A job of that name, as requ
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 
 from respot.errors import LedgerIncompleteError, PolicyInvalidError
 from respot.jobs.job import JobId, JobRecord, JobState
@@ -71,8 +70,9 @@ class Recovery:
             return Later(
                 reason=f"{job}: ended as {state.status}, but the ledger lacks the transition with which it ended"
             )
-        state, decided = self.decider.described(state), self.runs.decision(job)
+        decided = self.runs.decision(job)
         if decided is None:
+            state = self.decider.described(state)
             self.wait_timeout.announce(record, job)
             self.creator.settle_name(state)
             if later := self.decider.decide(record, state):
@@ -100,14 +100,11 @@ def build_recovery(
     clock: Clock,
     note: Note,
     pause: Callable[[float], None],
-    grace: timedelta,
     stop_only_tagged: bool = False,
 ) -> Recovery:
     """Recovery on these ports; see `WaitTimeout` for `stop_only_tagged`."""
     allowed = within_limits(clone, limits)
-    unknown_writers = UnknownWriters(
-        lists=lists, jobs=jobs, ledger=ledger, runs=runs, clock=clock, pause=pause, grace=grace
-    )
+    unknown_writers = UnknownWriters(lists=lists, jobs=jobs, ledger=ledger, runs=runs, clock=clock, pause=pause)
     contexts = PlanContextLoader(
         jobs=jobs,
         ledger=ledger,

@@ -33,12 +33,6 @@ MOST_PAGES: Final = 10
 beside its listing of S3."""
 MOST_UNANSWERED: Final = 2
 """Calls without an answer, beyond which there is no listing. boto3 does not repeat these calls: they are paced."""
-MARGIN: Final = timedelta(minutes=5)
-"""How far before the last complete pass the list is read, beyond the grace for events.
-
-The pass only sends jobs to `record`, after that grace. The rest is for the queue, and for jobs that SageMaker's list
-did not show yet.
-"""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,7 +43,6 @@ class UnknownWriters:
 
     Attributes:
         pause: waits that many seconds.
-        grace: how long an event may take before a sweep has its job described.
     """
 
     lists: JobLists
@@ -58,7 +51,6 @@ class UnknownWriters:
     runs: RunStore
     clock: Clock
     pause: Callable[[float], None]
-    grace: timedelta
     _last_call: datetime | None = field(default=None, init=False)
     _live: dict[str, list[JobId]] = field(default_factory=dict, init=False)
     _unanswered: dict[str, str] = field(default_factory=dict, init=False)
@@ -109,7 +101,7 @@ class UnknownWriters:
         if job not in self._locations:
             state = self._known(job)
             # A job that the list shows alive and the ledger has as ended is not known: they contradict each other.
-            if state is None or is_terminal(state.status):
+            if state is None or is_terminal(state.status) or not state.is_located:
                 return False
             self._locations[job] = state.checkpoint_uri
         return not may_collide(self._locations[job], checkpoint_uri)
@@ -154,8 +146,9 @@ class UnknownWriters:
         # No filter for `InProgress` and `Stopping`: SageMaker applies one to a page that it has already taken, and two
         # lists would be twice as many calls.
         now = self.clock()
-        swept = self.ledger.last_sweep(region)
-        oldest = now - LONGEST_LIFE if swept is None else swept - self.grace - MARGIN
+        recorded = self.ledger.recorded_until(region)
+        # One in the future is no sweep's.
+        oldest = now - LONGEST_LIFE if recorded is None or recorded > now else recorded
         live: list[JobId] = []
         token: str | None = None
         unanswered = 0
@@ -173,7 +166,7 @@ class UnknownWriters:
                 return live
             token = page.token
         listed = f"{MOST_PAGES} pages of the list do not reach back to {readable(oldest)}"
-        message = f"{region}: {listed}; nothing is created before the next complete sweep"
+        message = f"{region}: {listed}; nothing is created before a sweep finds the older jobs recorded"
         raise UpstreamUnavailableError(message)
 
     def _perhaps_live(self, page: Page) -> Iterator[JobId]:

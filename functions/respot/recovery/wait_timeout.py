@@ -13,6 +13,7 @@ from respot.jobs.job import JobId, JobRecord, JobSnapshot, JobState
 from respot.jobs.merge import is_same_job
 from respot.jobs.owner import find_parent
 from respot.jobs.ports import Clock
+from respot.recovery.checked_clone import without_refused
 from respot.recovery.load_context import PlanContextLoader
 from respot.recovery.planning.wait_limit import WaitDecision, decide_wait, reason_to_keep_waiting, simulate_stop
 from respot.recovery.planning.waiting import (
@@ -108,12 +109,12 @@ class WaitTimeout:
         tried = simulate_stop(live, seen.history, now=now)
         record = JobRecord(state=tried.state, transitions=tried.transitions)
         context = self.contexts.load(record, tried.state, live.tags, now=now, stop_intent=tried.stop_intent)
-        context = context.after(self.refusals.since(live.job.region, now - REMEMBERED_FOR))
+        refusals = self.refusals.since(live.job.region, now - REMEMBERED_FOR)
         decision, _ = decide_on_trial(
-            context,
+            context.after(refusals),
             lambda context: decide_wait(live, seen.history, context, now=now),
             describe=lambda: self._description(live.job),
-            clone=self.clone,
+            clone=without_refused(self.clone, refusals),
             with_unknown_writers=self.contexts.with_unknown_writers,
         )
         return decision

@@ -26,8 +26,20 @@ _CHECKS: Final = 9
 """Checks of a job, each twice as late as the one before: the last after 43 hours, within recovery's three days."""
 FRESH_DEPLOYMENT: Final = timedelta(hours=1)
 """A region that is first swept this soon after the deployment counts as watched since the deployment."""
+SETTLING: Final = timedelta(minutes=5)
+"""How old a job must be, beyond the grace for events, to count as recorded once a sweep has found it in the ledger.
+
+SageMaker's list may not show a younger one yet.
+"""
+AWAITED: Final = timedelta(hours=1)
+"""For how long a live job that the ledger lacks keeps `recorded_until` from advancing.
+
+`record` may be late by an outage. A job that it can never record must not hold up every creation of the region.
+"""
 ABANDONED: Final = timedelta(days=7)
 """A region that no sweep has leased for this long was not watched: what happened there in that time is history."""
+_SKEW: Final = timedelta(minutes=5)
+"""By how much the clocks of two invocations may differ."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +56,8 @@ class SweepProgress:
         down_to: the creation at which this pass may end, fixed when it begins; `None` for a full pass.
         last_began: when the last complete pass began; `None` if there was none.
         last_full: when the last complete full pass began; `None` if there was none.
+        recorded_until: the ledger has every live job that was created before; `None` if that is not known.
+        unrecorded: this pass has listed a live job that the ledger should have by now.
     """
 
     scope: str
@@ -55,6 +69,8 @@ class SweepProgress:
     down_to: datetime | None = None
     last_began: datetime | None = None
     last_full: datetime | None = None
+    recorded_until: datetime | None = None
+    unrecorded: bool = False
 
     def age(self, now: datetime) -> timedelta:
         """Time since the last complete pass began, or since the scope is watched."""
@@ -65,15 +81,27 @@ def resumed(before: SweepProgress | None, *, scope: str, now: datetime, watched_
     """The progress of a scope that is leased now: as it was saved, or new.
 
     A scope that was not leased for `ABANDONED` is new: the region was removed from the settings, then added again.
+    A pass that begins in the future is none: the next one would otherwise wait for that time.
     """
     if before is None or now - before.leased_at > ABANDONED:
         return SweepProgress(scope=scope, watched_since=watched_since, leased_at=now)
-    return replace(before, leased_at=now)
+    began, last_began, last_full, recorded_until = (
+        None if moment and moment > now + _SKEW else moment
+        for moment in (before.began, before.last_began, before.last_full, before.recorded_until)
+    )
+    return replace(
+        before,
+        leased_at=now,
+        began=began,
+        last_began=last_began,
+        last_full=last_full,
+        recorded_until=recorded_until,
+    )
 
 
 def is_full_due(progress: SweepProgress, *, now: datetime) -> bool:
     """Whether a pass that begins now must be a full one."""
-    return progress.last_full is None or now - progress.last_full >= FULL_AFTER
+    return progress.last_full is None or progress.recorded_until is None or now - progress.last_full >= FULL_AFTER
 
 
 def oldest_for_quick_pass(*, oldest_alive: datetime | None, now: datetime) -> datetime:
@@ -87,7 +115,30 @@ def oldest_for_quick_pass(*, oldest_alive: datetime | None, now: datetime) -> da
 
 def started(progress: SweepProgress, *, now: datetime, down_to: datetime | None) -> SweepProgress:
     """A pass at its beginning; a full one if `down_to` is `None`."""
-    return replace(progress, began=now, token=None, reached=None, down_to=down_to)
+    return replace(progress, began=now, token=None, reached=None, down_to=down_to, unrecorded=False)
+
+
+def is_awaited(summary: Summary, progress: SweepProgress, *, grace: timedelta) -> bool:
+    """Whether the ledger should have this live job by now, and may still get it."""
+    settled = _settled(progress, grace)
+    return not is_terminal(summary.status) and settled - AWAITED <= summary.job.created < settled
+
+
+def recorded_until(progress: SweepProgress, *, grace: timedelta) -> datetime | None:
+    """Until when the ledger has every live job, after a pass that has come to its end.
+
+    A quick pass proves it only if it has listed all that was not proven before.
+    """
+    before = progress.recorded_until
+    is_proven = progress.down_to is None or (before is not None and progress.down_to <= before)
+    if progress.unrecorded or not is_proven:
+        return before
+    settled = _settled(progress, grace)
+    return settled if before is None else max(before, settled)
+
+
+def _settled(progress: SweepProgress, grace: timedelta) -> datetime:
+    return (progress.began or progress.leased_at) - grace - SETTLING
 
 
 def completed(progress: SweepProgress) -> SweepProgress:

@@ -20,9 +20,11 @@ from respot.sweep.progress import (
     BEGINNING,
     SweepProgress,
     differs,
+    is_awaited,
     is_full_due,
     oldest_for_quick_pass,
     oldest_to_list,
+    recorded_until,
     should_record,
     started,
 )
@@ -78,8 +80,11 @@ class RegionSweep:
         oldest_alive = self.index.oldest_open(progress.scope, since=now - LONGEST_LIFE)
         return started(progress, now=now, down_to=oldest_for_quick_pass(oldest_alive=oldest_alive, now=now))
 
-    def step(self, progress: SweepProgress, report: SweepReport) -> SweepProgress:
-        """Compare one page: jobs that differ go to `record`, jobs that may exceed their wait limit to `recover`."""
+    def step(self, progress: SweepProgress, report: SweepReport, *, is_pass: bool = True) -> SweepProgress:
+        """Compare one page: jobs that differ go to `record`, jobs that may exceed their wait limit to `recover`.
+
+        Only the end of a pass asks by name for open jobs that are too old to be listed.
+        """
         page, now = self._page(progress), self.clock()
         oldest = oldest_to_list(progress, backfill=self.backfill, now=now)
         listed = tuple(each for each in page.summaries if each.job.created >= oldest)
@@ -92,8 +97,7 @@ class RegionSweep:
         ]
         last = page.token is None or len(listed) < len(page.summaries)
         reached = oldest if last else min(each.job.created for each in listed) if listed else progress.reached
-        # Open jobs that are too old to be listed are asked for by name.
-        rechecks += self._not_listed(progress, compared, BEGINNING if last else reached, now)
+        rechecks += self._not_listed(progress, compared, BEGINNING if last and is_pass else reached, now)
         self.rechecks.send(rechecks)
         report.rechecks += len(rechecks)
         report.unreadable += [UpstreamUnavailableError(each.why) for each in page.unreadable]
@@ -102,7 +106,11 @@ class RegionSweep:
         for job in self._waiting_too_long(states, report, last=progress.last_began):
             self.recoveries.send(job)
             report.recoveries += 1
-        return replace(progress, token=None if last else page.token, reached=reached)
+        unrecorded = progress.unrecorded or any(
+            is_awaited(each, progress, grace=self.grace) and not self._is_known(each, known) for each in listed
+        )
+        after = replace(progress, token=None if last else page.token, reached=reached, unrecorded=unrecorded)
+        return replace(after, recorded_until=recorded_until(after, grace=self.grace)) if last else after
 
     def _page(self, progress: SweepProgress) -> Page:
         if self._last_call is not None:
@@ -114,6 +122,9 @@ class RegionSweep:
 
     def _should_record(self, summary: Summary, progress: SweepProgress) -> bool:
         return should_record(summary, watched_since=progress.watched_since, backfill=self.backfill)
+
+    def _is_known(self, summary: Summary, states: Mapping[JobId, JobState | None]) -> bool:
+        return summary.job in states or bool(self._known_otherwise(summary))
 
     def _differs(self, summary: Summary, states: Mapping[JobId, JobState | None]) -> bool:
         known = [states[summary.job]] if summary.job in states else self._known_otherwise(summary)

@@ -5,7 +5,7 @@ a job twice does no harm.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -14,8 +14,8 @@ from respot.jobs.ports import Clock, JobStore
 from respot.schema import CHECKS
 from respot.sweep.ledger_check import LedgerCheck
 from respot.sweep.ports import SweepStore
-from respot.sweep.progress import SweepProgress, completed, restarted, watched_since
-from respot.sweep.region_sweep import RegionSweep
+from respot.sweep.progress import SweepProgress, completed, restarted, started, watched_since
+from respot.sweep.region_sweep import PACE, RegionSweep
 from respot.sweep.report import SweepReport
 
 LONGEST_PAGE: Final = timedelta(seconds=50)
@@ -79,6 +79,8 @@ class Sweeper:
         try:
             if progress.scope != CHECKS and time_left() >= LONGEST_PAGE:
                 report.held_back = self.region_sweep.must_hold_back()
+                if not report.held_back:
+                    progress = self._list_newest(progress, report, time_left)
             while not report.complete and not report.held_back and time_left() >= LONGEST_PAGE:
                 if progress.began is None:
                     progress = part.start(progress)
@@ -92,6 +94,23 @@ class Sweeper:
             report.error = error
         report.age = progress.age(self.clock())
         return progress, report
+
+    def _list_newest(
+        self, progress: SweepProgress, report: SweepReport, time_left: Callable[[], timedelta]
+    ) -> SweepProgress:
+        """Compare the jobs created since `recorded_until`, before a pass of several invocations goes on.
+
+        `recover` lists as far back before each creation, and has few pages. Half of the time is left for the pass.
+        """
+        if progress.began is None or progress.recorded_until is None:
+            return progress
+        newest = started(progress, now=self.clock(), down_to=progress.recorded_until)
+        least = LONGEST_PAGE + max((time_left() - LONGEST_PAGE) / 2, PACE)
+        while time_left() >= least:
+            newest = self.region_sweep.step(newest, report, is_pass=False)
+            if newest.token is None:
+                return replace(progress, recorded_until=newest.recorded_until)
+        return progress
 
     def _release(self, progress: SweepProgress, report: SweepReport) -> None:
         """Save the progress and end the lease; if that fails, the lease expires."""

@@ -183,7 +183,6 @@ class Controller:
             clock=world.host_clock,
             note=self._note,
             pause=lambda seconds: world.clock.pass_by(timedelta(seconds=seconds)),
-            grace=timedelta(seconds=60),
         )
         self.recovery = RecoveryConsumer(recovery=recovery, retry_schedule=retry_schedule)
         self.send = with_hooks(self, partial(trouble.gate, "sqs")).enqueue

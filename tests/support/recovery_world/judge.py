@@ -198,7 +198,7 @@ class Judge:
             self.broken(f"{job} is stopped, and starts from scratch")
         for refusal in world.refusals.since(job.region, world.clock() - REMEMBERED_FOR):
             pool = f"{refusal.market} {refusal.instance_type or ''}".strip()
-            if refusal.market and refusal.role is None and f"; next: {pool}" in intent.reason:
+            if refusal.market and refusal.resource is None and f"; next: {pool}" in intent.reason:
                 self.broken(f"{job} is stopped for a pool that SageMaker has just refused: {refusal}")
         world.stopped[job] = Stop(
             by_respot=True,

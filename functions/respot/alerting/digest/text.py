@@ -68,7 +68,7 @@ _CAUSE: Final = {
         "This job waited longer than its wait limit, and another pool may follow.",
         "These jobs waited longer than their wait limits, and another pool may follow.",
     ),
-    AlertKind.CREATION_POSTPONED: ("SageMaker does not create what is to follow now.",) * 2,
+    AlertKind.CREATION_POSTPONED: ("What is to follow cannot be created now.",) * 2,
     AlertKind.ADVICE: (
         "This job has settings that make spot a bad bargain.",
         "These jobs have settings that make spot a bad bargain.",

@@ -66,7 +66,8 @@ def state_item(change: Change, retention: timedelta | None) -> Item:
             "max_runtime_seconds": _seconds(state.max_runtime),
             "max_wait_seconds": _seconds(state.max_wait),
             "max_pending_seconds": _seconds(state.max_pending),
-            CHECKPOINT_URI: state.checkpoint_uri,
+            # The index of live jobs has no other attribute: an empty text there is a location that is not known.
+            CHECKPOINT_URI: state.checkpoint_uri if state.is_located else "",
             "training_time_seconds": _seconds(state.training_time),
             "billable_time_seconds": _seconds(state.billable_time),
             "parent": state.parent and {"owner": state.parent.owner.value, "identifier": state.parent.identifier},
@@ -74,6 +75,7 @@ def state_item(change: Change, retention: timedelta | None) -> Item:
             "role_arn": state.role_arn,
             "algorithm": state.algorithm,
             "image": state.image,
+            "described": state.described or False,
             LIVE_IN: None if state.job.is_drill or is_terminal(state.status) else state.job.region,
             "savings_percent": _percent(state),
             "interruptions": sums.interruptions,
@@ -166,7 +168,7 @@ def _read_state(values: Values) -> JobState:
         max_runtime=values.span_or_none("max_runtime_seconds"),
         max_wait=values.span_or_none("max_wait_seconds"),
         max_pending=values.span_or_none("max_pending_seconds"),
-        checkpoint_uri=values.text_or_none(CHECKPOINT_URI),
+        checkpoint_uri=values.text_or_none(CHECKPOINT_URI) or None,
         training_time=values.span_or_none("training_time_seconds"),
         billable_time=values.span_or_none("billable_time_seconds"),
         parent=parent
@@ -176,6 +178,8 @@ def _read_state(values: Values) -> JobState:
         role_arn=values.text_or_none("role_arn"),
         algorithm=values.text_or_none("algorithm"),
         image=values.text_or_none("image"),
+        # An earlier version's item does not say; few of its events said the market.
+        described=(values.flag("described") if "described" in values else "market" in values) or None,
     )
 
 

@@ -29,11 +29,11 @@ from respot.schema import (
     BY_NAME,
     CREATED,
     ENDED_AS,
-    LAST_BEGAN,
     LAST_MODIFIED,
     LIVE_IN,
     PK,
     RECORDED_AT,
+    RECORDED_UNTIL,
     REGION_AND_NAME,
     SK,
     VERSION,
@@ -129,13 +129,13 @@ class DynamoDbJobStore(Store):
             self._watched_since[region] = max(since, self.created_at())
         return self._watched_since[region]
 
-    def last_sweep(self, region: str) -> datetime | None:
-        """See `JobStore.last_sweep`."""
+    def recorded_until(self, region: str) -> datetime | None:
+        """See `JobStore.recorded_until`."""
         item = self._table.get(sweep_partition(region), SWEEP_KEY)
         if item is None:
             return None
         with reading(item, ItemKind.SWEEP) as values:
-            return values.moment_or_none(LAST_BEGAN)
+            return values.moment_or_none(RECORDED_UNTIL)
 
     def state_of(self, jobs: Sequence[JobId]) -> dict[JobId, JobState | None]:
         """See `JobIndex.state_of`."""

@@ -14,6 +14,8 @@ from respot.recovery.records import REMEMBERED_FOR, Refusal
 from respot.schema import EXPIRES_AT, KIND, PK, SCHEMA, SCHEMA_OF_THIS_VERSION, SK, ItemKind
 
 _REFUSED_AT = "refused_at"
+_RESOURCE = "role"
+"""The name is an earlier version's, which remembered no other resource, and must not take one for a pool."""
 
 
 class DynamoDbRefusals(Store):
@@ -33,10 +35,10 @@ class DynamoDbRefusals(Store):
 
 
 def refusal_item(refusal: Refusal) -> Item:
-    """A refusal; the next one of the same pool or role replaces it. It always expires after an hour."""
+    """A refusal; the next one of the same pool or resource replaces it. It always expires after an hour."""
     market = refusal.market and refusal.market.value
-    about = {"market": market, "instance_type": refusal.instance_type, "role": refusal.role}
-    # A hash: a role's ARN may be longer than a key, and others choose the text.
+    about = {"market": market, "instance_type": refusal.instance_type, _RESOURCE: refusal.resource}
+    # A hash: an ARN may be longer than a key, and others choose the text.
     key = hashlib.sha256("\n".join(f"{name}={value}" for name, value in about.items()).encode()).hexdigest()
     return serialize(
         {
@@ -61,7 +63,7 @@ def read_refusal(item: Item) -> Refusal:
             region=values.text("region"),
             market=None if market is None else Market(market),
             instance_type=values.text_or_none("instance_type"),
-            role=values.text_or_none("role"),
+            resource=values.text_or_none(_RESOURCE),
             why=values.text("why"),
             refused_at=values.moment(_REFUSED_AT),
         )

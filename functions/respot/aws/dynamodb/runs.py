@@ -164,7 +164,7 @@ class DynamoDbRunStore(Store):
         )
 
     def _location(self, item: Item) -> str | None:
-        return next(readable([item], _read_location, self._on_unreadable), None)
+        return next(readable([item], _read_location, self._on_unreadable), None) or None
 
 
 def _read_job(item: Item) -> JobId:

@@ -12,10 +12,10 @@ from respot.errors import LedgerContentionError
 from respot.jobs.formatting import iso
 from respot.schema import (
     KIND,
-    LAST_BEGAN,
     LEASE_HOLDER,
     LEASE_UNTIL,
     PK,
+    RECORDED_UNTIL,
     SCHEMA,
     SCHEMA_OF_THIS_VERSION,
     SCOPE,
@@ -103,8 +103,10 @@ def progress_item(progress: SweepProgress, *, until: datetime) -> Item:
             "token": progress.token,
             "reached": progress.reached and iso(progress.reached),
             "down_to": progress.down_to and iso(progress.down_to),
-            LAST_BEGAN: progress.last_began and iso(progress.last_began),
+            "last_began": progress.last_began and iso(progress.last_began),
             "last_full": progress.last_full and iso(progress.last_full),
+            RECORDED_UNTIL: progress.recorded_until and iso(progress.recorded_until),
+            "unrecorded": progress.unrecorded or None,
         }
     )
 
@@ -112,7 +114,7 @@ def progress_item(progress: SweepProgress, *, until: datetime) -> Item:
 def read_progress(item: Item) -> SweepProgress:
     """The progress of a scope."""
     with reading(item, ItemKind.SWEEP) as values:
-        # An item of a version without quick passes lacks `down_to` and `last_full`: the next pass is a full one.
+        # An item of an earlier version lacks `recorded_until`, and perhaps `last_full`: the next pass is a full one.
         return SweepProgress(
             scope=values.text(SCOPE),
             watched_since=values.moment(WATCHED_SINCE),
@@ -121,6 +123,8 @@ def read_progress(item: Item) -> SweepProgress:
             began=values.moment_or_none("began"),
             reached=values.moment_or_none("reached"),
             down_to=values.moment_or_none("down_to"),
-            last_began=values.moment_or_none(LAST_BEGAN),
+            last_began=values.moment_or_none("last_began"),
             last_full=values.moment_or_none("last_full"),
+            recorded_until=values.moment_or_none(RECORDED_UNTIL),
+            unrecorded=bool(values.flag_or_none("unrecorded")),
         )

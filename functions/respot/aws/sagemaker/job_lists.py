@@ -46,7 +46,7 @@ class SageMakerJobLists:
             read = [_read(region, each) for each in answer["TrainingJobSummaries"]]
             summaries = tuple(each for each in read if isinstance(each, Summary))
             unreadable = tuple(each for each in read if isinstance(each, UnreadableSummary))
-            if unreadable and not summaries:
+            if unreadable and not summaries and all(each.job is None for each in unreadable):
                 raise ValueError(unreadable[0].why)
         return Page(summaries=summaries, token=answer.get("NextToken") or None, unreadable=unreadable)
 

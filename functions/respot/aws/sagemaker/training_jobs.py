@@ -51,6 +51,7 @@ class SageMakerTrainingJobs:
             last_modified=moment(answer.get("LastModifiedTime")) or created,
             market=Market.SPOT if answer.get("EnableManagedSpotTraining") else Market.ON_DEMAND,
             tags=None,
+            described=True,
         )
         history = read_history(answer, provisional=False)
         return JobSnapshot(state=state, history=history) if history else status_snapshot(state)

@@ -68,16 +68,14 @@ class PlanContext:
         return replace(self, refused_pools=(*self.refused_pools, pool))
 
     def after(self, refusals: Iterable[Refusal]) -> "PlanContext":
-        """The context as if SageMaker refused again what it has refused lately."""
-        blockers, pools = list(self.blockers), list(self.refused_pools)
+        """The context as if SageMaker refused again the pools that it has refused lately."""
+        pools = list(self.refused_pools)
         for refusal in refusals:
-            why = f"SageMaker refused it at {readable(refusal.refused_at)}: {refusal.why}"
-            if refusal.role is None:
+            if refusal.resource is None:  # the request will show whether it has one
+                why = f"SageMaker refused it at {readable(refusal.refused_at)}: {refusal.why}"
                 markets = tuple(Market) if refusal.market is None else (refusal.market,)
                 pools += (RefusedPool(market=each, instance_type=refusal.instance_type, why=why) for each in markets)
-            elif refusal.role == self.run.last.state.role_arn:
-                blockers.append(f"the role {refusal.role}: {why}")
-        return replace(self, blockers=tuple(blockers), refused_pools=tuple(pools))
+        return replace(self, refused_pools=tuple(pools))
 
     def resumes_from(self) -> str:
         """The checkpoint that the next attempt resumes from, and what is lost, in words."""
