@@ -16,9 +16,11 @@ from respot.aws.dynamodb.keys import (
     refusal_partition,
     reservation_partition,
     run_partition,
+    start_partition,
     sweep_partition,
 )
 from respot.recovery.planning.run import RunId
+from respot.recovery.planning.start_history import StartPool
 from respot.settings import Settings
 from tests.infra.synthesis import Synthesized, render, statements, synthesize
 from tests.support.builders import a_drill, job_id, window_of
@@ -135,7 +137,7 @@ def recover(roles: object, buckets: object, types: Sequence[str] = ("*",), jobs:
         (("sqs:SendMessage",), "${RecoveryQueueDeadLetters.Arn}"),
         (("dynamodb:DescribeTable", "dynamodb:Query"), LEDGER),
         (("dynamodb:Query",), [f"{LEDGER}/index/by-live", f"{LEDGER}/index/by-name"]),
-        puts("job#*", "run#*", "attempt-of#*", "writer#*", "refusal#*"),
+        puts("job#*", "run#*", "attempt-of#*", "writer#*", "refusal#*", "start#*"),
         (("ssm:GetParameter",), [KILL_SWITCH, POLICY_PARAMETER]),
         # Wildcards: any job may end, and its next attempt is named after it.
         *jobs,
@@ -209,6 +211,7 @@ def test_each_key_of_the_ledger_is_in_one_kind_of_partition() -> None:
         attempt_name_partition("run#", "job#x"): "attempt-of#",
         reservation_partition("s3://bucket/job#x"): "writer#",
         refusal_partition("job#x"): "refusal#",
+        start_partition(StartPool(region="job#x", instance_type="job#x", image="job#x")): "start#",
         sweep_partition("job#x"): "sweep#",
         pool_partition(window.pool): "pool#",
         digest_partition(window): "digest#",

@@ -27,6 +27,7 @@ from tests.support.memory import (
     MemoryPolicies,
     MemoryRefusals,
     MemoryRunStore,
+    MemoryStarts,
 )
 from tests.support.runs import without_pause
 from tests.support.with_hooks import Hooks, with_hooks
@@ -63,6 +64,7 @@ class RecoveryEnvironment(Hooks):
         self.ledger = MemoryLedger(created=CREATED)
         self.runs = MemoryRunStore(ledger=self.ledger, clock=self.clock)
         self.refusals = MemoryRefusals()
+        self.starts = MemoryStarts()
         self.checkpoints = CheckpointsOfARegion(region=region, buckets={"ml-bucket": []})
         self.policies = MemoryPolicies(policy=AccountPolicy(defaults=Policy(back_off=without_pause())))
         self.kill_switch = MemoryKillSwitch()
@@ -79,6 +81,7 @@ class RecoveryEnvironment(Hooks):
             ledger=with_hooks(self.ledger, self.gate, "ledger."),
             runs=with_hooks(self.runs, self.gate, "runs."),
             refusals=with_hooks(self.refusals, self.gate, "refusals."),
+            starts=with_hooks(self.starts, self.gate, "starts."),
             checkpoints=with_hooks(self.checkpoints, self.gate, "s3."),
             policies=with_hooks(self.policies, self.gate, "ssm."),
             kill_switch=with_hooks(self.kill_switch, self.gate, "switch."),

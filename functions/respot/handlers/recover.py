@@ -17,7 +17,7 @@ from respot.bootstrap.clients import client, now, once_client, required, setting
 from respot.bootstrap.observability import count, gauge, logger, report_unreadable
 from respot.bootstrap.policies import policies
 from respot.bootstrap.retries import retry_schedule
-from respot.bootstrap.stores import ledger, refusals, runs
+from respot.bootstrap.stores import ledger, refusals, runs, starts
 from respot.bootstrap.time_budget import begin
 from respot.errors import SettingsError
 from respot.handlers.lambda_events import BatchResponse, Context, failed, messages, time_left
@@ -76,6 +76,7 @@ def recovery_consumer() -> RecoveryConsumer:
         ledger=ledger(),
         runs=runs(),
         refusals=refusals(),
+        starts=starts(),
         checkpoints=S3Checkpoints(lambda region: client("s3", region), monotonic=time.monotonic),
         policies=policies(lambda: client("ssm"), parameter),
         kill_switch=ParameterKillSwitch(position.read, parameter=switch),

@@ -16,7 +16,18 @@ from respot.recovery.checked_clone import CreationLimits, with_known_types, with
 from respot.recovery.create import Creator
 from respot.recovery.decide import Decider, Later
 from respot.recovery.load_context import PlanContextLoader
-from respot.recovery.ports import Checkpoints, Clone, KillSwitch, Note, Policies, RecoverableJobs, Refusals, RunStore
+from respot.recovery.planning.start_history import measured_starts
+from respot.recovery.ports import (
+    Checkpoints,
+    Clone,
+    KillSwitch,
+    Note,
+    Policies,
+    RecoverableJobs,
+    Refusals,
+    RunStore,
+    Starts,
+)
 from respot.recovery.records import NoticeKind
 from respot.recovery.unknown_writers import UnknownWriters
 from respot.recovery.wait_timeout import WaitTimeout
@@ -32,6 +43,7 @@ class Recovery:
     creator: Creator
     wait_timeout: WaitTimeout
     unknown_writers: UnknownWriters
+    starts: Starts
 
     def begin(self) -> None:
         """A new invocation: SageMaker is asked again for its live jobs."""
@@ -77,6 +89,9 @@ class Recovery:
             self.creator.settle_name(state)
             if later := self.decider.decide(record, state):
                 return later
+            # After the decision: it waits for no statistics, and a crash in between loses one measurement.
+            for start in measured_starts(state, record.transitions):
+                self.starts.remember(start)
             decided = self.runs.decision(job)
         if decided is None or not decided.decision.creates_attempt:
             return None
@@ -92,6 +107,7 @@ def build_recovery(
     ledger: JobStore,
     runs: RunStore,
     refusals: Refusals,
+    starts: Starts,
     checkpoints: Checkpoints,
     policies: Policies,
     kill_switch: KillSwitch,
@@ -112,6 +128,7 @@ def build_recovery(
         jobs=jobs,
         ledger=ledger,
         runs=runs,
+        starts=starts,
         checkpoints=checkpoints,
         policies=policies,
         kill_switch=kill_switch,
@@ -148,4 +165,5 @@ def build_recovery(
         creator=creator,
         wait_timeout=wait_timeout,
         unknown_writers=unknown_writers,
+        starts=starts,
     )

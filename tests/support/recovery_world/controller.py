@@ -175,6 +175,7 @@ class Controller:
             ledger=ledger,
             runs=runs,
             refusals=with_hooks(world.refusals, partial(trouble.gate, "ledger")),
+            starts=with_hooks(world.starts, partial(trouble.gate, "ledger")),
             checkpoints=listing,
             policies=with_hooks(world.policies, partial(trouble.gate, "ssm")),
             kill_switch=with_hooks(world.kill_switch, partial(trouble.gate, "ssm")),

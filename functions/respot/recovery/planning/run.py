@@ -1,9 +1,7 @@
 """A run: the chain of attempts that share one checkpoint location."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from typing import Final, NewType
 
 from respot.jobs.formatting import in_words
@@ -14,6 +12,7 @@ from respot.recovery.checkpoints.progress import Progress, Reached, progress
 from respot.recovery.planning.attempt import AttemptRequest, Lineage, attempt_name
 from respot.recovery.planning.decision import Placement
 from respot.recovery.planning.ending import Budget, Ending, Trigger, budget_of, ending_of
+from respot.recovery.planning.start_history import overheads
 from respot.recovery.planning.waiting import StopIntent, StoppedBy, stop_of, stopped_by
 
 RunId = NewType("RunId", str)
@@ -257,7 +256,8 @@ class Run:
 
     def restart_overhead(self) -> timedelta | None:
         """The longest time from getting instances to training that this run has seen; `None` if it never trained."""
-        return max((each for attempt in self.attempts for each in _overheads(attempt)), default=None)
+        seen = (each.took for attempt in self.attempts for each in overheads(attempt.transitions))
+        return max(seen, default=None)
 
 
 def _may_be_accelerated(instance_type: str | None) -> bool:
@@ -271,17 +271,6 @@ def _training_of(attempt: Attempt) -> list[tuple[datetime, datetime]]:
         for transition, ended in status_periods(attempt.transitions)
         if transition.status == TRAINING and ended is not None
     ]
-
-
-def _overheads(attempt: Attempt) -> Iterator[timedelta]:
-    launched: datetime | None = None
-    for transition, following in pairwise(attempt.transitions):
-        if transition.status in WAITING or transition.status == TRAINING:
-            launched = None
-            continue
-        launched = launched or transition.started
-        if following.status == TRAINING:
-            yield following.started - launched
 
 
 def run_id(first: JobId) -> RunId:
