@@ -67,6 +67,9 @@ def test_every_setting_reaches_the_functions_that_read_it(full: Synthesized) -> 
             kill_switch_parameter="${KillSwitchParameter}",
             stop_only_tagged=True,
             event_grace=timedelta(seconds=90),
+            queue_arn="${RecoveryQueue.Arn}",
+            schedule_group="${RecoveryLatestStartsGroup}",
+            schedule_role_arn="${RecoveryLatestStartsRole.Arn}",
         ),
         "AlertFunction": Settings(
             ledger_table="${LedgerTable}",

@@ -482,6 +482,21 @@ class MemoryStarts:
 
 
 @dataclass(slots=True, kw_only=True)
+class MemorySchedules:
+    """The port `Schedules` in a dictionary; nothing fires."""
+
+    schedules: dict[JobId, datetime] = field(default_factory=dict)
+
+    def keep(self, job: JobId, at: datetime) -> None:
+        standing = self.schedules.get(job)
+        if standing is None or abs(standing - at) > timedelta(minutes=1):
+            self.schedules[job] = at
+
+    def forget(self, job: JobId) -> None:
+        self.schedules.pop(job, None)
+
+
+@dataclass(slots=True, kw_only=True)
 class MemoryRunStore:
     """The port `RunStore` in a few dictionaries, beside a MemoryLedger's states."""
 

@@ -159,6 +159,26 @@ class Starts(Protocol):
         """
 
 
+class Schedules(Protocol):
+    """One-time schedules, at most one for each job, that send the job to the recovery queue."""
+
+    def keep(self, job: JobId, at: datetime) -> None:
+        """Have the job sent at that moment, or within the minute that follows; a schedule of the job moves there.
+
+        One that is off by a minute at most is left as it is. Once it has sent the job, it is gone.
+
+        Raises:
+            ScheduleUnavailableError: the job may have no schedule, or one at another moment.
+        """
+
+    def forget(self, job: JobId) -> None:
+        """Delete the job's schedule; it may be gone, or never have been there.
+
+        Raises:
+            ScheduleUnavailableError: it may still be there.
+        """
+
+
 class RunStore(Protocol):
     """The ledger's records of recovery. Every method raises LedgerUnavailableError when the store does not answer."""
 

@@ -8,13 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from respot.errors import LedgerIncompleteError, PolicyInvalidError
-from respot.jobs.job import JobId, JobRecord, JobState
+from respot.errors import LedgerIncompleteError, PolicyInvalidError, ScheduleUnavailableError, UpstreamUnavailableError
+from respot.jobs.job import JobId, JobRecord, JobState, Market
 from respot.jobs.lifecycle import is_terminal, lacks_its_end
 from respot.jobs.ports import Clock, JobLists, JobStore
 from respot.recovery.checked_clone import CreationLimits, with_known_types, within_limits
 from respot.recovery.create import Creator
 from respot.recovery.decide import Decider, Later
+from respot.recovery.latest_start import LatestStart
 from respot.recovery.load_context import PlanContextLoader
 from respot.recovery.planning.start_history import measured_starts
 from respot.recovery.ports import (
@@ -26,6 +27,7 @@ from respot.recovery.ports import (
     RecoverableJobs,
     Refusals,
     RunStore,
+    Schedules,
     Starts,
 )
 from respot.recovery.records import NoticeKind
@@ -44,6 +46,8 @@ class Recovery:
     wait_timeout: WaitTimeout
     unknown_writers: UnknownWriters
     starts: Starts
+    contexts: PlanContextLoader
+    latest_start: LatestStart
 
     def begin(self) -> None:
         """A new invocation: SageMaker is asked again for its live jobs."""
@@ -92,12 +96,24 @@ class Recovery:
             # After the decision: it waits for no statistics, and a crash in between loses one measurement.
             for start in measured_starts(state, record.transitions):
                 self.starts.remember(start)
+            if self._may_have_schedule(state):
+                self.latest_start.forget(job)
             decided = self.runs.decision(job)
         if decided is None or not decided.decision.creates_attempt:
             return None
         if self.runs.outcome(job):
             return None
         return self.creator.create(record, state, decided)
+
+    def _may_have_schedule(self, state: JobState) -> bool:
+        """Whether the job could wait with a deadline, by the present policy.
+
+        A schedule that is left over deletes itself later, and what it sends finds the job decided on.
+        """
+        try:
+            return state.market is not Market.ON_DEMAND and self.contexts.resolve(state).policy.deadline is not None
+        except (PolicyInvalidError, UpstreamUnavailableError):
+            return False
 
 
 def build_recovery(
@@ -108,6 +124,7 @@ def build_recovery(
     runs: RunStore,
     refusals: Refusals,
     starts: Starts,
+    schedules: Schedules,
     checkpoints: Checkpoints,
     policies: Policies,
     kill_switch: KillSwitch,
@@ -115,6 +132,7 @@ def build_recovery(
     limits: CreationLimits,
     clock: Clock,
     note: Note,
+    on_schedule_failure: Callable[[JobId, ScheduleUnavailableError], None],
     pause: Callable[[float], None],
     grace: timedelta,
     stop_only_tagged: bool = False,
@@ -147,6 +165,7 @@ def build_recovery(
         clone_any=clone,
         clock=clock,
     )
+    latest_start = LatestStart(schedules=schedules, clock=clock, on_failure=on_schedule_failure)
     wait_timeout = WaitTimeout(
         jobs=jobs,
         runs=runs,
@@ -156,6 +175,7 @@ def build_recovery(
         clone=with_known_types(allowed),
         clock=clock,
         note=note,
+        latest_start=latest_start,
         stop_only_tagged=stop_only_tagged,
     )
     return Recovery(
@@ -166,4 +186,6 @@ def build_recovery(
         wait_timeout=wait_timeout,
         unknown_writers=unknown_writers,
         starts=starts,
+        contexts=contexts,
+        latest_start=latest_start,
     )

@@ -13,7 +13,9 @@ from respot.jobs.job import JobId, JobRecord, JobSnapshot, JobState
 from respot.jobs.merge import is_same_job
 from respot.jobs.owner import find_parent
 from respot.jobs.ports import Clock
+from respot.recovery.latest_start import LatestStart
 from respot.recovery.load_context import PlanContextLoader
+from respot.recovery.planning.latest_start import latest_start_of
 from respot.recovery.planning.wait_limit import WaitDecision, decide_wait, reason_to_keep_waiting, simulate_stop
 from respot.recovery.planning.waiting import (
     StopIntent,
@@ -47,6 +49,7 @@ class WaitTimeout:
     clone: Clone
     clock: Clock
     note: Note
+    latest_start: LatestStart
     stop_only_tagged: bool = False
 
     def enforce(self, known: JobState) -> None:
@@ -116,6 +119,8 @@ class WaitTimeout:
             clone=self.clone,
             with_unknown_writers=self.contexts.with_unknown_writers,
         )
+        if not decision.stop:
+            self.latest_start.keep(live.job, latest_start_of(context))
         return decision
 
     def _description(self, job: JobId) -> JobDescription | None:

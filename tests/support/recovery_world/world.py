@@ -30,6 +30,7 @@ from tests.support.memory import (
     MemoryPolicies,
     MemoryRefusals,
     MemoryRunStore,
+    MemorySchedules,
     MemoryStarts,
     MemoryTopic,
 )
@@ -254,6 +255,7 @@ class World:
         self.runs = StreamedRuns(ledger=self.ledger, clock=self.host_clock, stream=self.stream)
         self.refusals = MemoryRefusals()
         self.starts = MemoryStarts()
+        self.schedules = MemorySchedules()
         self.checkpoints = MemoryCheckpoints(buckets={"ml-bucket": []})
         self.topic = MemoryTopic()
 
