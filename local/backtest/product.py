@@ -3,9 +3,10 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from random import Random
 from typing import Final
 
-from local.backtest.world import HOUR, Case, Job, Ledger, Policy, Request
+from local.backtest.world import HOUR, Case, Job, Ledger, Policy, Request, World
 from respot.jobs.job import JobId, JobState, Market, Transition
 from respot.recovery.checkpoints.checkpoint import Checkpoint
 from respot.recovery.checkpoints.progress import reached
@@ -15,6 +16,7 @@ from respot.recovery.planning.decision import Action
 from respot.recovery.planning.ending import Budget
 from respot.recovery.planning.planner import plan
 from respot.recovery.planning.run import Attempt, Run, run_id
+from respot.recovery.planning.start_history import StartHistory, StartSample
 from respot.recovery.planning.wait_limit import decide_wait, reason_to_keep_waiting, simulate_stop
 from respot.recovery.planning.waiting import StopIntent, waiting_since
 from respot.recovery.policy.policy import BackOff, Resolved, Rung
@@ -53,18 +55,30 @@ def settings(case: Case, **others: object) -> Settings:
 
 def placed_by_respot(**others: object) -> Policy:
     """Respot places every attempt: a first job failed at once, for want of capacity."""
-    return lambda _world, case, _truth: Respot(case, settings(case, **others), own_first_job=False)
+    return lambda world, case, _truth: Respot(case, settings(case, **others), world=world, own_first_job=False)
 
 
 def after_own_first_job(**others: object) -> Policy:
     """The user's own first job has MaxWait = MaxRuntime = the work and two hours."""
-    return lambda _world, case, _truth: Respot(case, settings(case, **others), own_first_job=True)
+    return lambda world, case, _truth: Respot(case, settings(case, **others), world=world, own_first_job=True)
 
 
 def giving_up_after(hours: float) -> Policy:
     """The same, with a wait limit and on-demand below spot."""
     ladder = (Rung(market=Market.SPOT), Rung(market=Market.ON_DEMAND))
     return after_own_first_job(give_up_waiting_after=timedelta(hours=hours), ladder=ladder)
+
+
+def history(world: World, seed: int) -> StartHistory:
+    """What a ledger shows of earlier jobs in this world: not the overhead that hides in the status `Training`."""
+    random, seen = Random(seed), _BEGAN - timedelta(days=2)  # noqa: S311 - a simulation
+    visible = world.assumed or world.overhead - round(world.overhead * world.hidden)
+    overhead = StartSample(took=timedelta(seconds=visible), seen=seen)
+    waits = (random.randint(*world.launch) for _ in range(world.earlier_jobs))
+    return StartHistory(
+        overheads=(overhead,) * world.earlier_jobs,
+        on_demand_waits=tuple(StartSample(took=timedelta(seconds=wait), seen=seen) for wait in waits),
+    )
 
 
 class Respot:
@@ -74,8 +88,9 @@ class Respot:
         ended: the run's attempts, as the planner saw them at their ends.
     """
 
-    def __init__(self, case: Case, policy: Settings, *, own_first_job: bool) -> None:
+    def __init__(self, case: Case, policy: Settings, *, world: World, own_first_job: bool) -> None:
         """Begin with the user's own job, or with a job that ended at once."""
+        self._history = history(world, case.seed)
         self._resolved = Resolved(policy=policy, sources=("backtest",))
         self._request = Request.spot(case.work + 2 * HOUR)
         self.ended: list[Attempt] = []
@@ -136,7 +151,7 @@ class Respot:
         last = replace(attempt, checkpoint=listed[-1] if listed else None)
         attempts = (*self.ended, last)
         run = Run(id=run_id(attempts[0].state.job), attempts=attempts, checkpoints=listed)
-        return PlanContext(run=run, resolved=self._resolved)
+        return PlanContext(run=run, resolved=self._resolved, start_history=self._history)
 
     def _attempt(self, job: Job) -> Attempt:
         """The job as the run's next attempt; the same one until a transition is added."""

@@ -32,6 +32,8 @@ class World:
         checkpoint_every: between two checkpoints; 0 saves everything at the moment of an interruption or a stop.
         kept: how many checkpoints the framework keeps; 0 is all.
         sweep: between two sweeps.
+        earlier_jobs: how many the ledger knows that started with the same image and in the same pool.
+        assumed: the overhead that they show, if it is another one; 0 is the visible part of this world's.
     """
 
     overhead: int
@@ -42,6 +44,8 @@ class World:
     checkpoint_every: int = 900
     kept: int = 0
     sweep: int = 300
+    earlier_jobs: int = 20
+    assumed: int = 0
     on_demand_price: float = 3.06
     spot_price: float = 0.9731
 
