@@ -27,12 +27,20 @@ POLICIES: Final[Mapping[str, tuple[Policy, bool]]] = {
 """Each policy, and whether it lives in the world of "Can't Be Late" instead of SageMaker's."""
 SCENARIOS: Final[Mapping[str, Mapping[str, Any]]] = {
     "measured": {},
+    "new-account": {"earlier_jobs": 0},
+    "overhead-twice": {"assumed": 0.5},
+    "overhead-half": {"assumed": 2.0},
     "hidden": {"hidden": 0.5},
     "slow-on-demand": {"launch": (28 * 60, 58 * 60)},
     "launch-5-min": {"launch": (300, 300)},
+    "preparing": {"preparing": 30 * 60},
     "two-checkpoints": {"kept": 2},
     "frequent-checkpoints": {"checkpoint_every": 300},
     "saved-when-interrupted": {"checkpoint_every": 0},
+    "blind-sweeps": {"blind": 30 * 60},
+    "throttled": {"throttled": 15 * 60},
+    "more-work": {"stated": 1 / 1.2},
+    "less-work": {"stated": 1.2},
 }
 """What differs from the measured world. The published world does not change."""
 

@@ -18,7 +18,8 @@ ASSUMED_INTERVAL: Final = timedelta(minutes=15)
 """Between two checkpoints, until this run has shown its own."""
 SWEEP_INTERVAL: Final = timedelta(minutes=5)
 """The default of `sweep_minutes`."""
-SPARE: Final = timedelta(minutes=2)
+SPARE: Final = timedelta(minutes=15)
+"""For what no estimate has: a second loss after a gap that no sweep saw, a throttled call, a slower start."""
 DEFAULT_MAX_RUNTIME: Final = timedelta(days=1)
 """SageMaker's default for MaxRuntimeInSeconds."""
 
@@ -58,12 +59,12 @@ class Forecast:
     def reserve(self) -> timedelta:
         """Room for one fruitless start on spot, and for what may delay its end.
 
-        A start is fruitless if the instances are lost just before the first checkpoint. Instances that are being
-        prepared cannot be told from instances that come, for up to half an hour: no job is stopped then. Two sweeps:
+        A start is fruitless if the instances are lost just before the first checkpoint. While they are prepared, for
+        half an hour at most, no job is stopped; that takes no longer than the whole wait takes on demand. Two sweeps:
         one may miss a gap that is shorter than their interval.
         """
-        start = self.overhead.value + min(self.interval, self.work_left)
-        return start + LONGEST_PREPARATION + 2 * SWEEP_INTERVAL + SPARE
+        start = min(self.wait.value, LONGEST_PREPARATION) + self.overhead.value + min(self.interval, self.work_left)
+        return start + 2 * SWEEP_INTERVAL + SPARE
 
     @property
     def latest_start(self) -> datetime:
@@ -115,9 +116,9 @@ def forecast(run: Run, policy: Policy, history: StartHistory, *, now: datetime) 
         work_left=max(timedelta(), work - proof.done),
         proof=proof.evidence,
         known=policy.work is not None or proof.by_steps,
-        overhead=restart_overhead(run, policy, history, now=now),
+        overhead=restart_overhead(run, proof, policy, history, now=now),
         wait=on_demand_wait(policy, history, _on_demand_type(run, policy), now=now),
-        interval=proof.interval or ASSUMED_INTERVAL,
+        interval=max(proof.interval or ASSUMED_INTERVAL, proof.unsaved),
         shown=run.restart_overhead() or timedelta(),
     )
 
@@ -152,7 +153,7 @@ def return_to_spot(found: Forecast, *, market: Market, now: datetime) -> str:
     least = max(3 * overhead, found.reserve + timedelta(minutes=5))
     seen, left = timedelta(minutes=15) + 2.5 * overhead, slack - HANDOVER
     if left < least:
-        return f"would stay on demand: a return takes {in_words(least)} of slack"
+        return f"would remain on demand: a return takes {in_words(least)} of slack"
     return f"would go back to spot once it was seen for {in_words(seen)}, while {in_words(least)} of slack are left"
 
 

@@ -9,6 +9,7 @@ from typing import Final
 from respot.jobs.formatting import in_words
 from respot.recovery.planning.run import Run, may_be_accelerated
 from respot.recovery.planning.start_history import StartHistory, StartSample
+from respot.recovery.planning.work import Proof
 from respot.recovery.policy.policy import Policy
 
 ASSUMED_OVERHEAD: Final = timedelta(minutes=30)
@@ -37,11 +38,11 @@ class Estimate:
         return f"{in_words(self.value)}: {self.source}"
 
 
-def restart_overhead(run: Run, policy: Policy, history: StartHistory, *, now: datetime) -> Estimate:
+def restart_overhead(run: Run, proof: Proof, policy: Policy, history: StartHistory, *, now: datetime) -> Estimate:
     """The time from getting instances to work: what this run has shown may only raise it."""
     known = _of_policy(policy.restart_overhead) or _of_history(history.overheads, "with this image", now)
     estimate = known or Estimate(value=ASSUMED_OVERHEAD, source="assumed, nothing better is known")
-    shown = max(filter(None, (run.restart_overhead(), run.proof().overhead)), default=timedelta())
+    shown = max(filter(None, (run.restart_overhead(), proof.overhead)), default=timedelta())
     return Estimate(value=shown, source="this run took that long") if shown > estimate.value else estimate
 
 

@@ -128,10 +128,9 @@ def _not_ours(run: Run, resolved: Resolved, inputs: dict[str, str]) -> Decision 
 
 
 def _was_too_short(run: Run, policy: Policy) -> bool:
-    """Whether MaxRuntime ended a job whose work is set and not done: with a deadline, it must be."""
-    if run.ending.trigger is not Trigger.MAX_RUNTIME_EXCEEDED or not policy.deadline or not policy.work:
-        return False
-    return run.work_done() < policy.work
+    """Whether MaxRuntime ended a job that is not done, although its owner sets the work and a deadline for it."""
+    set_by_owner = policy.deadline is not None and policy.work is not None
+    return set_by_owner and run.ending.trigger is Trigger.MAX_RUNTIME_EXCEEDED
 
 
 def is_too_late(last: Attempt, *, now: datetime) -> bool:

@@ -164,7 +164,8 @@ def decide_wait(
     for the end of the same queue, or for nothing.
     """
     resolved, since = context.resolved, waiting_since(transitions)
-    if since is None or (reason := reason_to_keep_waiting(live, transitions, resolved, now=now)):
+    reason = reason_to_keep_waiting(live, transitions, resolved, now=now)
+    if since is None or reason:
         return WaitDecision(stop=False, reason=reason or "does not wait for capacity")
     found = forecast(context.run, resolved.policy, context.start_history, now=now)
     within = _within_limit(resolved.policy, since, resolved, now=now)

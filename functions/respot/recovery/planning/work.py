@@ -7,7 +7,6 @@ from itertools import pairwise
 from statistics import median_high
 from typing import Final
 
-from respot.jobs.formatting import in_words
 from respot.recovery.checkpoints.checkpoint import LATE_SYNC, Checkpoint, resume_point
 
 _SHORTEST_SPAN: Final = timedelta(minutes=1)
@@ -45,7 +44,8 @@ class Proof:
         by_steps: whether steps and their rate prove it.
         overhead: the longest time from instances to real work that steps show; `None` if they show none. Loading,
             compiling and warm-up may pass in the status `Training`.
-        interval: between two checkpoints; `None` if none are known.
+        interval: the usual time between two checkpoints; `None` if none is known.
+        unsaved: the longest training since the newest checkpoint.
     """
 
     done: timedelta = timedelta()
@@ -53,6 +53,7 @@ class Proof:
     by_steps: bool = False
     overhead: timedelta | None = None
     interval: timedelta | None = None
+    unsaved: timedelta = timedelta()
 
 
 def prove(
@@ -72,17 +73,17 @@ def prove(
     """
     newest = resume_point(checkpoints)
     if newest is None:
-        return Proof(interval=_longest_lost(periods, None))
+        return Proof(unsaved=_unsaved(periods, None))
     known = any(each.layout for each in checkpoints)
     listed = [each for each in checkpoints if each.complete and (each.layout or not known)]
     every = [each for each in (*listed, *seen) if each.saved_at <= newest.saved_at]
     moments = sorted({each.saved_at for each in every})
-    interval = _interval(periods, moments, newest.saved_at)
+    interval, unsaved = _interval(periods, moments), _unsaved(periods, newest.saved_at)
     steps = _steps(every, newest)
     rates = [rate for period in periods if (rate := _rate(period, steps)) is not None]
     if not rates:
         done = _in_time(periods, moments)
-        return Proof(done=done, evidence=f"{in_words(done)} of training that checkpoints cover", interval=interval)
+        return Proof(done=done, evidence="training that checkpoints cover", interval=interval, unsaved=unsaved)
     rate, step, trained = min(rates), steps[-1][1], _until(periods, newest.saved_at)
     before = max((number for at, number in steps if at <= began), default=0)
     new = step - before if step > before else step
@@ -92,6 +93,7 @@ def prove(
         by_steps=True,
         overhead=max((each for period in periods if (each := _overhead(period, steps, rate))), default=None),
         interval=interval,
+        unsaved=unsaved,
     )
 
 
@@ -118,11 +120,12 @@ def _rate(period: Training, steps: Sequence[tuple[datetime, int]]) -> timedelta 
 
 
 def _overhead(period: Training, steps: Sequence[tuple[datetime, int]], rate: timedelta) -> timedelta | None:
-    """The time from instances to work, by the first step saved and the one that the period began from."""
-    saved, before = _within(period, steps), [step for at, step in steps if at <= period.started]
-    if not saved or not before or saved[0][1] <= before[-1]:
+    """The time from instances to work, by the first step saved and the one that the period began from, or 0."""
+    saved = _within(period, steps)
+    before = max((step for at, step in steps if at <= period.started), default=0)
+    if not saved or saved[0][1] <= before:
         return None
-    return saved[0][0] - period.launched - (saved[0][1] - before[-1]) * rate
+    return saved[0][0] - period.launched - (saved[0][1] - before) * rate
 
 
 def _in_time(periods: Iterable[Training], moments: Sequence[datetime]) -> timedelta:
@@ -137,15 +140,12 @@ def _until(periods: Iterable[Training], moment: datetime) -> timedelta:
     return sum((max(timedelta(), min(each.ended, moment) - each.started) for each in periods), timedelta())
 
 
-def _interval(periods: Sequence[Training], moments: Sequence[datetime], newest: datetime) -> timedelta | None:
-    """The usual time between two checkpoints of one period, or more if more was trained since the newest."""
+def _interval(periods: Sequence[Training], moments: Sequence[datetime]) -> timedelta | None:
+    """The usual time between two checkpoints of one period."""
     gaps = [gap for each in periods for one, other in pairwise(each.saves(moments)) if (gap := other - one)]
-    lost = _longest_lost(periods, newest)
-    usual = median_high(gaps) if gaps else None
-    return max((each for each in (usual, lost) if each is not None), default=None)
+    return median_high(gaps) if gaps else None
 
 
-def _longest_lost(periods: Iterable[Training], newest: datetime | None) -> timedelta | None:
-    """The longest training without a checkpoint since the newest one."""
+def _unsaved(periods: Iterable[Training], newest: datetime | None) -> timedelta:
     lost = (each.ended - (each.started if newest is None else max(each.started, newest)) for each in periods)
-    return max((each for each in lost if each > timedelta()), default=None)
+    return max(timedelta(), *lost, timedelta())
