@@ -72,6 +72,8 @@ class WaitTimeout:
         live = replace(seen.state, job=job, tags=tags, parent=parent)
         decision = self._judge(replace(seen, state=live))
         self.note(job, decision.reason)
+        if decision.warning:
+            self.runs.notice(job, NoticeKind.DEADLINE_AT_RISK, decision.warning)  # the first one counts
         since = waiting_since(seen.history)
         if not decision.stop or since is None:
             return

@@ -254,12 +254,12 @@ KEPT_WAITING: Final[dict[str, tuple[dict[str, Any], str]]] = {
         {"status_message": "Preparing the instances for training", "last_modified": at(2 * HOUR)},
         "does not wait for capacity",
     ),
-    "work unknown": ({"resolved": due(work=None)}, "Set respot:work, or `work` in the policy"),
+    "work unknown": ({"resolved": due(work=None)}, "Set the tag respot:work, or `work` in the policy"),
     "not asked": ({"resolved": due(resume=False)}, "not asked to resume"),
     "somebody else's": ({"parent": PARENT}, "owned by a tuning job"),
     "kill switch": ({"around": {"kill_switch": "the account's kill switch is on"}}, "kill switch is on"),
     "no attempt left": ({"resolved": due(max_attempts=1)}, "nothing would follow: all 1 attempts are spent"),
-    "on demand": ({"market": Market.ON_DEMAND}, "no policy limits its waiting"),
+    "on demand": ({"market": Market.ON_DEMAND}, "waits for instances on demand"),
     "another writer": ({"around": {"concurrent_writers": ("other",)}}, "another job writes"),
     "dry run": ({"resolved": due(dry_run=True)}, "would have stopped it (dry run)"),
 }
@@ -271,6 +271,25 @@ def test_a_deadline_stops_no_other_job(what: dict[str, Any], words: str) -> None
 
     assert (decision.stop, decision.placement) == (False, None)
     assert words in decision.reason
+
+
+@pytest.mark.parametrize(
+    ("hours", "what", "warning"),
+    [
+        pytest.param(0, {"resolved": due(work=None)}, "the work is not known", id="work unknown, from the beginning"),
+        pytest.param(2.9, {"market": Market.ON_DEMAND}, None, id="on demand, in time"),
+        pytest.param(3.1, {"market": Market.ON_DEMAND}, "the deadline is at risk: waits for in", id="on demand, late"),
+        pytest.param(2.1, {"resolved": due(max_attempts=1)}, None, id="nothing may follow, yet on-demand were in time"),
+        pytest.param(3.1, {"resolved": due(max_attempts=1)}, "1 attempts are spent", id="nothing may follow, late"),
+        pytest.param(3.1, {}, None, id="it is stopped: the next attempt's alert says so"),
+    ],
+)
+def test_a_deadline_at_risk_is_reported_while_the_job_waits(
+    hours: float, what: dict[str, Any], warning: str | None
+) -> None:
+    """Four hours of work and a start of four minutes: on demand, instances must be there 3 h 01 min after creation."""
+    found = judge(**({"resolved": due(), "now": at(hours * HOUR + 1)} | what)).warning
+    assert found is warning is None or (warning or "no warning") in (found or "")
 
 
 def test_steps_that_prove_a_rate_make_the_work_known() -> None:

@@ -42,12 +42,14 @@ class WaitDecision:
         reason: why, or why not, in words an operator reads.
         placement: where the next attempt would run; `None` if the job is not stopped.
         inputs: what it was decided from, in words.
+        warning: what people should know of a job that waits on: its deadline is at risk.
     """
 
     stop: bool
     reason: str
     placement: Placement | None = None
     inputs: dict[str, str] = field(default_factory=dict)
+    warning: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +117,7 @@ def may_be_due(state: JobState, policy: Policy, *, now: datetime) -> bool:
     An attempt's tag names the creation of the run's first job, from which a span counts. Anybody can write the tag: a
     wrong one only has the job checked too often.
     """
-    if not policy.resume or policy.deadline is None or state.market is Market.ON_DEMAND:
+    if not policy.resume or policy.deadline is None:
         return False
     began = min(state.job.created, _run_began(state) or state.job.created)
     deadline = began + policy.deadline if isinstance(policy.deadline, timedelta) else policy.deadline
@@ -131,17 +133,21 @@ def _run_began(state: JobState) -> datetime | None:
     return datetime.fromtimestamp(int(milliseconds) / 1000, tz=UTC)
 
 
-def _not_yet(context: PlanContext, found: Forecast | None, *, now: datetime) -> str | None:
-    """Why the deadline does not ask for on-demand now; `None` if it does."""
-    if found is None:
-        return "no deadline"
+def _by_deadline(live: JobState, context: PlanContext, found: Forecast, *, now: datetime) -> WaitDecision | None:
+    """Why the deadline does not ask to stop the job now; `None` if it does."""
     if not found.known and context.run.last.number == 1:
-        return (
+        reason = (
             "its deadline is not kept while it waits: the work is not known, and MaxRuntimeInSeconds may be much "
-            "more. Set respot:work, or `work` in the policy"
+            "more. Set the tag respot:work, or `work` in the policy"
         )
+        return WaitDecision(stop=False, reason=reason, warning=reason)
+    if live.market is Market.ON_DEMAND:
+        late = now + found.work_left + found.overhead.value > found.deadline
+        reason = f"waits for instances on demand: {found.in_words(now)}"
+        return WaitDecision(stop=False, reason=reason, warning=f"the deadline is at risk: {reason}" if late else None)
     if found.allows_spot(now):
-        return f"its latest on-demand start is {readable(found.latest_start)}: {found.in_words(now)}"
+        reason = f"its latest on-demand start is {readable(found.latest_start)}: {found.in_words(now)}"
+        return WaitDecision(stop=False, reason=reason)
     return None
 
 
@@ -169,29 +175,37 @@ def decide_wait(
         return WaitDecision(stop=False, reason=reason or "does not wait for capacity")
     found = forecast(context.run, resolved.policy, context.start_history, now=now)
     within = _within_limit(resolved.policy, since, resolved, now=now)
-    if within and (not_yet := _not_yet(context, found, now=now)):
-        return WaitDecision(stop=False, reason=not_yet if found else within)
-    if context.kill_switch:
-        return WaitDecision(stop=False, reason=context.kill_switch)
-    if went_back(context.run, context.run.last.number):
-        reason = "exceeded the wait limit before, and the run went back to this pool: all others were refused"
-        return WaitDecision(stop=False, reason=reason)
+    if within:
+        kept = _by_deadline(live, context, found, now=now) if found else WaitDecision(stop=False, reason=within)
+        if kept:
+            return kept
     decision = plan(context, now=now)
-    if decision.action is not Action.RESUBMIT or decision.placement is None:
-        return WaitDecision(stop=False, reason=f"nothing would follow: {decision.reason}")
-    here, there = (live.market, live.instance_type), (decision.placement.market, decision.placement.instance_type)
-    if here == there:
-        pool = " ".join(filter(None, there))
-        refused = "".join(f"; cannot use {each}" for each in context.refused_pools)
-        return WaitDecision(stop=False, reason=f"the next attempt would wait for the same pool, {pool}{refused}")
+    if kept_for := _why_it_waits_on(live, context, decision):
+        risk = (
+            f"the deadline is at risk: {found.in_words(now)}; {kept_for}" if found and found.is_at_risk(now) else None
+        )
+        return WaitDecision(stop=False, reason=kept_for, warning=risk)
     # The simulated end's own description would only repeat how long the job has waited.
     reason = decision.reason.removeprefix(f"{context.run.ending.description}; ")
-    why = "its latest on-demand start" if within else f"longer than {in_words(_limit_of(resolved))}"
+    limit = resolved.policy.give_up_waiting_after or timedelta()
+    why = "its latest on-demand start" if within else f"longer than {in_words(limit)}"
     return _stop_decision(live, since, resolved, replace(decision, reason=reason), why)
 
 
-def _limit_of(resolved: Resolved) -> timedelta:
-    return resolved.policy.give_up_waiting_after or timedelta()
+def _why_it_waits_on(live: JobState, context: PlanContext, decision: Decision) -> str | None:
+    """Why a job is not stopped although it has waited for too long; `None` if it is."""
+    if context.kill_switch:
+        return context.kill_switch
+    if went_back(context.run, context.run.last.number):
+        return "exceeded the wait limit before, and the run went back to this pool: all others were refused"
+    if decision.action is not Action.RESUBMIT or decision.placement is None:
+        return f"nothing would follow: {decision.reason}"
+    here, there = (live.market, live.instance_type), (decision.placement.market, decision.placement.instance_type)
+    if here == there:
+        pool = " ".join(filter(None, here))
+        refused = "".join(f"; cannot use {each}" for each in context.refused_pools)
+        return f"the next attempt would wait for the same pool, {pool}{refused}"
+    return None
 
 
 def _stop_decision(live: JobState, since: datetime, resolved: Resolved, decision: Decision, why: str) -> WaitDecision:
