@@ -28,7 +28,7 @@ SPOT = (HANDOVER + RESERVE).total_seconds()
 
 def with_deadline(left: float, **others: Any) -> Decision:  # noqa: ANN401
     """The decision with this many seconds left beyond what on-demand needs."""
-    known = {"deadline": ENDED + NEEDED + timedelta(seconds=left), "work": WORK}
+    known: dict[str, Any] = {"deadline": ENDED + NEEDED + timedelta(seconds=left), "work": WORK}
     return decide(**(known | {"restart_overhead": OVERHEAD, "on_demand_wait": WAIT} | others))
 
 

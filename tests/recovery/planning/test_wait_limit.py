@@ -267,7 +267,8 @@ KEPT_WAITING: Final[dict[str, tuple[dict[str, Any], str]]] = {
 
 @pytest.mark.parametrize(("what", "words"), KEPT_WAITING.values(), ids=KEPT_WAITING)
 def test_a_deadline_stops_no_other_job(what: dict[str, Any], words: str) -> None:
-    decision = judge(**({"resolved": due(), "now": at(2 * HOUR + 1)} | what))
+    usual: dict[str, Any] = {"resolved": due(), "now": at(2 * HOUR + 1)}
+    decision = judge(**(usual | what))
 
     assert (decision.stop, decision.placement) == (False, None)
     assert words in decision.reason
@@ -288,7 +289,8 @@ def test_a_deadline_at_risk_is_reported_while_the_job_waits(
     hours: float, what: dict[str, Any], warning: str | None
 ) -> None:
     """Four hours of work and a start of four minutes: on demand, instances must be there 3 h 01 min after creation."""
-    found = judge(**({"resolved": due(), "now": at(hours * HOUR + 1)} | what)).warning
+    usual: dict[str, Any] = {"resolved": due(), "now": at(hours * HOUR + 1)}
+    found = judge(**(usual | what)).warning
     assert found is warning is None or (warning or "no warning") in (found or "")
 
 

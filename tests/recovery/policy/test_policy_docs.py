@@ -143,8 +143,9 @@ def test_the_example_is_what_the_planner_decides() -> None:
     stopped = 21600 + 8220
     waited = f"Starting=21600 Stopping={stopped} Stopped={stopped + 10}"
     second = nightly(2, "nightly-resnet-r2", waited, then.placement.max_wait)
-    moments = {"waiting_since": second.transitions[0].started, "decided_at": second.transitions[1].started}
-    second = replace(second, stop_intent=StopIntent(job=second.state.job, reason="latest start", **moments))
+    since, at = (transition.started for transition in second.transitions[:2])
+    intent = StopIntent(job=second.state.job, waiting_since=since, decided_at=at, reason="latest start")
+    second = replace(second, stop_intent=intent)
     assert [line_of(decision) for decision in (then, decide(first, second))] == blocks("text")[1:]
 
 
