@@ -14,7 +14,7 @@ from respot.recovery.planning.placement import LONGEST
 from respot.recovery.policy.policy import BackOff, Policy, WhenMissed, parse_ladder
 from tests.support.builders import at
 from tests.support.decisions import NEVER, SAVED, decide, ending
-from tests.support.runs import ENDED, HOUR, NEVER_LAUNCHED, OUT_OF_TIME, attempt, repeated, run, without_pause
+from tests.support.runs import ENDED, HOUR, NEVER_LAUNCHED, OUT_OF_TIME, attempt, repeated, run, saved, without_pause
 
 WORK = timedelta(seconds=6510 + 4 * HOUR)
 OVERHEAD = timedelta(minutes=4)
@@ -92,6 +92,19 @@ def test_max_runtime_on_demand_covers_the_work_that_is_known(settings: dict[str,
     decision = with_deadline(0, what=trained, ladder=parse_ladder("on-demand"), **settings)
     assert placed(decision).max_runtime == runtime
     assert ("instead of 4 h 00 min, for the work that is left" in decision.reason) is (runtime > timedelta(hours=4))
+
+
+def test_max_runtime_remains_the_users_own_while_the_work_is_not_known() -> None:
+    for work, runtime in ((None, timedelta(hours=4)), (timedelta(hours=4), timedelta(hours=5) + OVERHEAD)):
+        decision = with_deadline(0, what=NEVER, work=work, ladder=parse_ladder("on-demand"), back_off=without_pause())
+        assert placed(decision).max_runtime == runtime
+
+
+def test_training_that_was_lost_shows_a_longer_interval_between_checkpoints() -> None:
+    life = "Starting=0 Downloading=100 Training=340 Interrupted=9340 Starting=9340 MaxWaitTimeExceeded=21600"
+    lost = with_deadline(SPOT, what=run(attempt(life), checkpoints=(saved(940),)), work=timedelta(hours=9))
+    # 8,400 s were trained after the newest checkpoint: 2 h 20 min, and 15 min are assumed without that.
+    assert lost.inputs["reserve"] == "2 h 55 min"
 
 
 NEEDS = (
