@@ -18,14 +18,8 @@ from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.xdist_group("deployed-account")
 
-NEVER_ON_SPOT: Final = "Starting=600"
-WAITS_ON: Final = {
-    "respot:resume": "on",
-    # There is no other pool: it is left waiting.
-    "respot:ladder": "spot",
-    "respot:give-up-waiting-after": "1 s",
-    "respot:work": "1 h",
-}
+NEVER_ON_SPOT: Final = "Starting=600 / Starting=0.2 Downloading=0.1 Training=0.3"
+WITH_DEADLINE: Final = {"respot:resume": "on", "respot:work": "1 h"}
 PRECISION: Final = 5.0
 """Seconds in which the local account fires and `recover` has run, on a busy machine."""
 
@@ -34,16 +28,16 @@ class Waiting:
     """A job that waits for spot instances with a deadline, and its schedule."""
 
     def __init__(self, at: DeployedAccount, name: str) -> None:
-        """Create the job, and wait until it has waited for longer than it may."""
+        """Create the job; its deadline is far enough for spot, and near enough for sweeps to look at it."""
         self.at, self.name = at, name
         self.scheduler = at.client("scheduler")
         self.set = function_of(at, "recover")["Environment"]["Variables"]
-        deadline = (datetime.now(UTC) + timedelta(days=2)).strftime("%Y-%m-%dT%H:%MZ")
-        at.ground.create(name, lifecycle=NEVER_ON_SPOT, tags={**WAITS_ON, "respot:deadline": deadline})
+        self.deadline = datetime.now(UTC) + timedelta(hours=6)
+        tags = {**WITH_DEADLINE, "respot:deadline": written(self.deadline)}
+        at.ground.create(name, lifecycle=NEVER_ON_SPOT, tags=tags)
         ledger = at.ledger()
         assert eventually(lambda: any(ledger.load(job).transitions for job in ledger.find(at.account.region, name)))
         self.job: JobId = ledger.find(at.account.region, name)[0]
-        assert eventually(lambda: datetime.now(UTC) > self.job.created + timedelta(seconds=2))
 
     def check(self) -> None:
         """Have the job checked, as a sweep does."""
@@ -61,6 +55,13 @@ class Waiting:
     def fires(self) -> str | None:
         found = self.schedule()
         return None if found is None else str(found["ScheduleExpression"])
+
+    def tag(self, deadline: datetime) -> None:
+        """Give the job another deadline."""
+        sagemaker = self.at.client("sagemaker")
+        described = sagemaker.describe_training_job(TrainingJobName=self.name)
+        tag = {"Key": "respot:deadline", "Value": written(deadline)}
+        sagemaker.add_tags(ResourceArn=described["TrainingJobArn"], Tags=[tag])
 
     def move(self, moment: datetime) -> None:
         """Move the schedule by hand; nothing else of it changes."""
@@ -82,6 +83,14 @@ class Waiting:
 
     def is_decided(self) -> bool:
         return self.at.runs().decision(self.job) is not None
+
+
+def written(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def moment_of(expression: str | None) -> datetime:
+    return datetime.fromisoformat(f"{(expression or '')[3:-1]}Z")
 
 
 @contextmanager
@@ -158,3 +167,24 @@ def test_a_schedule_of_another_group_sends_nothing_with_the_role(deployed: Deplo
     )
     log = deployed.account.log
     assert eventually(lambda: "of-somebody-else sent nothing: Scheduler cannot assume" in log.read_text(), seconds=30)
+
+
+def test_a_deadline_is_kept_without_sweeps(deployed: DeployedAccount) -> None:
+    """The job is stopped at its latest on-demand start, which comes closer with the deadline, and goes on on demand."""
+    sagemaker = deployed.client("sagemaker")
+    with no_sweep(deployed):
+        waiting = Waiting(deployed, "kept-without-sweeps")
+        waiting.check()
+        assert eventually(lambda: waiting.schedule() is not None)
+        first = moment_of(waiting.fires())
+        waiting.tag(waiting.deadline - (first - datetime.now(UTC)) + timedelta(seconds=10))
+        waiting.check()
+        assert eventually(lambda: moment_of(waiting.fires()) < first)
+        moment = moment_of(waiting.fires())
+        assert eventually(lambda: deployed.runs().stop_intent(waiting.job) is not None, seconds=40)
+        intent = deployed.runs().stop_intent(waiting.job)
+        assert intent
+        assert moment <= intent.decided_at < moment + timedelta(seconds=PRECISION)
+        name = f"{waiting.name}-r2"
+        assert eventually(lambda: any(deployed.ledger().find(deployed.account.region, name)), seconds=30)
+        assert sagemaker.describe_training_job(TrainingJobName=name)["EnableManagedSpotTraining"] is False

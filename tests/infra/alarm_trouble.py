@@ -100,8 +100,7 @@ def failing_schedules(stage: Stage) -> list[Sample]:
     queue.messages.clear()
     env.on_schedule_failure = recover._schedule_failed  # noqa: SLF001
     env.faults["scheduler.keep"] = ScheduleUnavailableError("CreateSchedule: AccessDeniedException")
-    env.set_policy(deadline=timedelta(hours=30), give_up_waiting_after=timedelta(minutes=1))
-    env.set_ladder("spot")
+    env.set_policy(deadline=timedelta(days=2), work=timedelta(days=1))
     job = env.submit("waits")
     while env.clock() < START + LONG:
         env.clock.pass_by(INTERVAL)

@@ -18,8 +18,7 @@ IN_A_DAY: Final = CREATED + timedelta(days=1)
 @pytest.fixture
 def env() -> RecoveryEnvironment:
     env = RecoveryEnvironment()
-    env.set_policy(deadline=timedelta(hours=30), give_up_waiting_after=timedelta(minutes=30))
-    env.set_ladder("spot")  # there is no other pool: it waits on
+    env.set_policy(deadline=timedelta(hours=14), work=timedelta(hours=4))
     return env
 
 
@@ -27,7 +26,7 @@ def env() -> RecoveryEnvironment:
 def latest_start(monkeypatch: pytest.MonkeyPatch) -> list[datetime | None]:
     """The latest on-demand start, as the planner gives it: the last one."""
     moments: list[datetime | None] = [IN_A_DAY]
-    monkeypatch.setattr(wait_timeout, "latest_start_of", lambda _: moments[-1])
+    monkeypatch.setattr(wait_timeout, "latest_start_of", lambda _, **__: moments[-1])
     return moments
 
 
@@ -43,8 +42,7 @@ def test_a_job_that_waits_with_a_deadline_has_a_schedule_before_it(env: Recovery
     """By the planner's own rule."""
     job = checked(env)
     assert env.sagemaker.stopped == []
-    # The work is MaxRuntimeInSeconds, four hours.
-    assert env.clock() < env.schedules.schedules[job] < CREATED + timedelta(hours=26)
+    assert env.clock() < env.schedules.schedules[job] < CREATED + timedelta(hours=10)
 
 
 def test_it_moves_with_the_latest_start(env: RecoveryEnvironment, latest_start: list[datetime | None]) -> None:
@@ -56,14 +54,20 @@ def test_it_moves_with_the_latest_start(env: RecoveryEnvironment, latest_start: 
 
 
 @pytest.mark.usefixtures("latest_start")
-@pytest.mark.parametrize(
-    "settings", [{"resume": False}, {"give_up_waiting_after": timedelta(hours=9)}], ids=["not asked", "not yet"]
-)
+@pytest.mark.parametrize("settings", [{"resume": False}, {"deadline": timedelta(days=9)}], ids=["not asked", "not yet"])
 def test_a_job_that_is_not_judged_has_none(env: RecoveryEnvironment, settings: dict[str, object]) -> None:
     env.set_policy(**settings)
     job = env.submit(tags={})
     env.clock.pass_by(timedelta(hours=1))
     env.recover(job)
+    assert "scheduler.keep" not in env.calls
+
+
+def test_a_first_job_whose_work_is_not_known_has_none(env: RecoveryEnvironment) -> None:
+    """It is never stopped for its deadline."""
+    env.set_policy(work=None)
+    checked(env)
+    assert env.sagemaker.stopped == []
     assert "scheduler.keep" not in env.calls
 
 
@@ -92,7 +96,7 @@ def test_what_is_over_is_not_scheduled(
 
 
 def test_a_job_that_is_stopped_needs_none(env: RecoveryEnvironment) -> None:
-    env.set_ladder("spot:1 on-demand")
+    env.set_policy(deadline=timedelta(hours=6))
     checked(env)
     assert env.sagemaker.stopped == [NAME]
     assert "scheduler.keep" not in env.calls
@@ -136,7 +140,7 @@ def test_a_schedule_that_fails_is_reported_and_holds_up_nothing(env: RecoveryEnv
     job = checked(env)
     assert env.schedule_failures == [f"{NAME}: {FAILURE}"]
     checked(env, job)
-    env.set_ladder("spot:1 on-demand")
+    env.set_policy(deadline=timedelta(hours=8))
     checked(env, job)
     assert env.sagemaker.stopped == [NAME]  # as without schedules
     env.sagemaker.move(NAME, "Stopped")

@@ -75,6 +75,8 @@ class WaitTimeout:
         live = replace(seen.state, job=job, tags=tags, parent=parent)
         decision = self._judge(replace(seen, state=live))
         self.note(job, decision.reason)
+        if decision.warning:
+            self.runs.notice(job, NoticeKind.DEADLINE_AT_RISK, decision.warning)  # the first one counts
         since = waiting_since(seen.history)
         if not decision.stop or since is None:
             return
@@ -120,7 +122,7 @@ class WaitTimeout:
             with_unknown_writers=self.contexts.with_unknown_writers,
         )
         if not decision.stop:
-            self.latest_start.keep(live.job, latest_start_of(context))
+            self.latest_start.keep(live.job, latest_start_of(context, now=now))
         return decision
 
     def _description(self, job: JobId) -> JobDescription | None:
