@@ -34,7 +34,7 @@ coverage: $(STAMP) ## Measure what the tests reach, without the end-to-end ones
 soak: $(STAMP) ## Run 100,000 random schedules of events, faults and crashes against recovery (minutes)
 	$(BIN)/python -m tests.support.recovery_world --schedules 100000 --processes 2
 
-proof: $(STAMP) ## Run chaos, load, the soak and the clients, and judge their figures in one table (most of an hour)
+proof: $(STAMP) ## Run chaos, load, the soak, the backtest and the clients, and judge their figures in one table (most of an hour)
 	$(BIN)/python -m local proof
 
 check: $(STAMP) lock-check ## Lint, types, layers, lock, templates and permissions, the newest SageMaker, known vulnerabilities
@@ -68,8 +68,9 @@ bench: $(STAMP) ## Measure cold start, calls per event, latency and cost, as rat
 load: $(STAMP) ## Send the events of 500 to 5,000 jobs, twice, and show how the time grows (half an hour)
 	$(BIN)/python -m local load
 
-backtest: $(STAMP) ## Run the planner and published policies over traces of spot availability (a minute or two)
-	$(BIN)/python -m local.backtest
+backtest: $(STAMP) ## Run the planner and published policies over traces of spot availability, and judge it (minutes)
+	$(BIN)/python -m local.backtest --summary
+	$(BIN)/python -m local.backtest --judge
 
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) build cdk.out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage*

@@ -59,6 +59,8 @@ _ARNS: Final[Mapping[tuple[str, str], str]] = {
     ("AWS::Events::Rule", "Arn"): "events:{region}:{account}:rule/{name}",
     ("AWS::Lambda::Function", "Arn"): "lambda:{region}:{account}:function:{name}",
     ("AWS::Logs::LogGroup", "Arn"): "logs:{region}:{account}:log-group:{name}:*",
+    ("AWS::IAM::Role", "Arn"): "iam::{account}:role/{name}",
+    ("AWS::Scheduler::ScheduleGroup", "Arn"): "scheduler:{region}:{account}:schedule-group/{name}",
     ("AWS::SNS::Topic", "Ref"): "sns:{region}:{account}:{name}",
     ("AWS::SQS::Queue", "Arn"): "sqs:{region}:{account}:{name}",
 }
@@ -273,6 +275,8 @@ def _resolved(value: object, resources: Mapping[str, Any]) -> str:
             return _PSEUDO[name]
         case {"Ref": str(name)} if resources[name]["Type"] == "AWS::SSM::Parameter":
             return str(resources[name]["Properties"]["Name"])
+        case {"Ref": str(name)} if resources[name]["Type"] == "AWS::Scheduler::ScheduleGroup":
+            return name
         case {"Ref": str(name)}:
             return _arn(name, "Ref", resources)
         case {"Fn::GetAtt": [str(name), str(attribute)]}:

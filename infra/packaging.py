@@ -21,7 +21,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 PYTHON_VERSION: Final = "3.13"
 """The functions' runtime; any supported Python may build the bundle."""
 
-BUNDLED_SERVICES: Final = ("dynamodb", "s3", "sagemaker", "secretsmanager", "sns", "sqs", "ssm")
+BUNDLED_SERVICES: Final = ("dynamodb", "s3", "sagemaker", "scheduler", "secretsmanager", "sns", "sqs", "ssm")
 """The services that the functions call: botocore's models of all others are left out (26 MB)."""
 
 _UNUSED_SLACK: Final = ("audit_logs", "oauth", "rtm", "rtm_v2", "scim", "signature", "socket_mode")

@@ -102,6 +102,10 @@ class QueueUnavailableError(RespotError):
     """SQS refused or did not answer: the message may not have been sent, or its delay not set. Try again later."""
 
 
+class ScheduleUnavailableError(RespotError):
+    """EventBridge Scheduler refused or did not answer: a job's schedule may be missing or left over. Sweeps help."""
+
+
 class Reach(StrEnum):
     """Which other attempts a final refusal rules out as well."""
 

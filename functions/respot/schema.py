@@ -7,16 +7,18 @@ CHECKS: Final = "checks"
 """The scope of the sweep over the ledger's own jobs, of all regions."""
 
 PK: Final = "pk"
-"""Partition key. IAM restricts writers by its beginning: one of the eight below, or `DRILL_PARTITION`.
+"""Partition key. IAM restricts writers by its beginning: one of the nine below, or `DRILL_PARTITION`.
 
 `job#<region>#<name>#<creation, epoch milliseconds>`, `run#<run>`, `attempt-of#<region>#<name>`,
-`writer#<hash of a location>`, `refusal#<region>`, `sweep#<scope>`, `pool#<pool>`, `digest#<window>`, `drill#<id>`.
+`writer#<hash of a location>`, `refusal#<region>`, `start#<hash of a pool>`, `sweep#<scope>`, `pool#<pool>`,
+`digest#<window>`, `drill#<id>`.
 """
 JOB_PARTITION: Final = "job#"
 RUN_PARTITION: Final = "run#"
 ATTEMPT_NAME_PARTITION: Final = "attempt-of#"
 WRITER_PARTITION: Final = "writer#"
 REFUSAL_PARTITION: Final = "refusal#"
+START_PARTITION: Final = "start#"
 SWEEP_PARTITION: Final = "sweep#"
 POOL_PARTITION: Final = "pool#"
 DIGEST_PARTITION: Final = "digest#"
@@ -25,7 +27,7 @@ SK: Final = "sk"
 """Sort key. Of a job: `state`, `transition#<start, ISO ms>#<status>`, `alert#<start, ISO ms>#<kind>`, `decision`,
 `outcome`, `notice#<kind>`, `giving-up`, `creation#<hash of the placement>`; of a run: `attempt#<number>`; of an
 attempt's name: `<run>#attempt#<number>`; of a refusal: a hash of the pool or role; of
-a digest: `digest`, `member#<start>#<job>`.
+a start: `<the job's creation, ISO ms>#<hash of the job>`; of a digest: `digest`, `member#<start>#<job>`.
 Every other partition has one item.
 """
 
@@ -104,6 +106,7 @@ class ItemKind(StrEnum):
     ATTEMPT_NAME = "attempt-name"
     WRITER = "writer"
     REFUSAL = "refusal"
+    START = "start"
     SWEEP = "sweep"
     WINDOW = "window"
     MEMBER = "member"

@@ -33,6 +33,9 @@ ALERT_LEASE_SECONDS: Final = "RESPOT_ALERT_LEASE_SECONDS"
 TRAINING_ROLES: Final = "RESPOT_TRAINING_ROLES"
 TRAINING_INSTANCE_TYPES: Final = "RESPOT_TRAINING_INSTANCE_TYPES"
 STOP_ONLY_TAGGED: Final = "RESPOT_STOP_ONLY_TAGGED"
+QUEUE_ARN: Final = "RESPOT_QUEUE_ARN"
+SCHEDULE_GROUP: Final = "RESPOT_SCHEDULE_GROUP"
+SCHEDULE_ROLE_ARN: Final = "RESPOT_SCHEDULE_ROLE_ARN"
 _LARGEST: Final = 1e6
 
 
@@ -67,6 +70,9 @@ class Settings:
         training_roles: patterns of the roles that IAM lets the function pass; no pattern has a space.
         training_instance_types: patterns of the instance types on which IAM lets the function create jobs.
         stop_only_tagged: stop only jobs with the opt-in tag of their own.
+        queue_arn: the queue that the function reads, as the target of schedules.
+        schedule_group: name of the group of the schedules that the function creates.
+        schedule_role_arn: the role with which these schedules send to that queue.
     """
 
     ledger_table: str | None = None
@@ -94,6 +100,9 @@ class Settings:
     training_roles: tuple[str, ...] | None = None
     training_instance_types: tuple[str, ...] | None = None
     stop_only_tagged: bool = False
+    queue_arn: str | None = None
+    schedule_group: str | None = None
+    schedule_role_arn: str | None = None
 
     def to_environment(self) -> dict[str, str]:
         """The environment variables that make `from_environment` return an equal value."""
@@ -125,6 +134,9 @@ class Settings:
                 None if self.training_instance_types is None else " ".join(self.training_instance_types)
             ),
             STOP_ONLY_TAGGED: "true" if self.stop_only_tagged else None,
+            QUEUE_ARN: self.queue_arn,
+            SCHEDULE_GROUP: self.schedule_group,
+            SCHEDULE_ROLE_ARN: self.schedule_role_arn,
         }
         return {name: value for name, value in variables.items() if value is not None}
 
@@ -174,6 +186,9 @@ class Settings:
             training_roles=_patterns(environment.get(TRAINING_ROLES)),
             training_instance_types=_patterns(environment.get(TRAINING_INSTANCE_TYPES)),
             stop_only_tagged=_flag(environment, STOP_ONLY_TAGGED),
+            queue_arn=environment.get(QUEUE_ARN),
+            schedule_group=environment.get(SCHEDULE_GROUP),
+            schedule_role_arn=environment.get(SCHEDULE_ROLE_ARN),
         )
 
 

@@ -80,6 +80,7 @@ class Ledger(Construct):
             schema.ATTEMPT_NAME_PARTITION,
             schema.WRITER_PARTITION,
             schema.REFUSAL_PARTITION,
+            schema.START_PARTITION,
         )
 
     def grant_sweep(self, grantee: iam.IGrantable) -> None:

@@ -9,6 +9,7 @@ from constructs import Construct
 from infra.constructs.alarms import MAX_WAIT
 from infra.constructs.kill_switch import KillSwitchParameter
 from infra.constructs.lambda_function import RespotFunction
+from infra.constructs.latest_starts import LatestStarts
 from infra.constructs.ledger_stream import HEARTBEAT, StreamReader, marked_ends, new_items
 from infra.constructs.policy import PolicyParameter
 from infra.constructs.queues import WorkQueue
@@ -87,6 +88,7 @@ class Recovery(Construct):
             function=enqueue_ended.function,
         )
         self.queue.grant_send(enqueue_ended.function)
+        latest_starts = LatestStarts(self, "LatestStarts", queue=self.queue)
         recover = RespotFunction(
             self,
             "Recover",
@@ -103,6 +105,9 @@ class Recovery(Construct):
                 training_roles=config.training_roles,
                 training_instance_types=config.training_instance_types,
                 stop_only_tagged=config.stop_only_tagged,
+                queue_arn=self.queue.queue.queue_arn,
+                schedule_group=latest_starts.group,
+                schedule_role_arn=latest_starts.role_arn,
             ),
             timeout_seconds=_TIMEOUT_SECONDS,
         )
@@ -113,6 +118,7 @@ class Recovery(Construct):
             self.recover, role_patterns=config.training_roles, instance_types=config.training_instance_types
         )
         grant_stop_jobs(self.recover, only_tagged=config.stop_only_tagged)
+        latest_starts.grant_keep(self.recover)
         grant_list_jobs(self.recover)
         grant_list_checkpoints(self.recover, buckets=config.checkpoint_buckets)
         alarms.on_lag("EnqueueEnded", enqueue_ended.function, "jobs that ended are not resubmitted yet.")
@@ -141,6 +147,15 @@ class Recovery(Construct):
             datapoints=2,
             meaning=f"For {_MAX_FAILURE} minutes or longer an error has kept a job from being decided on or "
             "resubmitted.",
+        )
+        # A waiting job is checked with each sweep: one failure may pass, a second one will not.
+        alarms.add(
+            "SchedulesFailing",
+            alarms.metric(metric_names.SCHEDULES_FAILED, period=alarms.interval, statistic="Sum"),
+            threshold=1,
+            periods=3,
+            datapoints=2,
+            meaning="Jobs with a deadline have no schedule for their latest on-demand start: only sweeps notice it.",
         )
         self.outputs: Final = {
             "RecoveryQueueUrl": self.queue.url,

@@ -3,20 +3,23 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from random import Random
 from typing import Final
 
-from local.backtest.world import HOUR, Case, Job, Ledger, Policy, Request
+from local.backtest.world import HOUR, Case, Job, Ledger, Policy, Request, World
 from respot.jobs.job import JobId, JobState, Market, Transition
 from respot.recovery.checkpoints.checkpoint import Checkpoint
 from respot.recovery.checkpoints.progress import reached
 from respot.recovery.planning.attempt import attempt_name
 from respot.recovery.planning.context import PlanContext
+from respot.recovery.planning.deadline import forecast
 from respot.recovery.planning.decision import Action
 from respot.recovery.planning.ending import Budget
 from respot.recovery.planning.planner import plan
 from respot.recovery.planning.run import Attempt, Run, run_id
+from respot.recovery.planning.start_history import StartHistory, StartSample
 from respot.recovery.planning.wait_limit import decide_wait, reason_to_keep_waiting, simulate_stop
-from respot.recovery.planning.waiting import StopIntent, waiting_since
+from respot.recovery.planning.waiting import PREPARING, StopIntent, waiting_since
 from respot.recovery.policy.policy import BackOff, Resolved, Rung
 from respot.recovery.policy.policy import Policy as Settings
 
@@ -38,12 +41,12 @@ _MESSAGES: Final = {
 }
 
 
-def settings(case: Case, **others: object) -> Settings:
-    """The owner's policy: the deadline and the true work; neither attempts nor budgets are a limit."""
+def settings(case: Case, *, stated: float = 1.0, **others: object) -> Settings:
+    """The owner's policy: the deadline, and the work as they state it; neither attempts nor budgets are a limit."""
     known = Settings(
         resume=True,
         deadline=timedelta(seconds=case.deadline),
-        work=timedelta(seconds=case.work),
+        work=timedelta(seconds=round(case.work * stated)),
         max_attempts=_UNLIMITED,
         budgets=dict.fromkeys(Budget, _UNLIMITED),
         back_off=dict.fromkeys(Budget, BackOff(first=timedelta(), longest=timedelta())),
@@ -53,18 +56,34 @@ def settings(case: Case, **others: object) -> Settings:
 
 def placed_by_respot(**others: object) -> Policy:
     """Respot places every attempt: a first job failed at once, for want of capacity."""
-    return lambda _world, case, _truth: Respot(case, settings(case, **others), own_first_job=False)
+    return lambda world, case, _truth: Respot(
+        case, settings(case, stated=world.stated, **others), world=world, own_first_job=False
+    )
 
 
 def after_own_first_job(**others: object) -> Policy:
     """The user's own first job has MaxWait = MaxRuntime = the work and two hours."""
-    return lambda _world, case, _truth: Respot(case, settings(case, **others), own_first_job=True)
+    return lambda world, case, _truth: Respot(
+        case, settings(case, stated=world.stated, **others), world=world, own_first_job=True
+    )
 
 
 def giving_up_after(hours: float) -> Policy:
     """The same, with a wait limit and on-demand below spot."""
     ladder = (Rung(market=Market.SPOT), Rung(market=Market.ON_DEMAND))
     return after_own_first_job(give_up_waiting_after=timedelta(hours=hours), ladder=ladder)
+
+
+def history(world: World, seed: int) -> StartHistory:
+    """What a ledger shows of earlier jobs in this world: not the overhead that hides in the status `Training`."""
+    random, seen = Random(seed), _BEGAN - timedelta(days=2)  # noqa: S311 - a simulation
+    visible = round((world.overhead - round(world.overhead * world.hidden)) * world.assumed)
+    overhead = StartSample(took=timedelta(seconds=visible), seen=seen)
+    waits = (world.preparing + random.randint(*world.launch) for _ in range(world.earlier_jobs))
+    return StartHistory(
+        overheads=(overhead,) * world.earlier_jobs,
+        on_demand_waits=tuple(StartSample(took=timedelta(seconds=wait), seen=seen) for wait in waits),
+    )
 
 
 class Respot:
@@ -74,13 +93,15 @@ class Respot:
         ended: the run's attempts, as the planner saw them at their ends.
     """
 
-    def __init__(self, case: Case, policy: Settings, *, own_first_job: bool) -> None:
+    def __init__(self, case: Case, policy: Settings, *, world: World, own_first_job: bool) -> None:
         """Begin with the user's own job, or with a job that ended at once."""
+        self._history = history(world, case.seed)
         self._resolved = Resolved(policy=policy, sources=("backtest",))
         self._request = Request.spot(case.work + 2 * HOUR)
         self.ended: list[Attempt] = []
         self._intent: StopIntent | None = None
-        self._shown: tuple[tuple[int, int], Attempt] | None = None
+        self._not_before = _BEGAN
+        self._shown: tuple[tuple[int, int, int | None], Attempt] | None = None
         if not own_first_job:
             self._begin(Job(request=self._request, created=0, transitions=[("Starting", 0), ("Failed", 0)], ended=True))
 
@@ -100,11 +121,15 @@ class Respot:
         """What `WaitTimeout` does at a sweep."""
         attempt, moment = self._attempt(ledger.jobs[-1]), _at(now)
         live, transitions = attempt.state, attempt.transitions
-        if reason_to_keep_waiting(live, transitions, self._resolved, now=moment):
+        if moment < self._not_before or reason_to_keep_waiting(live, transitions, self._resolved, now=moment):
             return False
         tried = simulate_stop(live, transitions, now=moment)
         stopped = replace(attempt, state=tried.state, transitions=tried.transitions, stop_intent=tried.stop_intent)
-        decision = decide_wait(live, transitions, self._context(stopped, ledger), now=moment)
+        context = self._context(stopped, ledger)
+        decision = decide_wait(live, transitions, context, now=moment)
+        found = forecast(context.run, self._resolved.policy, self._history, now=moment)
+        if found and self._resolved.policy.give_up_waiting_after is None:
+            self._not_before = found.latest_start  # the same as long as the job waits
         if decision.stop:
             since = waiting_since(transitions) or moment
             self._intent = StopIntent(job=live.job, waiting_since=since, decided_at=moment, reason=decision.reason)
@@ -136,14 +161,14 @@ class Respot:
         last = replace(attempt, checkpoint=listed[-1] if listed else None)
         attempts = (*self.ended, last)
         run = Run(id=run_id(attempts[0].state.job), attempts=attempts, checkpoints=listed)
-        return PlanContext(run=run, resolved=self._resolved)
+        return PlanContext(run=run, resolved=self._resolved, start_history=self._history)
 
     def _attempt(self, job: Job) -> Attempt:
         """The job as the run's next attempt; the same one until a transition is added."""
         number = len(self.ended) + 1
-        version = number, len(job.transitions)
+        version = number, len(job.transitions), job.preparing
         if self._shown is None or self._shown[0] != version:
-            self._shown = version, self._new_attempt(job, number)
+            self._shown, self._not_before = (version, self._new_attempt(job, number)), _BEGAN
         return self._shown[1]
 
     def _new_attempt(self, job: Job, number: int) -> Attempt:
@@ -159,8 +184,8 @@ class Respot:
             arn=f"arn:aws:sagemaker:us-east-1:111122223333:training-job/{identity.name}",
             status=_PRIMARY.get(secondary, "InProgress"),
             secondary_status=secondary,
-            last_modified=_at(since),
-            status_message=_MESSAGES.get(secondary),
+            last_modified=_at(since if job.preparing is None else max(since, job.preparing)),
+            status_message=_MESSAGES.get(secondary) if job.preparing is None else PREPARING,
             training_started=None if job.launched is None else _at(job.launched),
             market=job.request.market,
             instance_type="ml.p3.2xlarge",

@@ -27,25 +27,43 @@ POLICIES: Final[Mapping[str, tuple[Policy, bool]]] = {
 """Each policy, and whether it lives in the world of "Can't Be Late" instead of SageMaker's."""
 SCENARIOS: Final[Mapping[str, Mapping[str, Any]]] = {
     "measured": {},
+    "new-account": {"earlier_jobs": 0},
+    "overhead-twice": {"assumed": 0.5},
+    "overhead-half": {"assumed": 2.0},
     "hidden": {"hidden": 0.5},
     "slow-on-demand": {"launch": (28 * 60, 58 * 60)},
     "launch-5-min": {"launch": (300, 300)},
+    "preparing": {"preparing": 30 * 60},
     "two-checkpoints": {"kept": 2},
     "frequent-checkpoints": {"checkpoint_every": 300},
     "saved-when-interrupted": {"checkpoint_every": 0},
+    "blind-sweeps": {"blind": 30 * 60},
+    "throttled": {"throttled": 15 * 60},
+    "more-work": {"stated": 1 / 1.2},
+    "less-work": {"stated": 1.2},
 }
 """What differs from the measured world. The published world does not change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What came of one run; `late` is in seconds, negative before the deadline, `None` if the work was never done."""
+    """What came of one run.
+
+    Attributes:
+        late: in seconds, negative before the deadline, `None` if the work was never done.
+        cost: in USD, like the next two.
+        optimum: see `published.optimum`.
+        on_demand: one on-demand job.
+        jobs: how many it took.
+        on_demand_in_time: whether on-demand alone, started at once, would have been in time.
+    """
 
     late: int | None
     cost: float
     optimum: float
     on_demand: float
     jobs: int
+    on_demand_in_time: bool = True
 
     @property
     def missed(self) -> bool:
@@ -76,19 +94,79 @@ def measure(
             own = replace(World(overhead=seconds), **SCENARIOS[scenario])
             world = World.published(seconds) if is_published else own
             every = cases(windows, work=work, deadline=deadline, starts=starts)
-            results[deadline, overhead] = [_result(world, case, policy) for case in every]
+            results[deadline, overhead] = [run(world, case, policy) for case in every]
     return results
 
 
-def _result(world: World, case: Case, policy: Policy) -> Result:
+def run(world: World, case: Case, policy: Policy) -> Result:
+    """One run of a policy."""
     outcome = play(world, case, policy)
+    alone = case.work + world.overhead + world.preparing + world.launch[1]
     return Result(
+        on_demand_in_time=alone <= case.deadline,
         late=None if outcome.finished is None else outcome.finished - case.deadline,
         cost=outcome.cost,
         optimum=published.optimum(world, case),
         on_demand=(case.work + world.overhead) / HOUR * world.on_demand_price,
         jobs=outcome.jobs,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """What a scenario may show at most; `missed` in percent, `latest` in minutes."""
+
+    missed: float = 0
+    latest: float = 0
+    worst: float = 110
+    most_jobs: float = 2
+    above_greedy: float | None = None
+
+    def excess(self, name: str, found: Mapping[str, float]) -> list[str]:
+        """What in these figures is beyond the limit, in words."""
+        limits = {
+            "missed %": self.missed,
+            "latest, min": self.latest,
+            "worst, % of on-demand": self.worst,
+            "most jobs": self.most_jobs,
+            "above greedy %": self.above_greedy,
+        }
+        return [
+            f"{name}: {figure} is {found[figure]:.2f}, and {limit:g} is allowed"
+            for figure, limit in limits.items()
+            if limit is not None and found[figure] > limit
+        ]
+
+
+RESPOT: Final = "Respot places every attempt"
+LIMITS: Final[Mapping[str, Limit]] = {
+    **dict.fromkeys(SCENARIOS, Limit()),
+    "measured": Limit(above_greedy=8),
+    "overhead-twice": Limit(missed=0.5, latest=20),
+    # One checkpoint in each period shows no rate: then hidden loading counts as work.
+    "hidden": Limit(missed=0.2, latest=10),
+    # The sweep alone, without the schedule that is the second way to the latest start.
+    "blind-sweeps": Limit(missed=1, latest=60),
+    # The work that nobody stated is late: 8 h of 48 h.
+    "more-work": Limit(missed=100, latest=8 * 60, most_jobs=3),
+}
+"""A run in a scenario counts where on-demand alone, started at once, would have been in time."""
+
+
+def judge(windows: Mapping[str, Mapping[int, Trace]], scenario: str, *, starts: int) -> dict[str, float]:
+    """The figures of Respot in a scenario, over both lengths of work; `starts` for each deadline and overhead."""
+    found, others = (
+        [
+            each
+            for work in DEADLINES
+            for cell in measure(windows, name, work=work, starts=starts, scenario=scenario).values()
+            for each in cell
+            if each.on_demand_in_time
+        ]
+        for name in (RESPOT, "greedy")
+    )
+    cost, greedy = (sum(each.cost for each in every) for every in (found, others))
+    return figures(found) | {"above greedy %": (cost / greedy - 1) * 100}
 
 
 def figures(results: Sequence[Result]) -> dict[str, float]:

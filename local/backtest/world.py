@@ -15,6 +15,7 @@ HOUR: Final = 3600
 LONGEST: Final = 28 * 24 * HOUR
 """SageMaker's greatest MaxRuntime and MaxWait."""
 _MOST_JOBS: Final = 500
+_BLIND_EVERY: Final = 2 * HOUR
 _RESTART: Final = 60
 """For how long a job shows `Interrupted` before it waits in `Starting` again."""
 
@@ -32,6 +33,12 @@ class World:
         checkpoint_every: between two checkpoints; 0 saves everything at the moment of an interruption or a stop.
         kept: how many checkpoints the framework keeps; 0 is all.
         sweep: between two sweeps.
+        earlier_jobs: how many the ledger knows that started with the same image and in the same pool.
+        assumed: the overhead that they show, as a multiple of the visible part of this world's.
+        stated: the work that the owner states, as a multiple of the true work.
+        preparing: how long instances are prepared, with a message of its own, before they show.
+        blind: for how long sweeps fail, every two hours.
+        throttled: how much later than `reaction` the next job is created, at most.
     """
 
     overhead: int
@@ -42,6 +49,12 @@ class World:
     checkpoint_every: int = 900
     kept: int = 0
     sweep: int = 300
+    earlier_jobs: int = 20
+    assumed: float = 1.0
+    stated: float = 1.0
+    preparing: int = 0
+    blind: int = 0
+    throttled: int = 0
     on_demand_price: float = 3.06
     spot_price: float = 0.9731
 
@@ -91,6 +104,7 @@ class Job:
         transitions: SecondaryStatus and its beginning.
         launched: when it first got instances.
         held: for how long it had instances, without the present ones.
+        preparing: since when instances are being prepared; `None` if they are not.
         ended: whether it has.
     """
 
@@ -99,6 +113,7 @@ class Job:
     transitions: list[tuple[str, int]]
     launched: int | None = None
     held: int = 0
+    preparing: int | None = None
     ended: bool = False
 
     @property
@@ -159,7 +174,7 @@ def play(world: World, case: Case, policy: Policy) -> Outcome:
         ended = life.run_job(*following, controller)
         if life.finished is not None:
             break
-        following = controller.following(life.ledger, ended + world.reaction)
+        following = controller.following(life.ledger, ended + world.reaction + life.throttled())
     return Outcome(finished=life.finished, cost=life.cost, jobs=len(life.ledger.jobs))
 
 
@@ -170,6 +185,7 @@ class _Life:
         self._world, self._case = world, case
         self._random = Random(case.seed)  # noqa: S311 - a simulation
         self._phase = self._random.randrange(world.sweep)
+        self._blind_from = self._random.randrange(_BLIND_EVERY)
         self._done = 0  # work that no later loss can take away
         self._works_since: int | None = None
         self.ledger = Ledger()
@@ -185,17 +201,29 @@ class _Life:
         period = self._case.trace.period_from(now)
         return period is not None and period[0] == now
 
+    def throttled(self) -> int:
+        """How much later SageMaker accepts the next job."""
+        return self._random.randint(0, self._world.throttled)
+
     def run_job(self, request: Request, created: int, controller: Controller) -> int:
         """Run one job to its end, whose moment is returned."""
         job = Job(request=request, created=created, transitions=[("Starting", created)])
         self.ledger.jobs.append(job)
         now, limit = created, created + (LONGEST if request.max_wait is None else request.max_wait)
         while True:
-            begin, end = self._instances(request, created, now)
-            if (asked := self._asked_to_stop(controller, now, min(begin, limit))) is not None:
+            job.preparing = None
+            given, end = self._instances(request, created, now)
+            begin = given + self._world.preparing
+            if (asked := self._asked_to_stop(controller, now, min(given, limit))) is not None:
                 return self._stopped(job, asked, "Stopped")
-            if begin >= limit:
+            job.preparing = given
+            if (asked := self._asked_to_stop(controller, given, min(begin, end, limit))) is not None:
+                return self._stopped(job, asked, "Stopped")
+            if min(begin, end) >= limit:
                 return self._stopped(job, limit, "MaxWaitTimeExceeded")
+            if end <= begin:
+                now = end
+                continue
             self._launched(job, begin)
             works_since = begin + self._world.overhead
             finish = works_since + self._case.work - self._done
@@ -227,6 +255,8 @@ class _Life:
         """The sweep between these moments at which the policy stops the job."""
         step, job = self._world.sweep, self.ledger.jobs[-1]
         for now in range(since + 1 + (self._phase - since - 1) % step, until, step):
+            if (now - self._blind_from) % _BLIND_EVERY < self._world.blind:
+                continue
             self._show(job, now)
             if controller.stops(self.ledger, now):
                 return now

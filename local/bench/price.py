@@ -33,8 +33,8 @@ TYPICAL_JOBS: Final = 1_000  # of 31 days
 
 # What is deployed; tests count it.
 MEMORY_GIGABYTES: Final = 0.5
-CUSTOM_METRICS: Final = 23  # in each hour, at the most expensive: only `SweepAge` is emitted when nothing happens
-ALARMS: Final = 34  # of the hub, with Slack; a forwarder's region has one of its own
+CUSTOM_METRICS: Final = 24  # in each hour, at the most expensive: only `SweepAge` is emitted when nothing happens
+ALARMS: Final = 35  # of the hub, with Slack; a forwarder's region has one of its own
 POLLED_QUEUES: Final = 5  # that Lambda reads, with Slack
 SWEEP_INTERVAL: Final = timedelta(minutes=5)  # as shipped (`sweep_minutes`)
 SWEEPS: Final = MONTH / SWEEP_INTERVAL
@@ -48,9 +48,11 @@ HEARTBEAT_CALLS: Final = HEARTBEAT_QUEUES + 2
 READS_FOR_CHECKS: Final = 9 * 3  # of a job that has ended: nine checks, three reads each
 SQS_REQUESTS: Final = 3  # of a message that is alone: EventBridge's delivery, receive and delete
 PAGE: Final = 100  # jobs of ListTrainingJobs
+START_READS: Final = 16  # of a decision with a deadline: two queries of a hundred items of 300 bytes, consistently
 
 # Estimates.
 SWEEP_SECONDS: Final = 1.0  # in addition to the pauses between pages: start, checks, calls
+CHECK_SECONDS: Final = 0.5  # of a waiting job at its latest on-demand start: a dozen calls
 HEARTBEAT_SECONDS: Final = 0.1  # with a share of cold starts: every five minutes the function is mostly still there
 # Lambda long-polls an idle standard queue with five readers, and may go down to two where no maximum concurrency is
 # set: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html. AWS does not say how long it waits: this
@@ -107,6 +109,19 @@ def sweeping(*, jobs: int, depth: timedelta) -> Quantities:
     }
 
 
+def deadline_checks(jobs: float) -> Quantities:
+    """Of jobs with a deadline that wait until their latest on-demand start, each sent to `recover` by its schedule.
+
+    Scheduler charges for invocations alone: schedules are created, read, moved and deleted for nothing.
+    """
+    return {
+        **_invocations(jobs, seconds=CHECK_SECONDS, log_kilobytes=1),
+        "Scheduler invocations": jobs,
+        "SQS requests": jobs * SQS_REQUESTS,
+        "DynamoDB read units": jobs * START_READS,
+    }
+
+
 def month(*, jobs: int, depth: timedelta) -> dict[str, tuple[float, float]]:
     """What does not grow with events, as quantity and USD each: one region, this many jobs in 31 days."""
     heartbeats = {
@@ -120,6 +135,8 @@ def month(*, jobs: int, depth: timedelta) -> dict[str, tuple[float, float]]:
         "idle polling of queues, estimate": (polls, PRICES["SQS requests"]),
         "sweeps": (SWEEPS, dollars(sweeping(jobs=jobs, depth=depth)) / SWEEPS),
         "heartbeats": (SWEEPS, dollars(heartbeats)),
+        # At the most: all jobs have a deadline, and none gets spot instances.
+        "checks of deadlines": (jobs * (MONTH / LONGEST_LIFE), dollars(deadline_checks(1))),
         "Slack secret": (1, PRICES["Slack secret"]),
     }
 

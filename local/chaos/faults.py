@@ -15,7 +15,7 @@ VISIBILITY_SECONDS: Final = 12
 CLIENT_TIMEOUT_MS: Final = 4000
 """Longer than any client of the functions reads; see `respot.bootstrap.clients`."""
 
-SERVICES: Final = frozenset({"dynamodb", "s3", "sagemaker", "secretsmanager", "sns", "sqs", "ssm"})
+SERVICES: Final = frozenset({"dynamodb", "s3", "sagemaker", "scheduler", "secretsmanager", "sns", "sqs", "ssm"})
 """Every service that a function calls."""
 _THROTTLES: Final = {"s3": ("SlowDown", 503), "sqs": ("RequestThrottled", 400)}
 """How some say "too many requests"; all others as DynamoDB does."""

@@ -61,19 +61,35 @@ def trusts(account: str, role_arn: str, service: str, *, conditions: bool = True
 
     Conditions are not evaluated; `conditions` says whether a statement that has some counts.
     """
+    return any(conditions or not statement.get("Condition") for statement in _trusting(account, role_arn, service))
+
+
+def trusts_source(account: str, role_arn: str, service: str, source: str) -> bool:
+    """Whether a role lets a service assume it on behalf of this resource of the account; conditions are evaluated."""
+    keys = {"aws:sourceaccount": account, "aws:sourcearn": source}
+    scope = Scope(account=account, region=responses.get_region())
+    context = role_context(scope, role_arn, "sts:AssumeRole", role_arn, keys=keys)
+    return any(
+        iam_evaluator._conditions_met(statement.get("Condition", {}), context)
+        for statement in _trusting(account, role_arn, service)
+    )
+
+
+def _trusting(account: str, role_arn: str, service: str) -> list[Mapping[str, Any]]:
+    """The statements of a role's trust policy that let this service assume it."""
     # IAM has no call that evaluates a trust policy: this reads the role from ministack's store.
     role = iam._roles.get_scoped(account, None, role_arn.rpartition("/")[2])
     if role is None or role["Arn"] != role_arn:
-        return False
+        return []
     policy = role["AssumeRolePolicyDocument"]
     statements = (json.loads(policy) if isinstance(policy, str) else policy)["Statement"]
-    return any(
-        statement["Effect"] == "Allow"
+    return [
+        statement
+        for statement in _as_list(statements)
+        if statement["Effect"] == "Allow"
         and "sts:AssumeRole" in _as_list(statement.get("Action"))
         and (statement["Principal"] == "*" or service in _as_list(statement["Principal"].get("Service")))
-        and (conditions or not statement.get("Condition"))
-        for statement in _as_list(statements)
-    )
+    ]
 
 
 def _as_list(value: Any) -> list[Any]:

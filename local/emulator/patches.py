@@ -17,7 +17,7 @@ from ministack import app as ministack  # type: ignore[import-untyped]
 from ministack.core import lambda_runtime, responses, tls  # type: ignore[import-untyped]
 from ministack.services import cloudwatch_logs, s3  # type: ignore[import-untyped]
 
-from local.emulator import CALLS_PATH, KILL_PATH, ROOT_KEY, cloud, iam, regions, sqs, streams
+from local.emulator import CALLS_PATH, KILL_PATH, ROOT_KEY, cloud, iam, regions, schedules, sqs, streams
 from local.sagemaker.faults import DeliveryFaults
 
 _KEY_HEADER: Final = "x-amz-server-side-encryption-aws-kms-key-id"
@@ -29,6 +29,7 @@ def apply(port: int, delivery: DeliveryFaults, lifecycle: str) -> None:
     iam.authorize_batches()
     iam.add_leading_keys()
     regions.add_regions()
+    schedules.fire_schedules()
     streams.repeat_failed_stream_batches()
     streams.read_streams_side_by_side()
     sqs.hand_out_from_the_front()

@@ -80,6 +80,11 @@ NOT_PLAYED: Final = {
     **{(each, action): _LAMBDA for each in ("Alert", "Record", "Recover", "Slack") for action in _POLL},
     **{(each, action): _LAMBDA for each in ("Alert", "EnqueueEnded") for action in _STREAM},
     ("Alert", "sqs:ChangeMessageVisibility"): "granted with the others of a queue's reader; `alert` does not use it",
+    **{
+        ("Recover", f"scheduler:{each}Schedule"): "the proof has no deadline; tests/e2e takes them away"
+        for each in ("Create", "Delete", "Get", "Update")
+    },
+    ("LatestStarts", "sqs:SendMessage"): "the same",
     ("Schedule", "lambda:InvokeFunction"): "the proof calls the sweeps, in place of EventBridge Scheduler",
 }
 """Permissions that nothing here uses, with the reason."""

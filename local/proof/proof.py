@@ -92,6 +92,17 @@ PARTS: Final = (
         minutes=20,
     ),
     Part(
+        name="backtest",
+        module="local.backtest",
+        arguments=("--judge",),
+        demands=(
+            Demand(figure="scenarios", least=15),
+            Demand(figure="measured, zones: runs", least=1000),
+            *_none_of("measured, zones: missed %", "measured, unions of zones: missed %", "beyond limits"),
+        ),
+        minutes=30,
+    ),
+    Part(
         name="permissions",
         module="local.permissions",
         demands=(

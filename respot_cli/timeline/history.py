@@ -114,6 +114,7 @@ _NOTICED: Final = {
     NoticeKind.POSTPONED: "it was postponed",
     NoticeKind.WAIT_LIMIT_EXCEEDED: "Respot stopped it",
     NoticeKind.CREATION_POSTPONED: "its creation was postponed",
+    NoticeKind.DEADLINE_AT_RISK: "its deadline was at risk",
     NoticeKind.POLICY_INVALID: "the account's policy was invalid",
 }
 

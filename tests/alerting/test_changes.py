@@ -100,6 +100,9 @@ def of_kind(kind: str) -> Item:
             [(AlertKind.CREATION_POSTPONED, "the summary", None)],
             id="a late creation",
         ),
+        pytest.param(
+            notice(NoticeKind.DEADLINE_AT_RISK), [(AlertKind.DEADLINE_AT_RISK, "the summary", None)], id="a deadline"
+        ),
         pytest.param(attempt(), NOTHING, id="attempt"),
         pytest.param(LEASED, NOTHING, id="the sweep's lease: a heartbeat"),
         pytest.param(of_kind(ItemKind.ALERT), NOTHING, id="alert"),

@@ -35,6 +35,7 @@ WOULD = "spot-job would have been resubmitted (dry run)"
         (AlertKind.POLICY_INVALID, WAITS, Severity.ERROR, "as soon as the policy is valid"),
         (AlertKind.WAIT_LIMIT_EXCEEDED, STOPS, Severity.INFO, "Do not start a new job before that report"),
         (AlertKind.CREATION_POSTPONED, LATE, Severity.WARNING, "Respot keeps trying, and reports the outcome"),
+        (AlertKind.DEADLINE_AT_RISK, "spot-job may miss its deadline", Severity.WARNING, "The job waits on"),
         (AlertKind.ADVICE, "spot-job ran on spot at a risk", Severity.WARNING, "keeps its settings"),
     ],
 )

@@ -7,6 +7,7 @@ from local.proof.alarms import Sample
 from respot.errors import (
     LedgerUnavailableError,
     RespotError,
+    ScheduleUnavailableError,
     TopicUnavailableError,
     UnreadableItemError,
     UpstreamUnavailableError,
@@ -21,6 +22,7 @@ from respot.metrics import (
     FAILED_RECOVERY_AGE,
     FAILED_SLACK_MESSAGE_AGE,
     POLICY_READS_FAILED,
+    SCHEDULES_FAILED,
     SWEEP_AGE,
     TRANSITIONS_FIRST_SEEN_BY_SWEEP,
     UNREADABLE_ITEMS,
@@ -89,6 +91,22 @@ def recover_in_trouble(stage: Stage, call: str, fault: RespotError, *, lasts: ti
     env.faults.clear()
     stage.deliver(queue, recover.handler, until=START + LONG)
     assert env.sagemaker.created == [SECOND]
+
+
+def failing_schedules(stage: Stage) -> list[Sample]:
+    """A job with a deadline waits, each sweep has it checked, and Scheduler refuses its schedule."""
+    env = RecoveryEnvironment()
+    queue = recover_on(stage, env)
+    queue.messages.clear()
+    env.on_schedule_failure = recover._schedule_failed  # noqa: SLF001
+    env.faults["scheduler.keep"] = ScheduleUnavailableError("CreateSchedule: AccessDeniedException")
+    env.set_policy(deadline=timedelta(days=2), work=timedelta(days=1))
+    job = env.submit("waits")
+    while env.clock() < START + LONG:
+        env.clock.pass_by(INTERVAL)
+        queue.send(write_message(job), now=env.clock())
+        stage.deliver(queue, recover.handler, until=env.clock())
+    return stage.emitted[SCHEDULES_FAILED]
 
 
 def failing_recovery(stage: Stage) -> list[Sample]:

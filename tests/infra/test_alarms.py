@@ -18,6 +18,7 @@ from respot.metrics import (
     FAILED_SLACK_MESSAGE_AGE,
     NAMESPACE,
     POLICY_READS_FAILED,
+    SCHEDULES_FAILED,
     SWEEP_AGE,
     TRANSITIONS_FIRST_SEEN_BY_SWEEP,
     UNREADABLE_ITEMS,
@@ -27,6 +28,7 @@ from tests.infra.alarm_trouble import (
     failing_due_alerts,
     failing_observations,
     failing_recovery,
+    failing_schedules,
     failing_slack,
     lost_events,
     old_sweep,
@@ -124,6 +126,8 @@ CAUSES: Final = {
     ),
     # Two failures, counted in the five minutes of each, when these are over.
     "RecoveryFailing": ours(FAILED_RECOVERY_AGE, failing_recovery, threshold=600, minutes=16),
+    # The second of two sweeps.
+    "SchedulesFailing": ours(SCHEDULES_FAILED, failing_schedules, statistic="Sum", threshold=1, minutes=16),
     "RecoveryDeadLetters": dead_letters("RecoveryQueue"),
     "LostEvents": ours(TRANSITIONS_FIRST_SEEN_BY_SWEEP, lost_events, statistic="Sum", threshold=1, minutes=6),
     "UnreadableItems": ours(UNREADABLE_ITEMS, unreadable_items, statistic="Sum", threshold=1, minutes=6),

@@ -28,11 +28,18 @@ READ_STREAM: Final = (
     "dynamodb:ListStreams",
 )
 
+SCHEDULES: Final = (
+    "scheduler:CreateSchedule",
+    "scheduler:DeleteSchedule",
+    "scheduler:GetSchedule",
+    "scheduler:UpdateSchedule",
+)
+
 SILENT: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "Record": {"RecordSilent": (*LOG, *POLL)},
     "Alert": {"AlertSilent": LOG, "AlertStreamSilent": READ_STREAM, "DueAlertsAge": POLL},
     "EnqueueEnded": {"EnqueueEndedSilent": (*LOG, *READ_STREAM)},
-    "Recover": {"RecoverSilent": (*LOG, *POLL)},
+    "Recover": {"RecoverSilent": (*LOG, *POLL), "SchedulesFailing": SCHEDULES},
     "Slack": {"SlackSilent": (*LOG, *POLL)},
     "Sweep": {"SweepAge": LOG},  # its metrics are logs
     "Schedule": {"SweepAge": ("lambda:InvokeFunction",)},
@@ -44,6 +51,8 @@ OPEN: Final = {
     *((role, "sqs:DeleteMessage") for role in ("Record", "Recover", "Slack", "Alert")),
     # CDK grants it with the others; `alert` does not use it.
     ("Alert", "sqs:ChangeMessageVisibility"),
+    # Sweeps find the job as well, some minutes later.
+    ("LatestStarts", "sqs:SendMessage"),
 }
 """Permissions whose loss nothing reports within half an hour: each is named here, and none is added unseen."""
 
@@ -68,6 +77,7 @@ def by_role(template: Synthesized) -> dict[str, set[str]]:
         "SlackRole": "Slack",
         "SweepRole": "Sweep",
         "SweepScheduleRole": "Schedule",
+        "RecoveryLatestStartsRole": "LatestStarts",
     }
     return {
         roles[role.strip("${}")]: {action for row in rows for action in row[0]}

@@ -1,5 +1,6 @@
 """Who may do what: every statement of every policy. None may widen unnoticed."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,11 @@ from respot.aws.dynamodb.keys import (
     refusal_partition,
     reservation_partition,
     run_partition,
+    start_partition,
     sweep_partition,
 )
 from respot.recovery.planning.run import RunId
+from respot.recovery.planning.start_history import StartPool
 from respot.settings import Settings
 from tests.infra.synthesis import Synthesized, render, statements, synthesize
 from tests.support.builders import a_drill, job_id, window_of
@@ -112,7 +115,15 @@ def sweep(*slack: str) -> list[Row]:
     ]
 
 
-SCHEDULE = [(("lambda:InvokeFunction",), "${SweepFunction.Arn}")]
+SCHEDULES = (
+    "scheduler:CreateSchedule",
+    "scheduler:DeleteSchedule",
+    "scheduler:GetSchedule",
+    "scheduler:UpdateSchedule",
+)
+SCHEDULE = "arn:${AWS::Partition}:scheduler:${AWS::Region}:${AWS::AccountId}:schedule"
+TO_SCHEDULER = {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}
+SWEEP_SCHEDULE = [(("lambda:InvokeFunction",), "${SweepFunction.Arn}")]
 
 
 STOP = ("sagemaker:StopTrainingJob",)
@@ -135,7 +146,7 @@ def recover(roles: object, buckets: object, types: Sequence[str] = ("*",), jobs:
         (("sqs:SendMessage",), "${RecoveryQueueDeadLetters.Arn}"),
         (("dynamodb:DescribeTable", "dynamodb:Query"), LEDGER),
         (("dynamodb:Query",), [f"{LEDGER}/index/by-live", f"{LEDGER}/index/by-name"]),
-        puts("job#*", "run#*", "attempt-of#*", "writer#*", "refusal#*"),
+        puts("job#*", "run#*", "attempt-of#*", "writer#*", "refusal#*", "start#*"),
         (("ssm:GetParameter",), [KILL_SWITCH, POLICY_PARAMETER]),
         # Wildcards: any job may end, and its next attempt is named after it.
         *jobs,
@@ -144,6 +155,9 @@ def recover(roles: object, buckets: object, types: Sequence[str] = ("*",), jobs:
         (("sagemaker:AddTags",), JOBS, {"StringEquals": {"sagemaker:TaggingAction": "CreateTrainingJob"}}),
         # Wildcard: the action knows no resource.
         (("sagemaker:ListTrainingJobs",), "*"),
+        # Wildcard: a schedule for each waiting job.
+        (SCHEDULES, f"{SCHEDULE}/${{RecoveryLatestStartsGroup}}/*"),
+        (("iam:PassRole",), "${RecoveryLatestStartsRole.Arn}", TO_SCHEDULER),
         (("iam:PassRole",), roles, {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}),
         (("s3:ListBucket",), buckets),
     ]
@@ -173,7 +187,9 @@ def test_each_role_may_do_exactly_this(full: Synthesized, plain: Synthesized) ->
         "${RecordingRecordRole}": RECORD,
         "${AlertingAlertRole}": ALERT,
         "${RecoveryEnqueueEndedRole}": ENQUEUE_ENDED,
-        "${SweepScheduleRole}": SCHEDULE,
+        "${SweepScheduleRole}": SWEEP_SCHEDULE,
+        # The single permission of the schedules.
+        "${RecoveryLatestStartsRole}": [(("sqs:SendMessage",), "${RecoveryQueue.Arn}")],
     }
     with_slack = {
         "${RecoveryRecoverRole}": recover(roles, buckets, ["ml.g5.*", "ml.p4d.24xlarge"], ONLY_TAGGED),
@@ -194,7 +210,7 @@ def test_recover_knows_the_limits_that_iam_enforces(deployed: str, request: pyte
     (types,) = (row[2] for row in rows if row[0] == ("sagemaker:CreateTrainingJob",))
     allowed = {"sagemaker:InstanceTypes": list(known.training_instance_types or ())}
     assert types["ForAllValues:StringLike"] == allowed
-    (passed,) = (row[1] for row in rows if row[0] == ("iam:PassRole",))
+    (passed,) = (row[1] for row in rows if row[0] == ("iam:PassRole",) and row[2] != TO_SCHEDULER)
     roles = [passed] if isinstance(passed, str) else passed
     assert roles == [f"{ROLES}{pattern}" for pattern in known.training_roles or ()]
 
@@ -209,6 +225,7 @@ def test_each_key_of_the_ledger_is_in_one_kind_of_partition() -> None:
         attempt_name_partition("run#", "job#x"): "attempt-of#",
         reservation_partition("s3://bucket/job#x"): "writer#",
         refusal_partition("job#x"): "refusal#",
+        start_partition(StartPool(region="job#x", instance_type="job#x", image="job#x")): "start#",
         sweep_partition("job#x"): "sweep#",
         pool_partition(window.pool): "pool#",
         digest_partition(window): "digest#",
@@ -224,7 +241,7 @@ def test_no_role_is_passed_and_no_bucket_listed_unless_the_settings_name_one(tmp
     template = synthesize(tmp_path, Config(training_roles=(), checkpoint_buckets=()))
     assert granted(template)["${RecoveryRecoverRole}"] == sorted(recover(None, None)[:-2], key=repr)
     text = template.path.read_text()
-    assert ("iam:PassRole" in text, "s3:" in text) == (False, False)
+    assert ("sagemaker.amazonaws.com" in text, "s3:" in text) == (False, False)
 
 
 # --- findings of cdk-nag that were accepted
@@ -243,7 +260,8 @@ def test_accepted_are_the_wildcards_that_there_are(either: Synthesized) -> None:
         for construct, finding, _ in either.acknowledged
         if "IAM5" in finding
     }
-    assert accepted == {(name, resource.replace("${", "<").replace("}", ">")) for name, resource in there}
+    there = {(name, resource.replace("${", "<").replace("}", ">")) for name, resource in there}
+    assert {(name, re.sub(r"(?<=Group)[0-9A-F]{8}(?=>)", "", finding)) for name, finding in accepted} == there
 
 
 def owner(construct: str) -> str:
@@ -271,13 +289,19 @@ def test_who_may_only_read_is_the_only_one_of_whom_that_is_said(either: Synthesi
 # --- roles
 
 
-OF_THIS_ACCOUNT = {"Condition": {"StringEquals": {"aws:SourceAccount": "${AWS::AccountId}"}}}
+OF_THIS_ACCOUNT = {"StringEquals": {"aws:SourceAccount": "${AWS::AccountId}"}}
+# "The ARN you specify must be a schedule group" (Scheduler User Guide, "Confused deputy prevention").
+OF_THE_GROUP = {"ArnEquals": {"aws:SourceArn": "${RecoveryLatestStartsGroup.Arn}"}}
+OF_SCHEDULES = {
+    "SweepScheduleRole": ("scheduler", {"Condition": OF_THIS_ACCOUNT}),
+    "RecoveryLatestStartsRole": ("scheduler", {"Condition": OF_THIS_ACCOUNT | OF_THE_GROUP}),
+}
 
 
 def test_only_its_service_takes_a_role_and_no_managed_policy_adds_to_it(either: Synthesized) -> None:
     for name, role in either.of_type("IAM::Role").items():
         assert role.keys() == {"AssumeRolePolicyDocument", "Description"}
-        service, condition = ("scheduler", OF_THIS_ACCOUNT) if name == "SweepScheduleRole" else ("lambda", {})
+        service, condition = OF_SCHEDULES.get(name, ("lambda", {}))
         assert render(role["AssumeRolePolicyDocument"]["Statement"]) == [
             {
                 "Action": "sts:AssumeRole",

@@ -26,6 +26,7 @@ KINDS = {
     "SQS::Queue",
     "SQS::QueuePolicy",
     "Scheduler::Schedule",
+    "Scheduler::ScheduleGroup",
     "SSM::Parameter",
 }
 """No custom resources, no functions of CDK's own, no metadata that reports home."""
@@ -60,7 +61,7 @@ def test_two_deployments_in_a_region_have_metrics_and_parameters_of_their_own(tm
         functions, alarms = template.of_type("Lambda::Function"), template.of_type("CloudWatch::Alarm")
         assert {function["Environment"]["Variables"][SERVICE_VARIABLE] for function in functions.values()} == {stack}
         own = [alarm["Dimensions"] for alarm in alarms.values() if alarm["Namespace"] == NAMESPACE]
-        assert own == [[{"Name": SERVICE_DIMENSION, "Value": stack}]] * 7
+        assert own == [[{"Name": SERVICE_DIMENSION, "Value": stack}]] * 8
         names = {parameter["Name"] for parameter in template.of_type("SSM::Parameter").values()}
         assert names == {f"/{stack}/policy", f"/{stack}/kill-switch"}
 

@@ -26,12 +26,14 @@ from respot.aws.dynamodb.run_items import (
     reservation_item,
     stop_intent_item,
 )
+from respot.aws.dynamodb.starts import start_item
 from respot.aws.dynamodb.sweeps import progress_item
 from respot.jobs.job import JobId, JobRecord, JobSnapshot, Market
 from respot.jobs.lifecycle import ENDS
 from respot.jobs.merge import reconcile
 from respot.recovery.planning.decision import Action, Decision, Placement
 from respot.recovery.planning.run import run_id
+from respot.recovery.planning.start_history import MeasuredStart, StartPool, StartSample
 from respot.recovery.planning.waiting import StopIntent
 from respot.recovery.records import (
     AttemptRecord,
@@ -132,6 +134,11 @@ INTENT = StopIntent(job=job_id(), waiting_since=CREATED, decided_at=CREATED, rea
 NOTICE = notice_item(job_id(), NoticeKind.POLICY_INVALID, "no policy", now=CREATED, retention=RETENTION)
 WRITER = LocationReservation(location="s3://b/p/", run=RUN, number=2)
 REFUSAL = Refusal(region="us-east-1", market=Market.SPOT, why="no quota", refused_at=CREATED)
+START = MeasuredStart(
+    job=job_id(),
+    pool=StartPool(region="us-east-1", instance_type="ml.g5.2xlarge", image=None),
+    sample=StartSample(took=timedelta(minutes=12), seen=CREATED),
+)
 POST = {schema.PK: "drill#1", schema.SK: schema.POST_KEY, schema.KIND: "drill-post"}
 STATUSES = (*KIND_BY_STATUS, *sorted(ENDS), "Starting", "Training", "Stopping", "Deleting", "NewInThe2030s")
 CASES: dict[str, tuple[Item, set[str]]] = {
@@ -159,6 +166,7 @@ CASES: dict[str, tuple[Item, set[str]]] = {
         set(),
     ),
     "a refused creation": (refusal_item(REFUSAL), set()),
+    "what starting took a job": (start_item(START, RETENTION), set()),
     "a location's writer": (reservation_item(WRITER), set()),
     "an alert, which has a status too": (alert_item(SENT, RETENTION), set()),
     "how far a sweep has come": (progress(), set()),

@@ -72,6 +72,10 @@ def test_a_month_has_all_that_does_not_grow_with_events() -> None:
             "idle polling of queues, estimate": 5 * 5 * 3 * 60 * 730 * 0.4e-6,
             # Each sweep: four messages of three requests; six calls of a tenth of a second and a kilobyte of log.
             "heartbeats": 8760 * (12 * 0.4e-6 + 6 * (0.2e-6 + 0.1 * 0.5 * 0.0000133334 + 0.5e-6)),
+            # An invocation of Scheduler, three requests, half a second and a kilobyte of log, 16 read units.
+            "checks of deadlines": 1000
+            * (730 / 24 / 31)
+            * (1e-6 + 3 * 0.4e-6 + 0.2e-6 + 0.5 * 0.5 * 0.0000133334 + 0.5e-6 + 16 * 0.125e-6),
             "Slack secret": 0.40,
         }
     )

@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from local import PROJECT
+from local.backtest import __main__ as backtest
 from local.bench import load
 from local.bench.load import Load
 from local.chaos import runner as chaos
@@ -166,8 +167,11 @@ def test_every_figure_that_is_judged_is_left_by_its_part(
     clients.main(figures=tmp_path / "clients")
     monkeypatch.setattr(sys, "argv", ["soak", "--schedules", "1", "--figures", str(tmp_path / "soak")])
     assert soak.main() == 0
+    monkeypatch.setattr("local.backtest.__main__.SCENARIOS", {"measured": {}})
+    assert backtest.main(["--judge", "--starts", "1", "--figures", str(tmp_path / "backtest")]) == 0
     capsys.readouterr()
     left = {
+        "backtest": json.loads((tmp_path / "backtest").read_text()),
         "chaos": chaos.to_figures([]),
         "chaos-again": chaos.to_figures([]),
         "load": load.to_figures([measured(jobs=1, seconds=1)]),

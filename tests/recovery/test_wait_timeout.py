@@ -23,7 +23,7 @@ from respot.jobs.job import JobId, Market
 from respot.recovery.decide import Later
 from respot.recovery.planning.attempt import ATTEMPT_TAG
 from respot.recovery.planning.decision import Action
-from respot.recovery.records import OutcomeKind
+from respot.recovery.records import NoticeKind, OutcomeKind
 from tests.support.builders import NAME, job_id
 from tests.support.recovery_environment import OPTED_IN, SECOND, THIRD, RecoveryEnvironment
 from tests.support.with_hooks import ProcessCrashError
@@ -488,3 +488,48 @@ def test_the_description_of_a_later_job_of_that_name_stops_nothing(env: Recovery
     env.recover(job)
     assert env.sagemaker.stopped == []
     assert env.runs.stop_intents == {}
+
+
+# --- a deadline -----------------------------------------------------------------------------------------------------
+
+
+def by_deadline(**settings: object) -> RecoveryEnvironment:
+    """No ladder and no wait limit. The latest on-demand start is 3 h 10 min after the creation: 10 h - 2 h of work -
+    90 min for a start on demand - 5 for the switch - a reserve of 30 + 30 + 15 + 10 + 15."""
+    env = RecoveryEnvironment()
+    env.set_policy(**({"deadline": timedelta(hours=10), "work": timedelta(hours=3, minutes=35)} | settings))
+    return env
+
+
+@pytest.mark.parametrize(("minutes", "stops"), [(189, []), (191, [NAME])])
+def test_the_users_own_job_is_stopped_at_its_latest_on_demand_start(minutes: int, stops: list[str]) -> None:
+    env = by_deadline()
+    job = env.submit()
+    env.clock.pass_by(timedelta(minutes=minutes))
+    env.recover(job)
+    assert env.sagemaker.stopped == stops
+    if stops:
+        assert "its latest on-demand start" in env.runs.stop_intents[job].reason
+        env.recover(stopped(env))
+        assert env.sagemaker.jobs[SECOND].state.market is Market.ON_DEMAND
+        assert "reserve 1 h 40 min: on demand from here" in env.outcome(job).summary
+
+
+def test_a_job_whose_work_is_not_known_is_left_alone_with_one_warning() -> None:
+    env = by_deadline(work=None)
+    job = env.submit()
+    for _ in range(3):
+        env.clock.pass_by(timedelta(hours=4))
+        env.recover(job)
+    assert env.sagemaker.stopped == []
+    assert [(noticed, kind) for noticed, kind in env.runs.notices] == [(job, NoticeKind.DEADLINE_AT_RISK)]
+    assert "Set the tag respot:work" in env.runs.notices[job, NoticeKind.DEADLINE_AT_RISK].summary
+
+
+def test_the_kill_switch_prevents_a_stop_for_a_deadline_too() -> None:
+    env = by_deadline()
+    job = env.submit()
+    env.clock.pass_by(timedelta(hours=4))
+    env.kill_switch.is_on = True
+    env.recover(job)
+    assert env.sagemaker.stopped == []

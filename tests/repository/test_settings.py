@@ -57,6 +57,9 @@ def test_every_setting_has_a_variable() -> None:
         training_roles=("r",),
         training_instance_types=("i",),
         stop_only_tagged=True,
+        queue_arn="q",
+        schedule_group="g",
+        schedule_role_arn="r",
     )
     assert len(full.to_environment()) == len(fields(Settings))
 

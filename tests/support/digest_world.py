@@ -54,6 +54,7 @@ COURSES: Final = {
     "interrupted": Course(end="Interrupted"),
     "careless": Course(end="Interrupted", state={"checkpoint_uri": None}),
     "pending": Course(end="MaxPendingTimeExceeded", notice=NoticeKind.CREATION_POSTPONED),
+    "late": Course(end="Starting", notice=NoticeKind.DEADLINE_AT_RISK),
     "stopped": Course(end="Stopped", notice=NoticeKind.WAIT_LIMIT_EXCEEDED),
     "resumed": Course(
         end="MaxWaitTimeExceeded", decision=_RESUBMIT, outcome=OutcomeKind.CREATED, notice=NoticeKind.POSTPONED

@@ -14,13 +14,14 @@ from typing import Any, Final
 from respot.alerting.alert import AlertOutcome, AlertRecord
 from respot.alerting.digest.digest import DigestEntry, DigestRecord
 from respot.alerting.kinds import AlertKind, Severity
-from respot.aws.dynamodb import alerts, digests, drills, job_items, refusals, run_items, stream, sweeps
+from respot.aws.dynamodb import alerts, digests, drills, job_items, refusals, run_items, starts, stream, sweeps
 from respot.aws.dynamodb.attribute_values import Item
 from respot.jobs.job import JobRecord, JobSnapshot, Market, Owner, Parent
 from respot.jobs.merge import reconcile
 from respot.recovery.checkpoints.checkpoint import Checkpoint
 from respot.recovery.planning.decision import Action, Decision, Outlook, Placement
 from respot.recovery.planning.run import run_id
+from respot.recovery.planning.start_history import MeasuredStart, StartPool, StartSample
 from respot.recovery.planning.waiting import StopIntent
 from respot.recovery.records import (
     AttemptRecord,
@@ -186,6 +187,11 @@ def written() -> dict[str, Written]:
         why="a quota",
         refused_at=at(21650),
     )
+    start = MeasuredStart(
+        job=JOB,
+        pool=StartPool(region=REGION, instance_type="ml.g5.2xlarge", image="an image"),
+        sample=StartSample(took=timedelta(minutes=12), seen=at(970)),
+    )
     progress = SweepProgress(
         scope=REGION,
         watched_since=at(0),
@@ -264,6 +270,7 @@ def written() -> dict[str, Written]:
             value=notice,
         ),
         "refusal": Written(item=refusals.refusal_item(refusal), read=refusals.read_refusal, value=refusal),
+        "start": Written(item=starts.start_item(start, KEPT), read=starts.read_start, value=start.sample),
         "sweep progress": Written(
             item=sweeps.progress_item(progress, until=at(600)),
             read=sweeps.read_progress,

@@ -26,6 +26,7 @@ from respot.recording.observation import SweepObservation
 from respot.recovery.checkpoints.location import CheckpointLocation, Listing, StoredObject
 from respot.recovery.planning.decision import Placement
 from respot.recovery.planning.run import RunId
+from respot.recovery.planning.start_history import MOST_SAMPLES, MeasuredStart, StartPool, StartSample
 from respot.recovery.planning.waiting import StopIntent
 from respot.recovery.policy.policy import AccountPolicy
 from respot.recovery.records import (
@@ -463,6 +464,36 @@ class MemoryRefusals:
 
     def since(self, region: str, moment: datetime) -> tuple[Refusal, ...]:
         return tuple(each for each in self.refusals.values() if each.region == region and each.refused_at > moment)
+
+
+@dataclass(slots=True, kw_only=True)
+class MemoryStarts:
+    """The port `Starts` in a dictionary; nothing expires."""
+
+    starts: dict[tuple[StartPool, JobId], StartSample] = field(default_factory=dict)
+
+    def remember(self, start: MeasuredStart) -> None:
+        self.starts.setdefault((start.pool, start.job), start.sample)
+
+    def newest(self, pool: StartPool) -> tuple[StartSample, ...]:
+        found = [(job.created, sample) for (of, job), sample in self.starts.items() if of == pool]
+        found.sort(key=lambda each: each[0], reverse=True)
+        return tuple(sample for _, sample in found[:MOST_SAMPLES])
+
+
+@dataclass(slots=True, kw_only=True)
+class MemorySchedules:
+    """The port `Schedules` in a dictionary; nothing fires."""
+
+    schedules: dict[JobId, datetime] = field(default_factory=dict)
+
+    def keep(self, job: JobId, at: datetime) -> None:
+        standing = self.schedules.get(job)
+        if standing is None or abs(standing - at) > timedelta(minutes=1):
+            self.schedules[job] = at
+
+    def forget(self, job: JobId) -> None:
+        self.schedules.pop(job, None)
 
 
 @dataclass(slots=True, kw_only=True)

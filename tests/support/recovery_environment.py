@@ -1,11 +1,11 @@
 """Recovery on in-memory ports, with a fake SageMaker."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from respot.errors import CreateLaterError, Postponement
+from respot.errors import CreateLaterError, Postponement, ScheduleUnavailableError
 from respot.jobs.job import JobId
 from respot.jobs.merge import reconcile
 from respot.recovery.checked_clone import CreationLimits
@@ -27,6 +27,8 @@ from tests.support.memory import (
     MemoryPolicies,
     MemoryRefusals,
     MemoryRunStore,
+    MemorySchedules,
+    MemoryStarts,
 )
 from tests.support.runs import without_pause
 from tests.support.with_hooks import Hooks, with_hooks
@@ -63,6 +65,10 @@ class RecoveryEnvironment(Hooks):
         self.ledger = MemoryLedger(created=CREATED)
         self.runs = MemoryRunStore(ledger=self.ledger, clock=self.clock)
         self.refusals = MemoryRefusals()
+        self.starts = MemoryStarts()
+        self.schedules = MemorySchedules()
+        self.schedule_failures: list[str] = []
+        self.on_schedule_failure: Callable[[JobId, ScheduleUnavailableError], None] = self._note_failure
         self.checkpoints = CheckpointsOfARegion(region=region, buckets={"ml-bucket": []})
         self.policies = MemoryPolicies(policy=AccountPolicy(defaults=Policy(back_off=without_pause())))
         self.kill_switch = MemoryKillSwitch()
@@ -79,6 +85,8 @@ class RecoveryEnvironment(Hooks):
             ledger=with_hooks(self.ledger, self.gate, "ledger."),
             runs=with_hooks(self.runs, self.gate, "runs."),
             refusals=with_hooks(self.refusals, self.gate, "refusals."),
+            starts=with_hooks(self.starts, self.gate, "starts."),
+            schedules=with_hooks(self.schedules, self.gate, "scheduler."),
             checkpoints=with_hooks(self.checkpoints, self.gate, "s3."),
             policies=with_hooks(self.policies, self.gate, "ssm."),
             kill_switch=with_hooks(self.kill_switch, self.gate, "switch."),
@@ -86,9 +94,13 @@ class RecoveryEnvironment(Hooks):
             limits=CreationLimits(roles=roles, instance_types=instance_types),
             clock=self.clock,
             note=lambda _, words: self.notes.append(words),
+            on_schedule_failure=lambda job, error: self.on_schedule_failure(job, error),  # noqa: PLW0108 - the same
             stop_only_tagged=self.stop_only_tagged,
             pause=lambda seconds: self.clock.pass_by(timedelta(seconds=seconds)),
         )
+
+    def _note_failure(self, job: JobId, error: ScheduleUnavailableError) -> None:
+        self.schedule_failures.append(f"{job.name}: {error}")
 
     def submit(self, name: str = NAME, tags: Mapping[str, str] = OPTED_IN, **others: Any) -> JobId:  # noqa: ANN401
         """A job that a user creates, and the ledger knows."""

@@ -192,6 +192,27 @@ def test_a_waiting_job_is_sent_to_recovery_often_at_its_limit_then_hourly(env: E
     assert asked == [*range(62, 127, 5), 182, 242, 302]
 
 
+@pytest.mark.parametrize(
+    ("resume", "minutes", "sent"),
+    [
+        pytest.param(True, 60, True, id="its deadline is near"),
+        pytest.param(True, 0, False, id="its deadline is far"),
+        pytest.param(False, 60, False, id="nobody asked for it"),
+    ],
+)
+def test_a_waiting_job_is_sent_with_each_sweep_once_its_deadline_is_near(
+    env: Environment, minutes: int, *, resume: bool, sent: bool
+) -> None:
+    """Twice its work and six hours before the deadline, when it may have to be stopped at the earliest."""
+    policy = Policy(resume=resume, deadline=timedelta(hours=11), work=timedelta(hours=2))
+    sweeper = env.invocation(policies=MemoryPolicies(policy=AccountPolicy(defaults=policy)))
+    env.both(job_id("waits", created=ago(minutes=minutes)), tags={})
+    for _ in range(3):
+        env.clock.pass_by(timedelta(minutes=5))
+        env.sweep(sweeper)
+    assert len(env.recoveries.sent) == (3 if sent else 0)
+
+
 @pytest.mark.parametrize("fault", [PolicyInvalidError("no JSON"), UpstreamUnavailableError("throttled")])
 def test_an_unreadable_policy_marks_the_report_and_only_delays_the_check(env: Environment, fault: Exception) -> None:
     policies = MemoryPolicies(policy=WAIT_ONE_HOUR, fault=fault)

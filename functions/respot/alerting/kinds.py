@@ -19,6 +19,7 @@ class AlertKind(StrEnum):
     POSTPONED = "postponed"
     WAIT_LIMIT_EXCEEDED = "wait-limit-exceeded"
     CREATION_POSTPONED = "creation-postponed"
+    DEADLINE_AT_RISK = "deadline-at-risk"
     ADVICE = "advice"
     DIGEST = "digest"
 
@@ -49,6 +50,7 @@ OF_RECOVERY: Final = frozenset(
         AlertKind.POSTPONED,
         AlertKind.WAIT_LIMIT_EXCEEDED,
         AlertKind.CREATION_POSTPONED,
+        AlertKind.DEADLINE_AT_RISK,
     }
 )
 """Kinds on what Respot did to end a job, or about its end: each job has one alert of each at most."""
@@ -68,6 +70,7 @@ def severity_of(kind: AlertKind) -> Severity:
             | AlertKind.DIGEST
             | AlertKind.POSTPONED
             | AlertKind.CREATION_POSTPONED
+            | AlertKind.DEADLINE_AT_RISK
         ):
             return Severity.WARNING
         case _:
@@ -81,6 +84,8 @@ def moment_of(kind: AlertKind) -> str:
             return "Created"
         case AlertKind.WAIT_LIMIT_EXCEEDED:
             return "Stopped"
+        case AlertKind.DEADLINE_AT_RISK:
+            return "Noticed"
         case _ if kind in OF_RECOVERY:
             return "Ended"
         case _:

@@ -80,12 +80,13 @@ def news_of_outcome(outcome: Outcome) -> RecoveryNews:
 
 def news_of_notice(notice: Notice) -> RecoveryNews:
     """The news of a notice."""
-    is_stop = notice.kind is NoticeKind.WAIT_LIMIT_EXCEEDED
+    # The job has not ended yet: what it is about is the notice itself.
+    status = {NoticeKind.WAIT_LIMIT_EXCEEDED: STOPPING, NoticeKind.DEADLINE_AT_RISK: "Starting"}.get(notice.kind)
     return RecoveryNews(
         kind=AlertKind(notice.kind.value),
         summary=notice.summary,
         happened_at=notice.noticed_at,
-        transition=Transition(status=STOPPING, started=notice.noticed_at) if is_stop else None,
+        transition=Transition(status=status, started=notice.noticed_at) if status else None,
     )
 
 

@@ -33,6 +33,7 @@ NEXT: Final = {
         "Respot keeps trying, and reports the outcome. Do not start a new job before that report. "
         "If the reason is a quota, a higher one in AWS Service Quotas ends the wait."
     ),
+    AlertKind.DEADLINE_AT_RISK: "The job waits on. Respot does what its policy asks for, and reports that.",
     AlertKind.ADVICE: "This job keeps its settings; they can be changed for the next one.",
 }
 """What follows an alert with a summary or advice, which have the rest: nothing here may repeat it."""
@@ -46,6 +47,7 @@ _DONE = {
     AlertKind.POSTPONED: "waits: the account's kill switch is on",
     AlertKind.WAIT_LIMIT_EXCEEDED: "waited too long for capacity: Respot stops it",
     AlertKind.CREATION_POSTPONED: "waits: its next attempt cannot be created yet",
+    AlertKind.DEADLINE_AT_RISK: "may miss its deadline",
     AlertKind.ADVICE: "runs on spot at a risk",
 }
 """What Respot did, for the headline."""
@@ -111,6 +113,7 @@ def what_happened(alert: Alert) -> str:
             | AlertKind.POSTPONED
             | AlertKind.WAIT_LIMIT_EXCEEDED
             | AlertKind.CREATION_POSTPONED
+            | AlertKind.DEADLINE_AT_RISK
             | AlertKind.ADVICE
             | AlertKind.DIGEST  # of many jobs: digest_text has its words
         ):

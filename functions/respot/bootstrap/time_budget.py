@@ -58,6 +58,8 @@ CALL_LIMITS: Final = {
     # Its throttles belong to the account and last: after a third attempt, waiting in the queue costs less. A repeated
     # creation is safe because of the job's name: it fails with ResourceInUse, and then the job itself is checked.
     "sagemaker": CallLimits(connect_seconds=1, read_seconds=4, attempts=3),
+    # Nothing depends on it: a sweep does the same later.
+    "scheduler": CallLimits(connect_seconds=1, read_seconds=2, attempts=2),
     # Read once in some minutes, then cached; the function cannot work without it.
     "secretsmanager": CallLimits(connect_seconds=1, read_seconds=3, attempts=3),
     "ssm": CallLimits(connect_seconds=1, read_seconds=3, attempts=3),

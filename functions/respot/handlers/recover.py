@@ -12,25 +12,34 @@ from respot.aws.sagemaker.another_type import left_out
 from respot.aws.sagemaker.cloning import attempt_request, unknown_types
 from respot.aws.sagemaker.job_lists import SageMakerJobLists
 from respot.aws.sagemaker.training_jobs import SageMakerTrainingJobs
+from respot.aws.scheduler import EventBridgeSchedules, ScheduleTarget
 from respot.aws.ssm import ParameterKillSwitch, read_kill_switch
 from respot.bootstrap.clients import client, now, once_client, required, settings
 from respot.bootstrap.observability import count, gauge, logger, report_unreadable
 from respot.bootstrap.policies import policies
 from respot.bootstrap.retries import retry_schedule
-from respot.bootstrap.stores import ledger, refusals, runs
+from respot.bootstrap.stores import ledger, refusals, runs, starts
 from respot.bootstrap.time_budget import begin
-from respot.errors import SettingsError
+from respot.errors import ScheduleUnavailableError, SettingsError
 from respot.handlers.lambda_events import BatchResponse, Context, failed, messages, time_left
 from respot.jobs.description import JobDescription
 from respot.jobs.job import JobId
-from respot.log_events import RECOVERY_DEFERRED, RECOVERY_FAILED, WAIT_LIMIT_CHECKED
-from respot.metrics import FAILED_RECOVERY_AGE, RECOVERIES_FAILED
+from respot.log_events import RECOVERY_DEFERRED, RECOVERY_FAILED, SCHEDULE_FAILED, WAIT_LIMIT_CHECKED
+from respot.metrics import FAILED_RECOVERY_AGE, RECOVERIES_FAILED, SCHEDULES_FAILED
 from respot.recovery.checked_clone import CreationLimits
 from respot.recovery.consumer import RecoveryConsumer
 from respot.recovery.planning.attempt import AttemptRequest
 from respot.recovery.ports import Cloned
 from respot.recovery.recover import build_recovery
-from respot.settings import KILL_SWITCH_PARAMETER, POLICY_PARAMETER, TRAINING_INSTANCE_TYPES, TRAINING_ROLES
+from respot.settings import (
+    KILL_SWITCH_PARAMETER,
+    POLICY_PARAMETER,
+    QUEUE_ARN,
+    SCHEDULE_GROUP,
+    SCHEDULE_ROLE_ARN,
+    TRAINING_INSTANCE_TYPES,
+    TRAINING_ROLES,
+)
 
 
 def handler(event: dict[str, Any], context: Context) -> BatchResponse:
@@ -76,6 +85,8 @@ def recovery_consumer() -> RecoveryConsumer:
         ledger=ledger(),
         runs=runs(),
         refusals=refusals(),
+        starts=starts(),
+        schedules=EventBridgeSchedules(lambda: client("scheduler"), _schedule_target),
         checkpoints=S3Checkpoints(lambda region: client("s3", region), monotonic=time.monotonic),
         policies=policies(lambda: client("ssm"), parameter),
         kill_switch=ParameterKillSwitch(position.read, parameter=switch),
@@ -83,6 +94,7 @@ def recovery_consumer() -> RecoveryConsumer:
         limits=_limits(),
         clock=now,
         note=_note,
+        on_schedule_failure=_schedule_failed,
         stop_only_tagged=settings().stop_only_tagged,
         pause=time.sleep,
     )
@@ -98,6 +110,19 @@ def _limits() -> CreationLimits:
         message = f"{TRAINING_ROLES if roles is None else TRAINING_INSTANCE_TYPES} is not set: correct the deployment"
         raise SettingsError(message)
     return CreationLimits(roles=roles, instance_types=types)
+
+
+def _schedule_target() -> ScheduleTarget:
+    return ScheduleTarget(
+        group=required(settings().schedule_group, SCHEDULE_GROUP),
+        queue_arn=required(settings().queue_arn, QUEUE_ARN),
+        role_arn=required(settings().schedule_role_arn, SCHEDULE_ROLE_ARN),
+    )
+
+
+def _schedule_failed(job: JobId, error: ScheduleUnavailableError) -> None:
+    logger().error(SCHEDULE_FAILED, job=str(job), reason=str(error))
+    count({SCHEDULES_FAILED: 1})
 
 
 def _note(job: JobId, words: str) -> None:

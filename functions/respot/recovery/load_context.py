@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import islice
 
 from respot.errors import LedgerIncompleteError, UnreadableItemError, UpstreamUnavailableError
-from respot.jobs.job import JobId, JobRecord, JobState
+from respot.jobs.job import JobId, JobRecord, JobState, Market
 from respot.jobs.lifecycle import is_terminal
 from respot.jobs.merge import is_same_job
 from respot.jobs.ports import JobStore, TrainingJobs
@@ -15,9 +15,10 @@ from respot.recovery.checkpoints.location import may_collide, parse_location
 from respot.recovery.planning.context import PlanContext
 from respot.recovery.planning.planner import is_too_late
 from respot.recovery.planning.run import Attempt, Run, RunId
+from respot.recovery.planning.start_history import StartHistory, StartPool
 from respot.recovery.planning.waiting import StopIntent, stop_of
-from respot.recovery.policy.policy import AccountPolicy, Resolved, opts_out, resolve
-from respot.recovery.ports import Checkpoints, KillSwitch, Policies, RunStore
+from respot.recovery.policy.policy import AccountPolicy, Policy, Resolved, opts_out, resolve
+from respot.recovery.ports import Checkpoints, KillSwitch, Policies, RunStore, Starts
 from respot.recovery.records import LocationReservation, OutcomeKind
 from respot.recovery.run_place import place_in_run
 from respot.recovery.unknown_writers import ENOUGH, MOST_DESCRIBED, UnknownWriters
@@ -30,6 +31,7 @@ class PlanContextLoader:
     jobs: TrainingJobs
     ledger: JobStore
     runs: RunStore
+    starts: Starts
     checkpoints: Checkpoints
     policies: Policies
     kill_switch: KillSwitch
@@ -87,7 +89,23 @@ class PlanContextLoader:
             kill_switch=kill_switch,
             listed=asked and kill_switch is None and not is_too_late(last, now=now),
         )
+        if context.listed and resolved.policy.deadline:
+            context = replace(context, start_history=self._start_history(context.run, resolved.policy))
         return self._with_location(context) if context.listed and state.checkpoint_uri else context
+
+    def _start_history(self, run: Run, policy: Policy) -> StartHistory:
+        """What starting took earlier jobs of this image, on the instance type that the run has on demand."""
+        state = run.attempts[0].state
+        on_demand = (each.instance_type for each in policy.ladder if each.market is Market.ON_DEMAND)
+        instance_type = next(on_demand, None) or state.instance_type
+        if instance_type is None:
+            return StartHistory()
+        pool = StartPool(region=state.job.region, instance_type=instance_type, image=None)
+        image = state.image or state.algorithm
+        return StartHistory(
+            overheads=self.starts.newest(replace(pool, image=image)) if image else (),
+            on_demand_waits=self.starts.newest(pool),
+        )
 
     def _with_location(self, context: PlanContext) -> PlanContext:
         """The context with what the checkpoint location holds, and who writes there."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from respot.recovery.planning.attempt import AttemptRequest
     from respot.recovery.planning.decision import Placement
     from respot.recovery.planning.run import RunId
+    from respot.recovery.planning.start_history import MeasuredStart, StartPool, StartSample
     from respot.recovery.planning.waiting import StopIntent
     from respot.recovery.policy.policy import AccountPolicy
     from respot.recovery.records import (
@@ -142,6 +143,39 @@ class Refusals(Protocol):
         """The refusals of a region later than that moment, in any order, read consistently.
 
         None is older than `REMEMBERED_FOR` before now; older ones may be gone.
+        """
+
+
+class Starts(Protocol):
+    """How long starting took earlier jobs. Each method raises LedgerUnavailableError without an answer."""
+
+    def remember(self, start: MeasuredStart) -> None:
+        """Record what a job adds to the history of a pool; of each job, the first one stands."""
+
+    def newest(self, pool: StartPool) -> tuple[StartSample, ...]:
+        """What the pool's jobs added that were created last, at most `MOST_SAMPLES`, read consistently.
+
+        None has expired. One that cannot be read is left out.
+        """
+
+
+class Schedules(Protocol):
+    """One-time schedules, at most one for each job, that send the job to the recovery queue."""
+
+    def keep(self, job: JobId, at: datetime) -> None:
+        """Have the job sent at that moment, or within the minute that follows; a schedule of the job moves there.
+
+        One that is off by a minute at most is left as it is. Once it has sent the job, it is gone.
+
+        Raises:
+            ScheduleUnavailableError: the job may have no schedule, or one at another moment.
+        """
+
+    def forget(self, job: JobId) -> None:
+        """Delete the job's schedule; it may be gone, or never have been there.
+
+        Raises:
+            ScheduleUnavailableError: it may still be there.
         """
 
 

@@ -151,6 +151,8 @@ class NoticeKind(StrEnum):
     WAIT_LIMIT_EXCEEDED = "wait-limit-exceeded"
     """Respot stops the job."""
     CREATION_POSTPONED = "creation-postponed"
+    DEADLINE_AT_RISK = "deadline-at-risk"
+    """Of a job that still waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

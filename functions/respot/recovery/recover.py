@@ -7,15 +7,28 @@ the next attempt's name follows from run and number. A job of that name, as requ
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from respot.errors import LedgerIncompleteError, PolicyInvalidError
-from respot.jobs.job import JobId, JobRecord, JobState
+from respot.errors import LedgerIncompleteError, PolicyInvalidError, ScheduleUnavailableError, UpstreamUnavailableError
+from respot.jobs.job import JobId, JobRecord, JobState, Market
 from respot.jobs.lifecycle import is_terminal, lacks_its_end
 from respot.jobs.ports import Clock, JobLists, JobStore
 from respot.recovery.checked_clone import CreationLimits, with_known_types, within_limits
 from respot.recovery.create import Creator
 from respot.recovery.decide import Decider, Later
+from respot.recovery.latest_start import LatestStart
 from respot.recovery.load_context import PlanContextLoader
-from respot.recovery.ports import Checkpoints, Clone, KillSwitch, Note, Policies, RecoverableJobs, Refusals, RunStore
+from respot.recovery.planning.start_history import measured_starts
+from respot.recovery.ports import (
+    Checkpoints,
+    Clone,
+    KillSwitch,
+    Note,
+    Policies,
+    RecoverableJobs,
+    Refusals,
+    RunStore,
+    Schedules,
+    Starts,
+)
 from respot.recovery.records import NoticeKind
 from respot.recovery.unknown_writers import UnknownWriters
 from respot.recovery.wait_timeout import WaitTimeout
@@ -31,6 +44,9 @@ class Recovery:
     creator: Creator
     wait_timeout: WaitTimeout
     unknown_writers: UnknownWriters
+    starts: Starts
+    contexts: PlanContextLoader
+    latest_start: LatestStart
 
     def begin(self) -> None:
         """A new invocation: SageMaker is asked again for its live jobs."""
@@ -77,12 +93,27 @@ class Recovery:
             self.creator.settle_name(state)
             if later := self.decider.decide(record, state):
                 return later
+            # After the decision: it waits for no statistics, and a crash in between loses one measurement.
+            for start in measured_starts(state, record.transitions):
+                self.starts.remember(start)
+            if self._may_have_schedule(state):
+                self.latest_start.forget(job)
             decided = self.runs.decision(job)
         if decided is None or not decided.decision.creates_attempt:
             return None
         if self.runs.outcome(job):
             return None
         return self.creator.create(record, state, decided)
+
+    def _may_have_schedule(self, state: JobState) -> bool:
+        """Whether the job could wait with a deadline, by the present policy.
+
+        A schedule that is left over deletes itself later, and what it sends finds the job decided on.
+        """
+        try:
+            return state.market is not Market.ON_DEMAND and self.contexts.resolve(state).policy.deadline is not None
+        except (PolicyInvalidError, UpstreamUnavailableError):
+            return False
 
 
 def build_recovery(
@@ -92,6 +123,8 @@ def build_recovery(
     ledger: JobStore,
     runs: RunStore,
     refusals: Refusals,
+    starts: Starts,
+    schedules: Schedules,
     checkpoints: Checkpoints,
     policies: Policies,
     kill_switch: KillSwitch,
@@ -99,6 +132,7 @@ def build_recovery(
     limits: CreationLimits,
     clock: Clock,
     note: Note,
+    on_schedule_failure: Callable[[JobId, ScheduleUnavailableError], None],
     pause: Callable[[float], None],
     stop_only_tagged: bool = False,
 ) -> Recovery:
@@ -109,6 +143,7 @@ def build_recovery(
         jobs=jobs,
         ledger=ledger,
         runs=runs,
+        starts=starts,
         checkpoints=checkpoints,
         policies=policies,
         kill_switch=kill_switch,
@@ -127,6 +162,7 @@ def build_recovery(
         clone_any=clone,
         clock=clock,
     )
+    latest_start = LatestStart(schedules=schedules, clock=clock, on_failure=on_schedule_failure)
     wait_timeout = WaitTimeout(
         jobs=jobs,
         runs=runs,
@@ -136,6 +172,7 @@ def build_recovery(
         clone=with_known_types(allowed),
         clock=clock,
         note=note,
+        latest_start=latest_start,
         stop_only_tagged=stop_only_tagged,
     )
     return Recovery(
@@ -145,4 +182,7 @@ def build_recovery(
         creator=creator,
         wait_timeout=wait_timeout,
         unknown_writers=unknown_writers,
+        starts=starts,
+        contexts=contexts,
+        latest_start=latest_start,
     )

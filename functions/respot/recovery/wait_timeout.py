@@ -14,7 +14,9 @@ from respot.jobs.merge import is_same_job
 from respot.jobs.owner import find_parent
 from respot.jobs.ports import Clock
 from respot.recovery.checked_clone import without_refused
+from respot.recovery.latest_start import LatestStart
 from respot.recovery.load_context import PlanContextLoader
+from respot.recovery.planning.latest_start import latest_start_of
 from respot.recovery.planning.wait_limit import WaitDecision, decide_wait, reason_to_keep_waiting, simulate_stop
 from respot.recovery.planning.waiting import (
     StopIntent,
@@ -48,6 +50,7 @@ class WaitTimeout:
     clone: Clone
     clock: Clock
     note: Note
+    latest_start: LatestStart
     stop_only_tagged: bool = False
 
     def enforce(self, known: JobState) -> None:
@@ -73,6 +76,8 @@ class WaitTimeout:
         live = replace(seen.state, job=job, tags=tags, parent=parent)
         decision = self._judge(replace(seen, state=live))
         self.note(job, decision.reason)
+        if decision.warning:
+            self.runs.notice(job, NoticeKind.DEADLINE_AT_RISK, decision.warning)  # the first one counts
         since = waiting_since(seen.history)
         if not decision.stop or since is None:
             return
@@ -110,13 +115,16 @@ class WaitTimeout:
         record = JobRecord(state=tried.state, transitions=tried.transitions)
         context = self.contexts.load(record, tried.state, live.tags, now=now, stop_intent=tried.stop_intent)
         refusals = self.refusals.since(live.job.region, now - REMEMBERED_FOR)
+        context = context.after(refusals)
         decision, _ = decide_on_trial(
-            context.after(refusals),
+            context,
             lambda context: decide_wait(live, seen.history, context, now=now),
             describe=lambda: self._description(live.job),
             clone=without_refused(self.clone, refusals),
             with_unknown_writers=self.contexts.with_unknown_writers,
         )
+        if not decision.stop:
+            self.latest_start.keep(live.job, latest_start_of(context, now=now))
         return decision
 
     def _description(self, job: JobId) -> JobDescription | None:

@@ -11,7 +11,7 @@ from respot.jobs.listing import LONGEST_LIFE, Page, Summary
 from respot.jobs.merge import same_creation
 from respot.jobs.ports import Clock, JobLists, JobQueue, JobStore
 from respot.recording.observation import SweepObservation
-from respot.recovery.planning.wait_limit import is_time_to_ask, may_give_up
+from respot.recovery.planning.wait_limit import is_time_to_ask, may_be_due, may_give_up
 from respot.recovery.planning.waiting import is_waiting, unknown_message
 from respot.recovery.policy.policy import resolve
 from respot.recovery.ports import Policies
@@ -190,17 +190,17 @@ class RegionSweep:
             return
         for state in waiting:
             # Few jobs have such a policy, and only their transitions are read.
-            limit = resolve(account, state, role=state.role_arn).policy.give_up_waiting_after
-            if limit is None:
+            policy = resolve(account, state, role=state.role_arn).policy
+            limit, due = policy.give_up_waiting_after, may_be_due(state, policy, now=now)
+            if limit is None and not due:
                 continue
             try:
                 transitions, now = self.ledger.load(state.job).transitions, self.clock()
             except UnreadableItemError as error:
                 report.unreadable.append(error)
                 continue
-            if is_time_to_ask(transitions, limit, last=last, now=now) and may_give_up(
-                state, transitions, account, now=now
-            ):
+            asked = due or is_time_to_ask(transitions, limit or timedelta(), last=last, now=now)
+            if asked and may_give_up(state, transitions, account, now=now):
                 yield state.job
 
 

@@ -6,25 +6,30 @@ from typing import Any
 import pytest
 
 from respot.jobs.job import Market
-from respot.recovery.planning.decision import Action, Decision, Placement
+from respot.recovery.planning.deadline import ASSUMED_INTERVAL, HANDOVER, SPARE, SWEEP_INTERVAL, deadline_of
+from respot.recovery.planning.decision import Action, Decision, Placement, RefusedPool
 from respot.recovery.planning.ending import Budget, Trigger
-from respot.recovery.planning.placement import ASSUMED_OVERHEAD, HANDOVER, LONGEST, deadline_of
+from respot.recovery.planning.estimates import ASSUMED_GPU_WAIT, ASSUMED_OVERHEAD
+from respot.recovery.planning.placement import LONGEST
 from respot.recovery.policy.policy import BackOff, Policy, WhenMissed, parse_ladder
 from tests.support.builders import at
-from tests.support.decisions import NEVER, SAVED, TRAINED, decide, ending, outcome
-from tests.support.runs import ENDED, HOUR, NEVER_LAUNCHED, OUT_OF_TIME, attempt, repeated, run, without_pause
+from tests.support.decisions import NEVER, SAVED, decide, ending
+from tests.support.runs import ENDED, HOUR, NEVER_LAUNCHED, OUT_OF_TIME, attempt, repeated, run, saved, without_pause
 
 WORK = timedelta(seconds=6510 + 4 * HOUR)
-NEEDED = timedelta(seconds=4 * HOUR + 240)
-"""What is left of it once 6510 s are proved, and the 240 s that the run has taken to restart."""
+OVERHEAD = timedelta(minutes=4)
+WAIT = timedelta(minutes=6)
+NEEDED = timedelta(hours=4) + OVERHEAD + WAIT
+"""What is left of the work once 6510 s are proved, and a start on demand."""
+RESERVE = WAIT + OVERHEAD + ASSUMED_INTERVAL + 2 * SWEEP_INTERVAL + SPARE
+SPOT = (HANDOVER + RESERVE).total_seconds()
+"""From this slack on, beyond what on-demand needs, there is room for spot."""
 
 
-def with_deadline(slack: float, **others: Any) -> Decision:  # noqa: ANN401
+def with_deadline(left: float, **others: Any) -> Decision:  # noqa: ANN401
     """The decision with this many seconds left beyond what on-demand needs."""
-    return decide(deadline=ENDED + NEEDED + timedelta(seconds=slack), work=WORK, **others)
-
-
-MARGIN = HANDOVER.total_seconds()
+    known: dict[str, Any] = {"deadline": ENDED + NEEDED + timedelta(seconds=left), "work": WORK}
+    return decide(**(known | {"restart_overhead": OVERHEAD, "on_demand_wait": WAIT} | others))
 
 
 def placed(decision: Decision) -> Placement:
@@ -33,63 +38,125 @@ def placed(decision: Decision) -> Placement:
 
 
 @pytest.mark.parametrize(
-    ("slack", "market", "runtime", "wait", "warned"),
+    ("left", "market", "warned"),
     [
-        pytest.param(-1, Market.ON_DEMAND, 4 * HOUR, None, True, id="a second too late"),
-        pytest.param(0, Market.ON_DEMAND, 4 * HOUR, None, False, id="just in time"),
-        pytest.param(MARGIN + 240, Market.ON_DEMAND, 4 * HOUR, None, False, id="spot would not even start to train"),
-        pytest.param(MARGIN + 241, Market.SPOT, 241, 241, False, id="spot for a moment: both limits shrink"),
-        pytest.param(MARGIN + 9 * HOUR, Market.SPOT, 4 * HOUR, 9 * HOUR, False, id="spot for nine hours"),
-        pytest.param(90 * 24 * HOUR, Market.SPOT, 4 * HOUR, LONGEST.total_seconds(), False, id="SageMaker's most"),
+        pytest.param(-1, Market.ON_DEMAND, True, id="a second too late"),
+        pytest.param(0, Market.ON_DEMAND, False, id="just in time"),
+        pytest.param(SPOT - 1, Market.ON_DEMAND, False, id="no room for one fruitless start"),
+        pytest.param(SPOT, Market.SPOT, False, id="room for one"),
     ],
 )
-def test_spot_gets_the_time_that_on_demand_does_not_need(
-    slack: float, market: Market, runtime: float, wait: float | None, *, warned: bool
-) -> None:
-    decision = with_deadline(slack)
+def test_spot_needs_room_for_one_fruitless_start(left: float, market: Market, *, warned: bool) -> None:
+    decision = with_deadline(left)
 
     assert placed(decision).market is market
-    assert placed(decision).max_runtime == timedelta(seconds=runtime)
-    assert placed(decision).max_wait == (None if wait is None else timedelta(seconds=wait))
+    assert (placed(decision).max_wait is None) is (market is Market.ON_DEMAND)
     assert (decision.action, decision.notify) == (Action.RESUBMIT, False)
     assert (decision.warning is not None) is warned
 
 
-NEEDS = "4 h 04 min needed on demand"
+@pytest.mark.parametrize(
+    ("left", "settings", "wait"),
+    [
+        pytest.param(SPOT, {}, NEEDED + HANDOVER + 2 * RESERVE, id="the time left, and the reserve"),
+        pytest.param(SPOT, {"when_deadline_missed": WhenMissed.STOP}, NEEDED + HANDOVER + RESERVE, id="the time left"),
+        pytest.param(90 * 24 * HOUR, {}, LONGEST, id="SageMaker's most"),
+    ],
+)
+def test_sagemaker_ends_no_spot_job_that_is_nearly_done(left: float, settings: dict[str, Any], wait: timedelta) -> None:
+    placement = placed(with_deadline(left, **settings))
+    assert placement.max_wait == wait
+    assert placement.max_runtime <= wait
+
+
+def test_max_wait_is_never_below_the_work_that_is_left() -> None:
+    none = {"refused_pools": (RefusedPool(market=Market.ON_DEMAND, instance_type=None, why="a quota of 0"),)}
+    decision = with_deadline(-2 * HOUR, around=none)
+    assert placed(decision).market is Market.SPOT
+    assert placed(decision).max_wait == timedelta(hours=4) + OVERHEAD
+    assert "no on-demand pool can be used" in (decision.warning or "")
 
 
 @pytest.mark.parametrize(
-    ("slack", "said"),
+    ("settings", "runtime"),
     [
-        (
-            MARGIN + HOUR,
-            f"5 h 09 min left until 2026-09-16 20:09 UTC, {NEEDS}: spot for at most 1 h 00 min, then on de",
-        ),
-        (90 * 24 * HOUR, f"90 d 04 h left until 2026-12-15 19:04 UTC, {NEEDS}: spot for at most 28 d 00 h, then on "),
-        (60, f"4 h 05 min left until 2026-09-16 19:05 UTC, {NEEDS}: on demand from here"),
-        (-60, f"4 h 03 min left until 2026-09-16 19:03 UTC, {NEEDS}: on demand at once"),
-        (-5 * HOUR, f"2026-09-16 14:04 UTC was 56 min ago, {NEEDS}: on demand at once"),
+        pytest.param({"work": WORK}, timedelta(hours=5) + OVERHEAD, id="the work is set"),
+        pytest.param({"work": None}, timedelta(hours=4), id="MaxRuntime is taken for it: the user's own cap"),
+        pytest.param({"work": WORK, "max_billable_hours": 6.5}, timedelta(hours=4.5), id="within the hours allowed"),
+        pytest.param({"work": WORK, "max_billable_hours": 3}, timedelta(hours=4), id="never below the user's own"),
+        pytest.param({"work": timedelta(hours=3)}, timedelta(hours=4), id="the user's own is enough"),
     ],
 )
-def test_the_reason_shows_the_calculation(slack: float, said: str) -> None:
-    assert with_deadline(slack).reason.startswith(f"ran out of waiting time; {said}")
+def test_max_runtime_on_demand_covers_the_work_that_is_known(settings: dict[str, Any], runtime: timedelta) -> None:
+    trained = ending("Stopped", "MaxWaitTimeExceeded", billable_time=timedelta(hours=2))
+    decision = with_deadline(0, what=trained, ladder=parse_ladder("on-demand"), **settings)
+    assert placed(decision).max_runtime == runtime
+    assert ("instead of 4 h 00 min, for the work that is left" in decision.reason) is (runtime > timedelta(hours=4))
 
 
-def test_a_deadline_that_cannot_be_met_is_reported_and_ends_the_run_if_the_policy_prefers() -> None:
-    missed = f"the deadline cannot be met any more: 4 h 03 min left until 2026-09-16 19:03 UTC, {NEEDS}"
-    assert with_deadline(-60).warning == missed
-    assert outcome(with_deadline(-60, when_deadline_missed=WhenMissed.STOP)) == (Action.REFUSE, missed, True)
+def test_max_runtime_remains_the_users_own_while_the_work_is_not_known() -> None:
+    for work, runtime in ((None, timedelta(hours=4)), (timedelta(hours=4), timedelta(hours=5) + OVERHEAD)):
+        decision = with_deadline(0, what=NEVER, work=work, ladder=parse_ladder("on-demand"), back_off=without_pause())
+        assert placed(decision).max_runtime == runtime
 
 
-def test_the_end_of_the_waiting_time_finds_the_deadline_still_to_be_met() -> None:
-    """SageMaker needs minutes to stop a job, and the news of it to arrive: that must not read as a missed deadline."""
-    deadline = ENDED + NEEDED + HANDOVER + timedelta(hours=1)
-    second = attempt(f"Starting={6 * HOUR + 5} MaxWaitTimeExceeded={7 * HOUR + 5}", number=2)
-    what = run(*TRAINED.attempts, second, checkpoints=(SAVED,))
+def test_training_that_was_lost_shows_a_longer_interval_between_checkpoints() -> None:
+    life = "Starting=0 Downloading=100 Training=340 Interrupted=9340 Starting=9340 MaxWaitTimeExceeded=21600"
+    lost = with_deadline(SPOT, what=run(attempt(life), checkpoints=(saved(940),)), work=timedelta(hours=9))
+    # 8,400 s were trained after the newest checkpoint: 2 h 20 min, and 15 min are assumed without that.
+    assert lost.inputs["reserve"] == "2 h 55 min"
 
-    decision = decide(what, now=at(7 * HOUR + 200), deadline=deadline, work=WORK, when_deadline_missed=WhenMissed.STOP)
 
-    assert (placed(decision).market, decision.warning) == (Market.ON_DEMAND, None)
+NEEDS = (
+    "4 h 10 min needed on demand (work 4 h 00 min, overhead 4 min: set by the policy, wait for on-demand 6 min: set by "
+    "the policy)"
+)
+
+
+@pytest.mark.parametrize(
+    ("left", "until", "said"),
+    [
+        (
+            SPOT,
+            "5 h 05 min left until 2026-09-16 20:05 UTC",
+            "slack 50 min, reserve 50 min: spot, and on demand at 202",
+        ),
+        (360, "4 h 16 min left until 2026-09-16 19:16 UTC", "slack 1 min, reserve 50 min: on demand from here"),
+        (-60, "4 h 09 min left until 2026-09-16 19:09 UTC", "no slack, 6 min too little, reserve 50 min: on demand at"),
+        (
+            -5 * HOUR,
+            "2026-09-16 14:10 UTC was 50 min ago",
+            "no slack, 5 h 05 min too little, reserve 50 min: on demand",
+        ),
+    ],
+)
+def test_the_reason_shows_the_calculation(left: float, until: str, said: str) -> None:
+    assert with_deadline(left).reason.startswith(f"ran out of waiting time; {until}, {NEEDS}; {said}")
+
+
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [
+        pytest.param(-60, "the deadline is at risk: 4 h 09 min left", id="by estimates that may be too high"),
+        pytest.param(-601, "the deadline cannot be met any more: 3 h 59 min left", id="no start is that fast"),
+    ],
+)
+def test_a_deadline_that_may_be_missed_is_reported(left: float, said: str) -> None:
+    late = with_deadline(left, what=run(attempt(NEVER_LAUNCHED)), work=timedelta(hours=4))
+    assert (late.warning or "").startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("left", "action"),
+    [
+        pytest.param(-360, Action.RESUBMIT, id="the wait for on-demand is only estimated"),
+        pytest.param(-361, Action.REFUSE, id="too late for the overhead that this run has shown"),
+    ],
+)
+def test_a_run_ends_only_once_its_deadline_cannot_be_met(left: float, action: Action) -> None:
+    decision = with_deadline(left, when_deadline_missed=WhenMissed.STOP)
+    assert decision.action is action
+    assert action is Action.RESUBMIT or decision.reason.startswith("the deadline cannot be met any more")
 
 
 @pytest.mark.parametrize(
@@ -98,7 +165,6 @@ def test_the_end_of_the_waiting_time_finds_the_deadline_still_to_be_met() -> Non
         pytest.param({"max_attempts": 2}, id="the last attempt"),
         pytest.param({"budgets": dict.fromkeys(Budget, 9) | {Budget.CAPACITY: 0}}, id="no budget for want of capacity"),
         pytest.param({"budgets": dict.fromkeys(Budget, 9) | {Budget.INTERRUPTION: 1}}, id="none for interruptions"),
-        pytest.param({"ladder": parse_ladder("spot:2")}, id="the last rung"),
         pytest.param(
             {"what": ending("Failed", reason="CapacityError: x"), "triggers": frozenset({Trigger.CAPACITY_ERROR})},
             id="no attempt after its MaxWait",
@@ -109,7 +175,7 @@ def test_spot_is_not_tried_where_nothing_may_follow_it(settings: dict[str, Any])
     decision = with_deadline(9 * HOUR, back_off=without_pause(), **settings)
 
     assert placed(decision).market is Market.ON_DEMAND
-    assert decision.reason.endswith(", and nothing may follow a spot attempt: on demand")
+    assert "; slack 8 h 55 min, reserve 50 min, and nothing may follow a spot attempt: on demand" in decision.reason
 
 
 @pytest.mark.parametrize(
@@ -119,6 +185,7 @@ def test_spot_is_not_tried_where_nothing_may_follow_it(settings: dict[str, Any])
         pytest.param("spot/ml.g5.4xlarge", 0, "ml.g5.2xlarge", id="no on-demand pool: the job's own type"),
         pytest.param("spot:1 on-demand/ml.p4d.24xlarge", 9 * HOUR, "ml.p4d.24xlarge", id="the rung itself"),
         pytest.param("on-demand:1 on-demand/ml.p4d.24xlarge", 0, "ml.p4d.24xlarge", id="the rung before the ladder"),
+        pytest.param("spot:1", 0, "ml.g5.2xlarge", id="the ladder is at its end"),
     ],
 )
 def test_the_on_demand_pool_is_the_ladders_if_it_has_one(words: str, slack: float, pool: str) -> None:
@@ -132,20 +199,20 @@ def test_a_deadline_never_moves_an_on_demand_job_to_spot() -> None:
 
 
 @pytest.mark.parametrize(
-    ("slack", "least", "most"),
+    ("left", "least", "most"),
     [
-        pytest.param(MARGIN + HOUR, 450, 900, id="time enough: the whole pause"),
-        pytest.param(MARGIN + 100, 100, 100, id="until the last moment for on demand"),
-        pytest.param(MARGIN, None, None, id="no time: at once"),
+        pytest.param(SPOT + HOUR, 450, 900, id="time enough: the whole pause"),
+        pytest.param(SPOT + 100, 100, 100, id="until the latest start on demand"),
+        pytest.param(SPOT, None, None, id="no time: at once"),
         pytest.param(-HOUR, None, None, id="too late: at once"),
     ],
 )
 @pytest.mark.parametrize("market", Market)
-def test_a_pause_never_costs_the_deadline(slack: float, least: float | None, most: float, market: Market) -> None:
+def test_a_pause_never_costs_the_deadline(left: float, least: float | None, most: float, market: Market) -> None:
     lost = ending("Failed", reason="CapacityError: none", market=market)
     long = dict.fromkeys(Budget, BackOff(first=timedelta(seconds=900), longest=timedelta(seconds=900)))
 
-    decision = with_deadline(slack, what=lost, back_off=long)
+    decision = with_deadline(left, what=lost, back_off=long)
 
     if least is None:
         assert decision.action is Action.RESUBMIT
@@ -154,9 +221,11 @@ def test_a_pause_never_costs_the_deadline(slack: float, least: float | None, mos
         assert least <= ((decision.until or ENDED) - ENDED).total_seconds() <= most
 
 
-def test_ten_minutes_are_assumed_until_a_restart_was_seen() -> None:
-    decision = decide(NEVER, deadline=timedelta(hours=20), work=timedelta(hours=3), back_off=without_pause())
-    assert placed(decision).max_wait == timedelta(hours=20 - 6 - 3) - ASSUMED_OVERHEAD - HANDOVER
+def test_half_an_hour_is_assumed_for_a_start_and_an_hour_for_gpus_on_demand() -> None:
+    inputs = decide(NEVER, deadline=timedelta(hours=20), work=timedelta(hours=3), back_off=without_pause()).inputs
+    assert inputs["restart_overhead"] == "30 min: assumed, nothing better is known"
+    assert inputs["on_demand_wait"] == "1 h 00 min: assumed for GPU types, nothing better is known"
+    assert (timedelta(minutes=30), timedelta(minutes=60)) == (ASSUMED_OVERHEAD, ASSUMED_GPU_WAIT)
 
 
 def test_the_expected_work_is_the_jobs_maximum_runtime_unless_said() -> None:
@@ -165,8 +234,38 @@ def test_the_expected_work_is_the_jobs_maximum_runtime_unless_said() -> None:
 
 
 def test_more_work_done_than_expected_needs_no_time_but_to_restart() -> None:
-    decision = decide(deadline=ENDED + timedelta(hours=1), work=timedelta(seconds=60))
-    assert "4 min needed on demand" in decision.reason
+    decision = with_deadline(0, work=timedelta(seconds=60))
+    assert "10 min needed on demand (work 0 s" in decision.reason
+
+
+@pytest.mark.parametrize(
+    ("hours", "action"),
+    [
+        pytest.param(9, Action.RESUBMIT, id="it can be met from scratch"),
+        pytest.param(3, Action.REFUSE, id="it cannot"),
+    ],
+)
+def test_a_deadline_leads_to_on_demand_rather_than_to_a_refusal_for_want_of_a_checkpoint(
+    hours: float, action: Action
+) -> None:
+    decision = decide(run(), deadline=ENDED + timedelta(hours=hours), work=timedelta(hours=4))
+    assert decision.action is action
+    assert "the next attempt would start from scratch" in (decision.warning or decision.reason)
+    assert action is Action.REFUSE or placed(decision).market is Market.ON_DEMAND
+
+
+@pytest.mark.parametrize(
+    ("settings", "action"),
+    [
+        pytest.param({"work": WORK}, Action.RESUBMIT, id="the work is not done"),
+        pytest.param({"work": timedelta(hours=1)}, Action.RESUBMIT, id="its owner's figure was too low"),
+        pytest.param({"work": None}, Action.REFUSE, id="it is not known"),
+        pytest.param({"work": WORK, "deadline": None}, Action.REFUSE, id="there is no deadline"),
+    ],
+)
+def test_a_deadline_outranks_a_maximum_runtime_that_was_too_short(settings: dict[str, Any], action: Action) -> None:
+    too_short = with_deadline(0, what=ending("Stopped", "MaxRuntimeExceeded"), back_off=without_pause(), **settings)
+    assert too_short.action is action
 
 
 def test_a_deadline_is_a_moment_or_a_span_from_the_runs_first_job_and_is_said_in_utc() -> None:

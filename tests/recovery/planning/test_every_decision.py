@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from respot.jobs.job import Market
 from respot.recovery.planning.context import PlanContext
+from respot.recovery.planning.deadline import forecast
 from respot.recovery.planning.decision import Action, RefusedPool
-from respot.recovery.planning.placement import ASSUMED_OVERHEAD, HANDOVER, deadline_of
 from respot.recovery.planning.planner import plan
 from respot.recovery.policy.policy import WhenMissed, parse_ladder
 from tests.support.builders import CREATED
@@ -93,23 +93,42 @@ def test_any_decision_can_be_explained_repeated_and_carried_out(situation: tuple
 
 @given(situations())
 @settings(max_examples=200)
-def test_on_demand_meets_the_deadline_if_spot_makes_no_progress(situation: tuple[PlanContext, datetime]) -> None:
+def test_with_a_deadline_spot_is_used_only_with_room_for_a_fruitless_start(
+    situation: tuple[PlanContext, datetime],
+) -> None:
     found, now = situation
     found = replace(found, refused_pools=())
-    what, policy = found.run, found.resolved.policy
-    decision, deadline = plan(found, now=now), deadline_of(what, policy)
-    if deadline is None or decision.action not in {Action.RESUBMIT, Action.WAIT}:
+    decision = plan(found, now=now)
+    known = forecast(found.run, found.resolved.policy, found.start_history, now=now)
+    if known is None or decision.action not in {Action.RESUBMIT, Action.WAIT}:
         return
-    expected = policy.work or what.attempts[0].state.max_runtime or timedelta(days=1)
-    left = max(timedelta(), expected - what.work_done()) + (what.restart_overhead() or ASSUMED_OVERHEAD)
-    missed = "the deadline cannot be met any more" in (decision.warning or "")
 
+    late = "the deadline cannot be met any more" in (decision.warning or "")
+    assert late is (decision.action is Action.RESUBMIT and known.is_lost(now))
     if decision.until:
-        assert decision.until + HANDOVER + left <= deadline
-    elif decision.placement and decision.placement.max_wait:
-        assert now + decision.placement.max_wait + HANDOVER + left <= deadline
-    else:
-        assert missed is (now + left > deadline)
+        assert known.allows_spot(decision.until)
+    if decision.placement and decision.placement.market is Market.SPOT:
+        assert known.slack(now) >= known.reserve
+        assert decision.placement.max_wait
+        whole_days = timedelta(days=28)
+        assert decision.placement.max_wait >= min(known.work_left, whole_days) - timedelta(seconds=1)
+
+
+@given(situations(), st.integers(0, 20 * 86400))
+@settings(max_examples=200)
+def test_more_slack_never_takes_spot_away(situation: tuple[PlanContext, datetime], more: int) -> None:
+    found, now = situation
+    policy = found.resolved.policy
+    if not isinstance(policy.deadline, datetime):
+        return
+    later = replace(policy, deadline=policy.deadline + timedelta(seconds=more))
+    decided = [
+        plan(replace(found, resolved=replace(found.resolved, policy=each)), now=now).placement
+        for each in (policy, later)
+    ]
+    if all(decided):
+        one, other = (placement.market for placement in decided if placement)
+        assert (one, other) != (Market.SPOT, Market.ON_DEMAND)
 
 
 def test_inputs_have_all_that_the_decision_was_made_from() -> None:
@@ -141,12 +160,16 @@ def test_inputs_have_all_that_the_decision_was_made_from() -> None:
         "obstacles": "no instances",
         "refused_pools": "spot ml.g5.2xlarge (a quota of 0)",
         "work_expected": "6 h 00 min",
-        "work_done": "1 h 48 min",
+        "work_done": "1 h 48 min: training that checkpoints cover",
         "work_lost": "3 min",
-        "restart_overhead": "4 min",
         "instance_hours_billed": "1.00",
+        "restart_overhead": "30 min: assumed, nothing better is known",
+        "on_demand_wait": "1 h 00 min: assumed for GPU types, nothing better is known",
         "deadline": "2026-09-17T05:00:00.000Z",
-        "on_demand_by": "2026-09-17T00:44:30.000Z",
+        "on_demand_by": "2026-09-16T21:33:30.000Z",
+        "slack": "slack 8 h 13 min",
+        "reserve": "1 h 40 min",
+        "return_to_spot": "would wait for spot, and keep 1 h 00 min of slack for a return",
     }
 
 

@@ -32,7 +32,7 @@ INTERRUPTED_ONCE = (
         pytest.param([saved(3020)], 2000, 2000, id="synced after the interruption"),
         pytest.param([saved(3020, "checkpoint-2"), saved(4499, "checkpoint-3")], 2000, 2000, id="synced twice"),
         pytest.param([saved(2800, "checkpoint-1"), saved(6000, "checkpoint-2")], 3300, 500, id="one in each period"),
-        pytest.param([saved(6000)], 3500, 500, id="older ones were deleted"),
+        pytest.param([saved(6000)], 1500, 500, id="older ones were deleted: what they proved is not known"),
         pytest.param([saved(4500)], 0, 2000, id="long after one period, as the next began"),
         pytest.param(
             [saved(1600, "checkpoint-1"), saved(2900, "log.txt", layout=None), saved(6000, "checkpoint-2")],
@@ -44,7 +44,11 @@ INTERRUPTED_ONCE = (
         pytest.param([saved(1600, "weights", layout=None)], 600, 3400, id="unknown files, and nothing else"),
         pytest.param([saved(6000, "checkpoint-9"), saved(1600)], 600, 3400, id="newest is the one to resume from"),
         pytest.param([saved(6500 + 2 * HOUR)], 0, 0, id="written by somebody else, much later"),
-        pytest.param([saved(6000 + 100 * n, f"checkpoint-{n}") for n in range(5)], 3900, 100, id="the last five"),
+        pytest.param([saved(6000 + 100 * n, f"checkpoint-{20 + n}") for n in range(5)], 2400, 100, id="the last five"),
+        pytest.param(
+            [saved(6000 + 100 * n, f"checkpoint-{80 + n}") for n in range(5)], 3900, 100, id="no more than all"
+        ),
+        pytest.param([saved(6000 + 100 * n, f"step-{9 - n}") for n in range(3)], 1700, 300, id="steps that fall"),
     ],
 )
 def test_work_done_is_what_the_checkpoints_prove_and_the_rest_is_lost(

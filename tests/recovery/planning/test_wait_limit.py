@@ -14,10 +14,17 @@ from respot.recovery.planning.ending import Budget, Trigger
 from respot.recovery.planning.placement import rung_for
 from respot.recovery.planning.planner import plan
 from respot.recovery.planning.run import Attempt
-from respot.recovery.planning.wait_limit import WaitDecision, decide_wait, is_time_to_ask, may_give_up, simulate_stop
+from respot.recovery.planning.wait_limit import (
+    WaitDecision,
+    decide_wait,
+    is_time_to_ask,
+    may_be_due,
+    may_give_up,
+    simulate_stop,
+)
 from respot.recovery.policy.policy import AccountPolicy, BackOff, Policy, Resolved, Rung, parse_ladder
-from tests.support.builders import WAITS, at, history, state
-from tests.support.runs import HOUR, NEVER_LAUNCHED, asked, attempt, context, repeated, run, timed_out
+from tests.support.builders import CREATED, WAITS, at, history, state
+from tests.support.runs import HOUR, NEVER_LAUNCHED, asked, attempt, context, repeated, run, saved, timed_out
 
 LADDER: Final = parse_ladder("spot:2 spot/ml.g5.4xlarge:2 on-demand:1")
 WAIT_LIMIT: Final = timedelta(hours=2)
@@ -206,15 +213,144 @@ def test_a_pool_does_not_time_out_again_after_the_run_went_back_to_it() -> None:
     assert judge(earlier=(timed_out(start=start, instance_type=LARGER),)).stop
 
 
-def test_a_spot_attempt_by_a_deadline_keeps_a_rung_for_the_one_on_demand() -> None:
-    """Where wait timeouts have used the ladder up, nothing may follow: the last attempt goes on demand itself."""
-    ladder = parse_ladder("spot:3 spot/ml.g5.4xlarge:1")
-    resolved = impatient(ladder=ladder, deadline=timedelta(hours=30))
-    decision = plan(context(run(timed_out()), resolved), now=at(2 * HOUR + 10))
+def test_with_a_deadline_on_demand_comes_after_a_ladder_without_it() -> None:
+    attempts, policy = (timed_out(), timed_out(2, 12 * HOUR)), Policy(ladder=parse_ladder("spot:2"))
+    assert rung_for(run(*attempts), policy, 3) is None
+    assert rung_for(run(*attempts), replace(policy, deadline=timedelta(hours=30)), 3) == Rung(market=Market.ON_DEMAND)
 
-    assert decision.placement
-    assert decision.placement.market is Market.ON_DEMAND
-    assert decision.reason.endswith("and nothing may follow a spot attempt: on demand")
+
+# The latest on-demand start
+
+
+STARTS: Final = {"restart_overhead": timedelta(minutes=4), "on_demand_wait": timedelta(minutes=6)}
+LATEST: Final = timedelta(hours=4, minutes=10 + 5 + 50)
+"""Work, a start, the switch and the reserve: the latest on-demand start is this long before the deadline."""
+
+
+def due(**settings: Any) -> Resolved:  # noqa: ANN401
+    """A deadline whose latest on-demand start is two hours after the creation."""
+    known = {"deadline": at(2 * HOUR) + LATEST, "work": timedelta(hours=4)} | STARTS
+    return asked(**(known | settings))
+
+
+@pytest.mark.parametrize(("seconds", "stops"), [(2 * HOUR, False), (2 * HOUR + 0.001, True)])
+def test_a_job_that_waits_is_stopped_at_its_latest_on_demand_start(seconds: float, *, stops: bool) -> None:
+    decision = judge(resolved=due(), now=at(seconds))
+
+    assert decision.stop is stops
+    if stops:
+        assert decision.placement
+        assert decision.placement.market is Market.ON_DEMAND
+        assert "since 2026-09-16 09:00 UTC, its latest on-demand start: stopping it" in decision.reason
+    else:
+        assert "its latest on-demand start is 2026-09-16 11:00 UTC: " in decision.reason
+
+
+FIRST_TRAINED: Final = "Starting=0 Downloading=10 Training=20 Interrupted=3620 Starting=3700"
+STEPS: Final = (saved(2720, "checkpoint-2700"), saved(3620, "checkpoint-3600"))
+KEPT_WAITING: Final[dict[str, tuple[dict[str, Any], str]]] = {
+    "it trains": ({"script": "Starting=0 Downloading=10 Training=20"}, "does not wait for capacity"),
+    "instances come": (
+        {"status_message": "Preparing the instances for training", "last_modified": at(2 * HOUR)},
+        "does not wait for capacity",
+    ),
+    "work unknown": ({"resolved": due(work=None)}, "Set the tag respot:work, or `work` in the policy"),
+    "not asked": ({"resolved": due(resume=False)}, "not asked to resume"),
+    "somebody else's": ({"parent": PARENT}, "owned by a tuning job"),
+    "kill switch": ({"around": {"kill_switch": "the account's kill switch is on"}}, "kill switch is on"),
+    "no attempt left": ({"resolved": due(max_attempts=1)}, "nothing would follow: all 1 attempts are spent"),
+    "on demand": ({"market": Market.ON_DEMAND}, "waits for instances on demand"),
+    "another writer": ({"around": {"concurrent_writers": ("other",)}}, "another job writes"),
+    "dry run": ({"resolved": due(dry_run=True)}, "would have stopped it (dry run)"),
+}
+
+
+@pytest.mark.parametrize(("what", "words"), KEPT_WAITING.values(), ids=KEPT_WAITING)
+def test_a_deadline_stops_no_other_job(what: dict[str, Any], words: str) -> None:
+    usual: dict[str, Any] = {"resolved": due(), "now": at(2 * HOUR + 1)}
+    decision = judge(**(usual | what))
+
+    assert (decision.stop, decision.placement) == (False, None)
+    assert words in decision.reason
+
+
+@pytest.mark.parametrize(
+    ("hours", "what", "warning"),
+    [
+        pytest.param(0, {"resolved": due(work=None)}, "the work is not known", id="work unknown, from the beginning"),
+        pytest.param(2.9, {"market": Market.ON_DEMAND}, None, id="on demand, in time"),
+        pytest.param(3.1, {"market": Market.ON_DEMAND}, "the deadline is at risk: waits for in", id="on demand, late"),
+        pytest.param(2.1, {"resolved": due(max_attempts=1)}, None, id="nothing may follow, yet on-demand were in time"),
+        pytest.param(3.1, {"resolved": due(max_attempts=1)}, "1 attempts are spent", id="nothing may follow, late"),
+        pytest.param(3.1, {}, None, id="it is stopped: the next attempt's alert says so"),
+    ],
+)
+def test_a_deadline_at_risk_is_reported_while_the_job_waits(
+    hours: float, what: dict[str, Any], warning: str | None
+) -> None:
+    """Four hours of work and a start of four minutes: on demand, instances must be there 3 h 01 min after creation."""
+    usual: dict[str, Any] = {"resolved": due(), "now": at(hours * HOUR + 1)}
+    found = judge(**(usual | what)).warning
+    assert found is warning is None or (warning or "no warning") in (found or "")
+
+
+def test_steps_that_prove_a_rate_make_the_work_known() -> None:
+    """3600 steps of a second: 3 h of the 4 h of MaxRuntime are left, one hour less than without them."""
+    resolved, now = due(work=None), at(3 * HOUR - 1)
+    live, transitions = waiting(FIRST_TRAINED)
+    for later, stops in ((0, False), (2, True)):
+        moment = now + timedelta(seconds=later)
+        tried = simulate_stop(live, transitions, now=moment)
+        last = Attempt(number=1, state=tried.state, transitions=tried.transitions, checkpoint=STEPS[-1])
+        known = context(run(replace(last, stop_intent=tried.stop_intent), checkpoints=STEPS), resolved)
+        decision = decide_wait(live, transitions, known, now=moment)
+        assert decision.stop is stops, decision.reason
+
+
+def test_an_attempt_of_respots_own_is_stopped_whether_the_work_is_set_or_not() -> None:
+    earlier = (attempt(NEVER_LAUNCHED),)
+    own = due(work=None, deadline=at(9 * HOUR) + LATEST)
+    assert judge("Starting=25200", earlier=earlier, resolved=own, now=at(9 * HOUR + 1)).stop
+
+
+@given(
+    work=st.integers(60, 30 * HOUR),
+    deadline=st.integers(HOUR, 60 * HOUR),
+    waited=st.integers(1, 60 * HOUR),
+    overhead=st.integers(0, 2 * HOUR),
+)
+def test_a_sweep_sends_each_job_in_time_that_is_to_be_stopped(
+    work: int, deadline: int, waited: int, overhead: int
+) -> None:
+    settings = {"work": timedelta(seconds=work), "restart_overhead": timedelta(seconds=overhead)}
+    resolved, now = asked(deadline=timedelta(seconds=deadline), **settings), at(waited)
+    live, transitions = waiting()
+    if judge(resolved=resolved, now=now).stop:
+        account = AccountPolicy(defaults=resolved.policy)
+        assert may_be_due(live, resolved.policy, now=now)
+        assert may_give_up(live, transitions, account, now=now)
+
+
+@pytest.mark.parametrize(
+    ("run_tag", "hours", "checked"),
+    [
+        pytest.param(None, 10, False, id="the attempt's own creation, if no tag says otherwise"),
+        pytest.param(
+            f"us-east-1/spot-job/{round((CREATED - timedelta(hours=9)).timestamp() * 1000)}", 10, True, id="tag"
+        ),
+        pytest.param(
+            f"us-east-1/spot-job/{round((CREATED + timedelta(hours=9)).timestamp() * 1000)}", 14, True, id="lie"
+        ),
+        pytest.param("us-east-1/spot-job/9", 14, True, id="no run"),
+    ],
+)
+def test_a_span_counts_from_the_creation_of_the_runs_first_job(
+    run_tag: str | None, hours: int, *, checked: bool
+) -> None:
+    """With 4 h of work, a job is checked from 14 h before its deadline on."""
+    live, _ = waiting(tags={} if run_tag is None else {"respot:run": run_tag})
+    policy = due(deadline=timedelta(hours=28)).policy
+    assert may_be_due(live, policy, now=at(hours * HOUR)) is checked
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,24 @@
 """From the first end to the last: a deadline is kept on any spot market."""
 
-from dataclasses import dataclass, field
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from respot.recovery.checkpoints.checkpoint import Checkpoint
-from respot.recovery.planning.placement import ASSUMED_OVERHEAD
+from respot.recovery.planning.deadline import SWEEP_INTERVAL, forecast
 from respot.recovery.planning.planner import plan
 from respot.recovery.planning.run import Attempt
+from respot.recovery.planning.waiting import StopIntent
 from respot.recovery.policy.policy import parse_ladder
-from tests.support.builders import CREATED
+from tests.support.builders import CREATED, at
 from tests.support.runs import HOUR, asked, attempt, context, run, saved
+
+_SEEN = round(SWEEP_INTERVAL.total_seconds()) + 1
+"""A sweep sees each gap that is longer than its interval."""
 
 
 @dataclass(kw_only=True)
@@ -25,14 +31,25 @@ class Marketplace:
     overhead: int
     keeps: int | None
     saves: list[tuple[int, int]] = field(default_factory=list)
-    interruptions: int = 0
 
-    def live(self, number: int, created: int, wait_at_most: int | None) -> tuple[Attempt, bool]:
-        """One attempt from its creation to its end, and whether it completed."""
+    def live(
+        self, number: int, created: int, wait_at_most: int | None, latest_start: Callable[[Attempt], int]
+    ) -> tuple[Attempt, bool]:
+        """One attempt from its creation to its end, and whether it completed.
+
+        A sweep stops it if it waits at its latest start, which depends on what it has saved by then.
+        """
         spot, clock, transitions = wait_at_most is not None, created, [f"Starting={created}"]
         until = created + wait_at_most if wait_at_most is not None else 10**9
         while True:
-            launched = clock + self.draw.draw(st.integers(0, 4 * HOUR) if spot else st.integers(0, 60), label="queue")
+            launched = clock + self.draw.draw(
+                st.integers(_SEEN, 4 * HOUR) if spot else st.integers(0, 60), label="queue"
+            )
+            if spot:
+                latest = latest_start(self._over(number, [*transitions, f"Stopped={clock + 1}"]))
+                sweep = max(clock, latest) + self.draw.draw(st.integers(2, _SEEN - 1), label="sweep")
+                if sweep < min(launched, until):
+                    return self._stopped(number, transitions, clock, sweep), False
             training = launched + self.overhead
             if launched >= until:
                 return self._over(number, [*transitions, f"MaxWaitTimeExceeded={until}"]), False
@@ -55,9 +72,13 @@ class Marketplace:
                 return self._over(
                     number, [*transitions, f"Stopping={until}", f"MaxWaitTimeExceeded={until + 120}"]
                 ), False
-            self.interruptions += 1
             transitions.append(f"Interrupted={over}")
             clock = over
+
+    def _stopped(self, number: int, transitions: list[str], since: int, sweep: int) -> Attempt:
+        over = self._over(number, [*transitions, f"Stopping={sweep}", f"Stopped={sweep + 30}"])
+        intent = StopIntent(job=over.state.job, waiting_since=at(since), decided_at=at(sweep), reason="latest start")
+        return replace(over, stop_intent=intent)
 
     @property
     def listed(self) -> tuple[Checkpoint, ...]:
@@ -76,28 +97,39 @@ def test_in_any_market_the_work_is_done_by_the_deadline(data: st.DataObject) -> 
     world = Marketplace(
         draw=data,
         work=data.draw(st.integers(HOUR, 30 * HOUR), label="work"),
-        interval=data.draw(st.integers(300, HOUR), label="interval"),
+        interval=data.draw(st.integers(300, 900), label="interval"),
         overhead=data.draw(st.integers(1, 600), label="overhead"),
         keeps=data.draw(st.sampled_from((None, 5)), label="keeps"),
     )
-    last, completed = world.live(1, 0, 6 * HOUR)
-    attempts, over = [last], last.transitions[-1].started
-    slack = data.draw(st.integers(0, 40 * HOUR), label="slack")
-    deadline = over + timedelta(seconds=60 + world.work + slack) + ASSUMED_OVERHEAD
+    slack = data.draw(st.integers(2 * HOUR, 40 * HOUR), label="slack")
+    deadline = CREATED + timedelta(seconds=world.work + slack)
     policy = asked(
         deadline=deadline,
         work=timedelta(seconds=world.work),
+        restart_overhead=timedelta(minutes=10),
+        on_demand_wait=timedelta(minutes=1),
         max_attempts=data.draw(st.integers(2, 7), label="attempts"),
         ladder=parse_ladder(words) if (words := data.draw(st.sampled_from(("", "spot:2", "spot:3 on-demand")))) else (),
         require_checkpoint=False,
         require_progress=False,
     )
+    attempts: list[Attempt] = []
+
+    def latest_start(live: Attempt) -> int:
+        known = context(run(*attempts, live, checkpoints=world.listed), policy)
+        found = forecast(known.run, policy.policy, known.start_history, now=live.ended)
+        assert found
+        return math.floor((found.latest_start - CREATED).total_seconds())
+
+    last, completed = world.live(1, 0, 6 * HOUR, latest_start)
+    attempts.append(last)
+    over = last.transitions[-1].started
     now = over + timedelta(seconds=60)
 
     while not completed:
         known = run(*attempts, checkpoints=world.listed)
         decision = plan(context(known, policy), now=now)
-        assert world.interruptions or decision.warning is None
+        assert decision.warning is None
         if decision.until:
             now = decision.until
             continue
@@ -105,10 +137,9 @@ def test_in_any_market_the_work_is_done_by_the_deadline(data: st.DataObject) -> 
         wait = decision.placement.max_wait
         created = round((now - CREATED).total_seconds())
         limit = None if wait is None else round(wait.total_seconds())
-        last, completed = world.live(known.last.number + 1, created + 1, limit)
+        last, completed = world.live(known.last.number + 1, created + 1, limit, latest_start)
         attempts.append(last)
         over = last.transitions[-1].started
         now = over + timedelta(seconds=60)
 
-    # A transition without a listed checkpoint counts whole, at most one interval too much for each interruption.
-    assert len(attempts) == 1 or over <= deadline + timedelta(seconds=world.interval * world.interruptions)
+    assert len(attempts) == 1 or over <= deadline

@@ -229,6 +229,8 @@ members: Final[dict[str, st.SearchStrategy[Any]]] = {
     "deadline": st.none() | deadlines,
     "when_deadline_missed": st.sampled_from(WhenMissed),
     "work": st.none() | spans,
+    "restart_overhead": st.none() | spans,
+    "on_demand_wait": st.none() | spans,
     "give_up_waiting_after": st.none() | spans,
     "dry_run": st.booleans(),
 }

@@ -18,6 +18,7 @@ from respot.recovery.planning.decision import Decision
 from respot.recovery.planning.ending import TRIGGERS_TO_CHOOSE, Budget, Trigger
 from respot.recovery.planning.planner import plan
 from respot.recovery.planning.run import Attempt
+from respot.recovery.planning.waiting import StopIntent
 from respot.recovery.policy.document import SCHEMA_FILE, parse_policy, read_policy
 from respot.recovery.policy.policy import _TAG_READERS, AccountPolicy, Policy, read_tags, resolve
 from respot_cli.policy_file import policy_text
@@ -133,15 +134,18 @@ def line_of(decision: Decision) -> str:
 
 
 def test_the_example_is_what_the_planner_decides() -> None:
-    """At the end of the first attempt, and at the end of the second, which never got an instance."""
+    """At the end of the first attempt, and of the second, which a sweep stopped after its latest on-demand start."""
     life = "Starting=0 Downloading=360 Training=600 Interrupted=6600 MaxWaitTimeExceeded=21600"
     first = nightly(1, "nightly-resnet", life, timedelta(hours=6))
     then = decide(first)
     assert then.placement is not None
     assert then.placement.max_wait is not None
-    end = 21600 + then.placement.max_wait.total_seconds()
-    waited = f"Starting=21600 MaxWaitTimeExceeded={end}"
+    stopped = 21600 + 8220
+    waited = f"Starting=21600 Stopping={stopped} Stopped={stopped + 10}"
     second = nightly(2, "nightly-resnet-r2", waited, then.placement.max_wait)
+    since, at = (transition.started for transition in second.transitions[:2])
+    intent = StopIntent(job=second.state.job, waiting_since=since, decided_at=at, reason="latest start")
+    second = replace(second, stop_intent=intent)
     assert [line_of(decision) for decision in (then, decide(first, second))] == blocks("text")[1:]
 
 

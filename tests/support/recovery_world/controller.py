@@ -175,6 +175,8 @@ class Controller:
             ledger=ledger,
             runs=runs,
             refusals=with_hooks(world.refusals, partial(trouble.gate, "ledger")),
+            starts=with_hooks(world.starts, partial(trouble.gate, "ledger")),
+            schedules=world.schedules,
             checkpoints=listing,
             policies=with_hooks(world.policies, partial(trouble.gate, "ssm")),
             kill_switch=with_hooks(world.kill_switch, partial(trouble.gate, "ssm")),
@@ -182,6 +184,7 @@ class Controller:
             limits=CreationLimits(roles=("*",), instance_types=("*",)),
             clock=world.host_clock,
             note=self._note,
+            on_schedule_failure=lambda *_: None,
             pause=lambda seconds: world.clock.pass_by(timedelta(seconds=seconds)),
         )
         self.recovery = RecoveryConsumer(recovery=recovery, retry_schedule=retry_schedule)

@@ -30,6 +30,8 @@ from tests.support.memory import (
     MemoryPolicies,
     MemoryRefusals,
     MemoryRunStore,
+    MemorySchedules,
+    MemoryStarts,
     MemoryTopic,
 )
 from tests.support.recovery_world.policies import any_policy
@@ -252,6 +254,8 @@ class World:
         self.ledger = StreamedLedger(created=CREATED, clock=self.host_clock, stream=self.stream, pause=self._pause)
         self.runs = StreamedRuns(ledger=self.ledger, clock=self.host_clock, stream=self.stream)
         self.refusals = MemoryRefusals()
+        self.starts = MemoryStarts()
+        self.schedules = MemorySchedules()
         self.checkpoints = MemoryCheckpoints(buckets={"ml-bucket": []})
         self.topic = MemoryTopic()
 

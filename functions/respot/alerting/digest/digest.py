@@ -153,7 +153,7 @@ def pool_of(alert: Alert) -> CapacityPool | None:
             return pool  # capacity leaves the pool: its other jobs are affected, too
         case AlertKind.RESUBMITTED | AlertKind.WOULD_RESUBMIT | AlertKind.NOT_RESUBMITTED:
             return pool  # follows the interruptions of the pool; a digest quotes the reasons, which may differ
-        case AlertKind.WAIT_LIMIT_EXCEEDED | AlertKind.CREATION_POSTPONED:
+        case AlertKind.WAIT_LIMIT_EXCEEDED | AlertKind.CREATION_POSTPONED | AlertKind.DEADLINE_AT_RISK:
             return pool  # jobs of one pool wait together, and then meet the same quota
         case AlertKind.MAX_RUNTIME_EXCEEDED | AlertKind.ADVICE:
             return pool  # jobs started together from one definition share its limits and settings

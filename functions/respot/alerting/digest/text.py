@@ -40,6 +40,7 @@ _DONE: Final = {
         "waits: its next attempt cannot be created yet",
         "wait: their next attempts cannot be created yet",
     ),
+    AlertKind.DEADLINE_AT_RISK: ("may miss its deadline", "may miss their deadlines"),
     AlertKind.ADVICE: ("runs at a risk", "run at a risk"),
 }
 """What happened to one job, and to several, for the headline."""
@@ -69,6 +70,10 @@ _CAUSE: Final = {
         "These jobs waited longer than their wait limits, and another pool may follow.",
     ),
     AlertKind.CREATION_POSTPONED: ("What is to follow cannot be created now.",) * 2,
+    AlertKind.DEADLINE_AT_RISK: (
+        "This job still waits, and its deadline is near or cannot be kept as it is.",
+        "These jobs still wait, and their deadlines are near or cannot be kept as they are.",
+    ),
     AlertKind.ADVICE: (
         "This job has settings that make spot a bad bargain.",
         "These jobs have settings that make spot a bad bargain.",
@@ -111,6 +116,7 @@ _NEXT_OF_SEVERAL: Final = {
         "Respot keeps trying, and reports each outcome. Do not start new jobs before those reports. "
         "If the reason is a quota, a higher one in AWS Service Quotas ends the wait."
     ),
+    AlertKind.DEADLINE_AT_RISK: "The jobs wait on. Respot does what their policies ask for, and reports that.",
     AlertKind.ADVICE: "These jobs keep their settings; they can be changed for the next ones.",
 }
 

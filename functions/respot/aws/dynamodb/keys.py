@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +16,7 @@ from respot.schema import (
     POOL_PARTITION,
     REFUSAL_PARTITION,
     RUN_PARTITION,
+    START_PARTITION,
     SWEEP_PARTITION,
     WRITER_PARTITION,
 )
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from respot.alerting.digest.digest import CapacityPool, DigestWindow
     from respot.jobs.job import Transition
     from respot.recovery.planning.run import RunId
+    from respot.recovery.planning.start_history import StartPool
 
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _EPOCH: Final = datetime.fromtimestamp(0, tz=UTC)
@@ -105,6 +108,17 @@ def reservation_partition(location: str) -> str:
 def refusal_partition(region: str) -> str:
     """The partition of what SageMaker lately refused in a region."""
     return f"{REFUSAL_PARTITION}{region}"
+
+
+def start_partition(pool: StartPool) -> str:
+    """The partition of what starting took a pool's jobs: a hash, as others choose the image's name."""
+    named = json.dumps([pool.region, pool.instance_type, pool.image])
+    return f"{START_PARTITION}{hashlib.sha256(named.encode()).hexdigest()}"
+
+
+def start_key(job: JobId) -> str:
+    """The sort key of what a job adds to a pool's history: the jobs created last come last."""
+    return f"{iso(job.created)}#{hashlib.sha256(partition_of(job).encode()).hexdigest()}"
 
 
 def pool_partition(pool: CapacityPool) -> str:

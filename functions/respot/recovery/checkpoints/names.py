@@ -185,6 +185,7 @@ def is_plain_counter(name: str) -> bool:
     return _PLAIN_COUNTER.fullmatch(_EXTENSION.sub("", name[:255])) is not None
 
 
+@lru_cache(maxsize=4096)
 def line_of(path: str) -> str:
     """The same for all checkpoints whose counters go on from each other.
 

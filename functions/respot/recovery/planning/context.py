@@ -1,7 +1,7 @@
 """All that a decision on an ended job is made from."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from respot.errors import CloneRefusedError, CreateRefusedError, Reach
 from respot.jobs.formatting import in_words, readable
@@ -44,7 +44,7 @@ class PlanContext:
     listing_cut: bool = False
     caveat: str | None = None
     replaces: LocationReservation | None = None
-    start_history: StartHistory = StartHistory()
+    start_history: StartHistory = field(default_factory=StartHistory)
 
     @property
     def checkpoint_uri(self) -> str | None:

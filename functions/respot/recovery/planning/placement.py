@@ -2,28 +2,22 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Final
 
 from respot.jobs.formatting import in_words, readable
 from respot.jobs.job import Market
+from respot.recovery.planning.deadline import DEFAULT_MAX_RUNTIME, Forecast
 from respot.recovery.planning.decision import Placement, RefusedPool
 from respot.recovery.planning.ending import Budget, Trigger
 from respot.recovery.planning.run import Attempt, Run
 from respot.recovery.policy.policy import Policy, Rung, WhenMissed
 
-ASSUMED_OVERHEAD: Final = timedelta(minutes=10)
-"""Time from getting instances to training, until this run has shown its own."""
-HANDOVER: Final = timedelta(minutes=5)
-"""Time from the end of a spot attempt at MaxWait until the next one gets instances.
-
-A job that runs has two minutes to stop and then uploads; the event, the creation and the launch come on top.
-"""
-DEFAULT_MAX_RUNTIME: Final = timedelta(days=1)
-"""SageMaker's default for MaxRuntimeInSeconds."""
 SHORTEST: Final = timedelta(seconds=1)
 """SageMaker's least MaxRuntimeInSeconds."""
+WORK_MARGIN: Final = 0.25
+"""By how much the work may be longer than its owner says before MaxRuntime ends it."""
 LONGEST: Final = timedelta(days=28)
 """SageMaker's greatest MaxRuntimeInSeconds; MaxWait keeps to it too, as a job may last 30 days in all."""
 
@@ -38,42 +32,57 @@ class PlacementChoice:
 
 
 def choose_placement(
-    run: Run, policy: Policy, rung: Rung, *, now: datetime, refused: Sequence[RefusedPool] = ()
+    run: Run,
+    policy: Policy,
+    rung: Rung,
+    *,
+    now: datetime,
+    refused: Sequence[RefusedPool] = (),
+    found: Forecast | None = None,
+    from_scratch: bool = False,
 ) -> PlacementChoice:
-    """The placement on this rung, or on demand where the deadline asks for it; never in a pool that was refused."""
-    latest_start, deadline = latest_on_demand_start(run, policy), deadline_of(run, policy)
-    if deadline is None or latest_start is None:
+    """The placement on this rung, or on demand where the deadline asks for it; never in a pool that was refused.
+
+    Args:
+        run: the run.
+        policy: its policy.
+        rung: the pool that is next.
+        now: the moment of the decision.
+        refused: pools that cannot be used.
+        found: what the deadline needs; `None` without one.
+        from_scratch: nothing was saved, and the policy requires a checkpoint: only on-demand may repeat the work.
+    """
+    if found is None:
         return PlacementChoice(placement=_placement(run, rung), reason=f"next: {_pool(run, rung)}")
-    times = f"{_until(deadline, now)}, {in_words(deadline - latest_start)} needed on demand"
     fallback = _on_demand_rung(run, policy, rung, refused)
-    if fallback is None and (now <= latest_start or policy.when_deadline_missed is WhenMissed.ON_DEMAND):
-        warning = f"the deadline may be missed: {times}, and no on-demand pool can be used"
-        return PlacementChoice(placement=_placement(run, rung), reason=f"next: {_pool(run, rung)}", warning=warning)
-    on_demand = _placement(run, fallback or rung)
-    if now > latest_start:
-        warning = f"the deadline cannot be met any more: {times}"
-        if policy.when_deadline_missed is WhenMissed.STOP:
-            return PlacementChoice(placement=None, reason=warning)
-        return PlacementChoice(placement=on_demand, reason=f"{times}: on demand at once", warning=warning)
-    spell = latest_start - HANDOVER - now
-    if rung.market is Market.ON_DEMAND or spell <= overhead_of(run):
-        return PlacementChoice(placement=on_demand, reason=f"{times}: on demand from here")
+    words, stop = found.in_words(now), policy.when_deadline_missed is WhenMissed.STOP
+    if found.is_lost(now) and stop:
+        return PlacementChoice(placement=None, reason=f"the deadline cannot be met any more: {words}")
+    if fallback is None:
+        warning = f"the deadline may be missed: {words}, and no on-demand pool can be used"
+        placement = _placement(run, rung, limits=_limits(run, policy, found, now))
+        return PlacementChoice(placement=placement, reason=f"next: {_pool(run, rung)}", warning=warning)
+    limits = _limits(run, policy, found, now)
+    on_demand = _placement(run, fallback, limits=limits)
+    more = _raised(run, on_demand)
+    if found.is_at_risk(now):
+        lost = "the deadline cannot be met any more" if found.is_lost(now) else "the deadline is at risk"
+        reason = f"{words}: on demand at once{more}"
+        return PlacementChoice(placement=on_demand, reason=reason, warning=f"{lost}: {words}")
+    if rung.market is Market.ON_DEMAND or not found.allows_spot(now):
+        return PlacementChoice(placement=on_demand, reason=f"{words}: on demand from here{more}")
+    if from_scratch:
+        return PlacementChoice(placement=on_demand, reason=f"{words}: from scratch, and therefore on demand{more}")
     if not _may_follow(run, policy, refused):
-        return PlacementChoice(placement=on_demand, reason=f"{times}, and nothing may follow a spot attempt: on demand")
-    # MaxWait ends the wait early enough for an on-demand attempt to meet the deadline still.
-    spot = _placement(run, rung, longest=spell)
-    most = in_words(spot.max_wait or spell)
-    return PlacementChoice(placement=spot, reason=f"{times}: spot for at most {most}, then on demand")
-
-
-def _until(deadline: datetime, now: datetime) -> str:
-    if now > deadline:
-        return f"{readable(deadline)} was {in_words(now - deadline)} ago"
-    return f"{in_words(deadline - now)} left until {readable(deadline)}"
+        reason = f"{words}, and nothing may follow a spot attempt: on demand{more}"
+        return PlacementChoice(placement=on_demand, reason=reason)
+    spot = _placement(run, rung, limits=limits)
+    reason = f"{words}: spot, and on demand at {readable(found.latest_start)} if it waits then{_raised(run, spot)}"
+    return PlacementChoice(placement=spot, reason=reason)
 
 
 def _may_follow(run: Run, policy: Policy, refused: Sequence[RefusedPool]) -> bool:
-    """Whether an on-demand attempt may follow a spot attempt that ran out of waiting time."""
+    """Whether an on-demand attempt may follow a spot attempt, whether Respot or SageMaker ends its wait."""
     number = run.last.number + 1
     budgets = (Budget.CAPACITY, Budget.INTERRUPTION)
     return (
@@ -84,24 +93,62 @@ def _may_follow(run: Run, policy: Policy, refused: Sequence[RefusedPool]) -> boo
     )
 
 
-def latest_on_demand_start(run: Run, policy: Policy) -> datetime | None:
-    """The latest moment at which an on-demand attempt could get instances and still finish in time."""
-    deadline = deadline_of(run, policy)
-    return None if deadline is None else deadline - _work_left(run, policy) - overhead_of(run)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Limits:
+    """What a deadline makes of an attempt's time limits.
+
+    Attributes:
+        runtime: what the attempt needs at least; `None` keeps the user's own MaxRuntime.
+        wait: MaxWait.
+    """
+
+    runtime: timedelta | None
+    wait: timedelta
 
 
-def _placement(run: Run, rung: Rung, *, longest: timedelta | None = None) -> Placement:
+def _limits(run: Run, policy: Policy, found: Forecast, now: datetime) -> _Limits:
+    """The time left and the reserve, so that SageMaker ends no job that is nearly done; exactly the time left to stop.
+
+    MaxRuntime covers the work that is left only if that is known, and if `max_billable_hours` allows it.
+    """
+    left, least = found.deadline - now, found.work_left + found.overhead.value
+    wait = left if policy.when_deadline_missed is WhenMissed.STOP else max(left + found.reserve, least)
+    if not found.known:
+        return _Limits(runtime=None, wait=wait)
+    runtime = found.work_left + found.work_left * WORK_MARGIN + found.overhead.value
+    if policy.max_billable_hours is not None:
+        hours = max(0.0, policy.max_billable_hours - run.billable_hours)
+        runtime = min(runtime, timedelta(hours=hours) / (run.attempts[0].state.instance_count or 1))
+    return _Limits(runtime=runtime, wait=wait)
+
+
+def _raised(run: Run, placement: Placement) -> str:
+    """What to say of a MaxRuntime above the user's own: it was their cap on the costs of a job."""
+    own = run.attempts[0].state.max_runtime or DEFAULT_MAX_RUNTIME
+    if placement.max_runtime <= own:
+        return ""
+    return f" (MaxRuntime {in_words(placement.max_runtime)} instead of {in_words(own)}, for the work that is left)"
+
+
+def _placement(run: Run, rung: Rung, *, limits: _Limits | None = None) -> Placement:
     first = run.attempts[0].state
     runtime = min(first.max_runtime or DEFAULT_MAX_RUNTIME, LONGEST)
+    if limits and limits.runtime is not None:
+        runtime = min(max(runtime, _whole(limits.runtime)), LONGEST)
     instance_type = rung.instance_type or first.instance_type or ""
     if rung.market is Market.ON_DEMAND:
         return Placement(market=rung.market, instance_type=instance_type, max_runtime=runtime, max_wait=None)
     wait = first.max_wait or runtime * 2
-    if longest is not None:
-        wait = max(SHORTEST, timedelta(seconds=int(longest.total_seconds())))
+    if limits:
+        wait = max(SHORTEST, _whole(limits.wait))
     wait = min(wait, LONGEST)
     # MaxWait must not be below MaxRuntime: when time is short, both shrink together.
     return Placement(market=rung.market, instance_type=instance_type, max_runtime=min(runtime, wait), max_wait=wait)
+
+
+def _whole(span: timedelta) -> timedelta:
+    """In whole seconds, as SageMaker takes them."""
+    return timedelta(seconds=int(span.total_seconds()))
 
 
 def _on_demand_rung(run: Run, policy: Policy, rung: Rung, refused: Sequence[RefusedPool]) -> Rung | None:
@@ -115,31 +162,6 @@ def _on_demand_rung(run: Run, policy: Policy, rung: Rung, refused: Sequence[Refu
     )
 
 
-def deadline_of(run: Run, policy: Policy) -> datetime | None:
-    """The moment by which the work must be done."""
-    match policy.deadline:
-        case timedelta() as span:
-            return run.created + span
-        case datetime() as moment:
-            return moment.astimezone(UTC)
-        case _:
-            return None
-
-
-def _work_left(run: Run, policy: Policy) -> timedelta:
-    return max(timedelta(), work_expected(run, policy) - run.work_done())
-
-
-def work_expected(run: Run, policy: Policy) -> timedelta:
-    """Training time that the whole run needs."""
-    return policy.work or run.attempts[0].state.max_runtime or DEFAULT_MAX_RUNTIME
-
-
-def overhead_of(run: Run) -> timedelta:
-    """Time from getting instances to training: this run's own, or a guess until it has shown one."""
-    return run.restart_overhead() or ASSUMED_OVERHEAD
-
-
 def rung_for(run: Run, policy: Policy, number: int, *, refused: Sequence[RefusedPool] = ()) -> Rung | None:
     """The pool of that attempt: each rung takes its number of attempts, the user's own job included.
 
@@ -149,6 +171,8 @@ def rung_for(run: Run, policy: Policy, number: int, *, refused: Sequence[Refused
     - If all are refused, the run goes back to a pool that it gave up, if that has attempts left.
     """
     left = _rungs_left(run, policy, number)
+    if not left and policy.deadline and not _goes_on_demand(policy):
+        left = (Rung(market=Market.ON_DEMAND),)
     if left and refused:
         below = [rung for rung in left[1:] if _has_attempts_left(run, policy, rung)]
         last = [Rung(market=Market.ON_DEMAND)] if policy.deadline and not _goes_on_demand(policy) else []

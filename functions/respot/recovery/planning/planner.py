@@ -5,21 +5,14 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from respot.jobs.formatting import clause, in_words, iso, readable
-from respot.jobs.job import JobState, Transition
+from respot.jobs.job import JobState, Market, Transition
 from respot.jobs.lifecycle import is_terminal
 from respot.recovery.checkpoints.checkpoint import explained, passed_over, resume_point
 from respot.recovery.planning.context import PlanContext
+from respot.recovery.planning.deadline import Forecast, forecast, return_to_spot, work_expected
 from respot.recovery.planning.decision import DECIDED_WITHIN, Action, Decision, Outlook, RefusedPool, is_silent
 from respot.recovery.planning.ending import Budget, Trigger
-from respot.recovery.planning.placement import (
-    HANDOVER,
-    choose_placement,
-    deadline_of,
-    latest_on_demand_start,
-    overhead_of,
-    rung_for,
-    work_expected,
-)
+from respot.recovery.planning.placement import choose_placement, rung_for
 from respot.recovery.planning.run import Attempt, Run, run_id
 from respot.recovery.policy.policy import AccountPolicy, Policy, Resolved, opts_out, resolve
 
@@ -38,29 +31,33 @@ def plan(context: PlanContext, *, now: datetime) -> Decision:
     """What to do about the run's last attempt, which has ended."""
     run, resolved = context.run, context.resolved
     policy, ending = resolved.policy, run.ending
-    inputs = _inputs(context, now)
+    found = forecast(run, policy, context.start_history, now=now)
+    inputs = _inputs(context, found, now)
     if left_alone := _not_ours(run, resolved, inputs):
         return left_alone
     if is_too_late(run.last, now=now):
         return _refused(_too_late(context, now), inputs)
     if context.kill_switch:
         return _postponed(run, context.kill_switch, inputs, now)
-    if reason := _cannot_resume(context):
+    if reason := _cannot_resume(context, found, now=now):
         return _refused(reason, inputs)
     refused = context.refused_pools
     rung = rung_for(run, policy, run.last.number + 1, refused=refused)
     if rung is None:
         return _refused(_without_rung(run, refused), inputs)
-    placed = choose_placement(run, policy, rung, now=now, refused=refused)
+    scratch = _without_checkpoint(context) if policy.require_checkpoint and found else None
+    placed = choose_placement(
+        run, policy, rung, now=now, refused=refused, found=found, from_scratch=scratch is not None
+    )
     if placed.placement is None:
         return _refused(placed.reason, inputs)
     until = _earliest(run, policy)
-    if (latest_start := latest_on_demand_start(run, policy)) is not None:
-        until = min(until, latest_start - HANDOVER)  # a pause must not cost the deadline
+    if found:
+        until = min(until, found.latest_start)  # a pause must not cost the deadline
     if until > now:
         reason = f"{ending.description}: the next attempt is to start at {readable(until)}, after a pause"
         return Decision(action=Action.WAIT, reason=reason, inputs=inputs, until=until)
-    warning = "; ".join(filter(None, (placed.warning, _uncertainty(context)))) or None
+    warning = "; ".join(filter(None, (placed.warning, scratch, _uncertainty(context)))) or None
     return Decision(
         action=Action.RESUBMIT,
         reason="; ".join((ending.description, *(f"cannot use {pool}" for pool in refused), placed.reason)),
@@ -106,7 +103,9 @@ def _not_ours(run: Run, resolved: Resolved, inputs: dict[str, str]) -> Decision 
     """
     state, policy, ending = run.last.state, resolved.policy, run.ending
     # Respot's own stop follows the wait limit, a setting of its own.
-    expected = ending.trigger in policy.triggers or ending.trigger is Trigger.GAVE_UP_WAITING
+    expected = (
+        ending.trigger in policy.triggers or ending.trigger is Trigger.GAVE_UP_WAITING or _was_too_short(run, policy)
+    )
     if not is_terminal(state.status):
         return _nothing(f"has not ended, it is {state.status}/{state.secondary_status}", inputs)
     if state.status == "Completed":
@@ -126,6 +125,12 @@ def _not_ours(run: Run, resolved: Resolved, inputs: dict[str, str]) -> Decision 
     if not expected:
         return _refused(f"{ending.description}: the policy does not resume after {ending.trigger}", inputs)
     return None
+
+
+def _was_too_short(run: Run, policy: Policy) -> bool:
+    """Whether MaxRuntime ended a job that is not done, although its owner sets the work and a deadline for it."""
+    set_by_owner = policy.deadline is not None and policy.work is not None
+    return set_by_owner and run.ending.trigger is Trigger.MAX_RUNTIME_EXCEEDED
 
 
 def is_too_late(last: Attempt, *, now: datetime) -> bool:
@@ -152,7 +157,7 @@ def _postponed(run: Run, kill_switch: str, inputs: dict[str, str], now: datetime
     return Decision(action=Action.WAIT, reason=reason, inputs=inputs, until=until, notify=True)
 
 
-def _cannot_resume(context: PlanContext) -> str | None:
+def _cannot_resume(context: PlanContext, found: Forecast | None, *, now: datetime) -> str | None:
     """Why another attempt must not or cannot be made, although the owner wants one."""
     run, policy = context.run, context.resolved.policy
     if context.blockers:
@@ -160,7 +165,8 @@ def _cannot_resume(context: PlanContext) -> str | None:
     if context.concurrent_writers:
         jobs = ", ".join(context.concurrent_writers)
         return f"another job writes to an overlapping checkpoint location: {jobs}"
-    if policy.require_checkpoint and (reason := _without_checkpoint(context)):
+    # A deadline that can be met from scratch leads to on-demand instead.
+    if policy.require_checkpoint and (found is None or found.is_lost(now)) and (reason := _without_checkpoint(context)):
         return reason
     if _makes_no_progress(run, policy) and not context.listing_cut:
         count = run.attempts_without_progress()
@@ -246,12 +252,12 @@ def _jitter(run: Run, budget: Budget) -> float:
     return 0.5 + digest[0] / 510
 
 
-def _inputs(context: PlanContext, now: datetime) -> dict[str, str]:
+def _inputs(context: PlanContext, found: Forecast | None, now: datetime) -> dict[str, str]:
     """What the decision was made from, for the ledger."""
     run, resolved = context.run, context.resolved
     state, policy = run.last.state, resolved.policy
     newest = resume_point(run.checkpoints)
-    deadline, latest_start = deadline_of(run, policy), latest_on_demand_start(run, policy)
+    proof = run.proof() if context.listed else None
     budgets = (f"{budget} {run.resubmissions(budget)} of {policy.budgets[budget]}" for budget in Budget)
     given = {
         "decided_at": iso(now),
@@ -272,11 +278,18 @@ def _inputs(context: PlanContext, now: datetime) -> dict[str, str]:
         "obstacles": "; ".join(context.blockers),
         "refused_pools": "; ".join(map(str, context.refused_pools)),
         "work_expected": in_words(work_expected(run, policy)),
-        "work_done": in_words(run.work_done()) if context.listed else None,
+        "work_done": proof and f"{in_words(proof.done)}: {proof.evidence}",
         "work_lost": in_words(run.work_lost()) if context.listed else None,
-        "restart_overhead": in_words(overhead_of(run)),
         "instance_hours_billed": f"{run.billable_hours:.2f}",
-        "deadline": deadline and iso(deadline),
-        "on_demand_by": latest_start and iso(latest_start),
     }
+    if found:
+        given |= {
+            "restart_overhead": str(found.overhead),
+            "on_demand_wait": str(found.wait),
+            "deadline": iso(found.deadline),
+            "on_demand_by": iso(found.latest_start),
+            "slack": found.slack_in_words(now),
+            "reserve": in_words(found.reserve),
+            "return_to_spot": return_to_spot(found, market=state.market or Market.SPOT, now=now),
+        }
     return {name: value for name, value in given.items() if value}

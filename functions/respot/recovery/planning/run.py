@@ -1,20 +1,20 @@
 """A run: the chain of attempts that share one checkpoint location."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from typing import Final, NewType
 
 from respot.jobs.formatting import in_words
 from respot.jobs.job import JobId, JobState, Transition
 from respot.jobs.lifecycle import STOPPED, TRAINING, WAITING, status_periods
-from respot.recovery.checkpoints.checkpoint import LATE_SYNC, Checkpoint, resume_point
+from respot.recovery.checkpoints.checkpoint import Checkpoint, resume_point
 from respot.recovery.checkpoints.progress import Progress, Reached, progress
 from respot.recovery.planning.attempt import AttemptRequest, Lineage, attempt_name
 from respot.recovery.planning.decision import Placement
 from respot.recovery.planning.ending import Budget, Ending, Trigger, budget_of, ending_of
+from respot.recovery.planning.start_history import overheads
 from respot.recovery.planning.waiting import StopIntent, StoppedBy, stop_of, stopped_by
+from respot.recovery.planning.work import Proof, Training, prove
 
 RunId = NewType("RunId", str)
 """`<region>/<name of the first job>/<its creation, epoch milliseconds>`."""
@@ -101,7 +101,7 @@ class Attempt:
         limit = state.max_pending
         launched = self.has_trained or state.training_started or state.training_time
         waited = (stopped or state.last_modified) - state.job.created
-        if limit is None or launched or waited < limit - _AT_THE_LIMIT or not _may_be_accelerated(state.instance_type):
+        if limit is None or launched or waited < limit - _AT_THE_LIMIT or not may_be_accelerated(state.instance_type):
             return replace(ending, description="stopped by its user", by_a_person=True)
         description = f"stopped, by its user or by SageMaker after MaxPendingTimeInSeconds of {in_words(limit)}"
         return replace(ending, description=description, by_a_person=False, uncertain=True)
@@ -217,71 +217,56 @@ class Run:
         return attempt.checkpoint is not None and attempt.checkpoint.saved_at > attempt.state.job.created
 
     def work_done(self) -> timedelta:
-        """Training time that the checkpoints prove. Training after the last checkpoint of a period is lost.
+        """Training time that the checkpoints prove, and that need not be repeated."""
+        return self.proof().done
 
-        A period without a listed checkpoint counts whole if the same attempt saved a later one: frameworks delete old
-        ones. Otherwise it does not count. Neither counts what is newer than the newest checkpoint, from which the
-        next attempt resumes, nor what was saved before the run began.
-        """
-        newest = resume_point(self.checkpoints)
-        if newest is None:
-            return timedelta()
-        proofs = self._saved(newest.saved_at)
-        done = timedelta()
-        for attempt, following in zip(self.attempts, [*self.attempts[1:], None], strict=True):
-            over, saved_later = following.state.job.created if following else _NEVER, False
-            for started, ended in reversed(_training_of(attempt)):
-                # Files are synced for a while after the training; no other period of the run is open at that time.
-                within = [at for at in proofs if started < at <= min(over, ended + LATE_SYNC)]
-                if within:
-                    done += min(max(within), ended) - started
-                elif saved_later:
-                    done += ended - started
-                over, saved_later = started, saved_later or bool(within)
-        return done
-
-    def _saved(self, until: datetime) -> list[datetime]:
-        """When checkpoints were saved: those listed now, and those listed when an attempt ended."""
+    def proof(self) -> Proof:
+        """What the checkpoints prove. Nothing counts that was saved before the run began."""
         seen = [attempt.checkpoint for attempt in self.attempts if attempt.checkpoint]
-        known = any(each.layout for each in self.checkpoints)
-        listed = [each for each in self.checkpoints if each.complete and (each.layout or not known)]
-        return [each.saved_at for each in (*listed, *seen) if each.saved_at <= until]
+        return prove(self._trainings(), self.checkpoints, seen, began=self.created)
+
+    def _trainings(self) -> list[Training]:
+        """The periods of training, oldest first."""
+        found: list[Training] = []
+        for attempt, following in zip(self.attempts, [*self.attempts[1:], None], strict=True):
+            own, over = list(_training_of(attempt)), following.state.job.created if following else _NEVER
+            ends = [*(started for _, started, _ in own[1:]), over]
+            found += (
+                Training(launched=launched, started=started, ended=ended, over=until)
+                for (launched, started, ended), until in zip(own, ends, strict=False)
+            )
+        return found
 
     def work_lost(self) -> timedelta:
         """Training time of the last attempt after its newest checkpoint, which must be repeated."""
         newest = resume_point(self.checkpoints)
         lost = timedelta()
-        for started, ended in _training_of(self.last):
+        for _, started, ended in _training_of(self.last):
             lost += max(timedelta(), ended - (started if newest is None else max(started, newest.saved_at)))
         return lost
 
     def restart_overhead(self) -> timedelta | None:
         """The longest time from getting instances to training that this run has seen; `None` if it never trained."""
-        return max((each for attempt in self.attempts for each in _overheads(attempt)), default=None)
+        seen = (each.took for attempt in self.attempts for each in overheads(attempt.transitions))
+        return max(seen, default=None)
 
 
-def _may_be_accelerated(instance_type: str | None) -> bool:
+def may_be_accelerated(instance_type: str | None) -> bool:
     """Whether MaxPendingTime may take effect: it "has no effect on jobs that request CPU-only instance types"."""
     return instance_type is None or any(each.startswith(_ACCELERATED) for each in instance_type.split("+"))
 
 
-def _training_of(attempt: Attempt) -> list[tuple[datetime, datetime]]:
-    return [
-        (transition.started, ended)
-        for transition, ended in status_periods(attempt.transitions)
-        if transition.status == TRAINING and ended is not None
-    ]
-
-
-def _overheads(attempt: Attempt) -> Iterator[timedelta]:
-    launched: datetime | None = None
-    for transition, following in pairwise(attempt.transitions):
-        if transition.status in WAITING or transition.status == TRAINING:
+def _training_of(attempt: Attempt) -> list[tuple[datetime, datetime, datetime]]:
+    """The periods of training: when their instances were there, when they began, when they ended."""
+    found, launched = [], None
+    for transition, ended in status_periods(attempt.transitions):
+        if transition.status in WAITING:
             launched = None
             continue
         launched = launched or transition.started
-        if following.status == TRAINING:
-            yield following.started - launched
+        if transition.status == TRAINING and ended is not None:
+            found.append((launched, transition.started, ended))
+    return found
 
 
 def run_id(first: JobId) -> RunId:

@@ -1,22 +1,34 @@
-"""Decides whether a job has waited long enough for capacity: what is stopped must have somewhere else to go."""
+"""Decides whether a job has waited long enough for capacity: what is stopped must have somewhere else to go.
+
+A job waits no longer than its policy allows, and where there is a deadline, not beyond the latest on-demand start.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from respot.jobs.formatting import in_words, iso, readable
-from respot.jobs.job import JobState, Transition
+from respot.jobs.job import JobState, Market, Transition
 from respot.jobs.lifecycle import STOPPED, STOPPING
+from respot.recovery.planning.attempt import RUN_TAG
 from respot.recovery.planning.context import PlanContext
+from respot.recovery.planning.deadline import DEFAULT_MAX_RUNTIME, Forecast, forecast
 from respot.recovery.planning.decision import Action, Decision, Placement
 from respot.recovery.planning.placement import went_back
 from respot.recovery.planning.planner import plan
 from respot.recovery.planning.waiting import StopIntent, is_waiting, unknown_message, waiting_since
-from respot.recovery.policy.policy import AccountPolicy, Resolved, resolve
+from respot.recovery.policy.policy import AccountPolicy, Policy, Resolved, resolve
 
 ASKED_EACH_TIME: Final = timedelta(hours=1)
 """After its limit a waiting job is checked with each sweep for this long; after that, once in this time."""
+_FORESIGHT: Final = timedelta(hours=6)
+"""Room for two starts and a wait for on-demand, however long they are estimated to take.
+
+The ledger's state of a job shows neither what is saved nor how long starts take; the check then finds it out.
+"""
+_DIGITS: Final = 13
+"""Of milliseconds since 1970, for three centuries from 2001 on."""
 _SIMULATED: Final = "its owner wants the next pool after that time"
 """The reason of a stop intent that is only simulated."""
 
@@ -30,12 +42,14 @@ class WaitDecision:
         reason: why, or why not, in words an operator reads.
         placement: where the next attempt would run; `None` if the job is not stopped.
         inputs: what it was decided from, in words.
+        warning: what people should know of a job that waits on: its deadline is at risk.
     """
 
     stop: bool
     reason: str
     placement: Placement | None = None
     inputs: dict[str, str] = field(default_factory=dict)
+    warning: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,14 +95,59 @@ def reason_to_keep_waiting(
         return "; ".join(resolved.bad_tags)
     if not policy.resume:
         return f"not asked to resume this job ({', '.join(resolved.sources)})"
-    if policy.give_up_waiting_after is None:
-        return f"no policy limits its waiting ({', '.join(resolved.sources)})"
     if state.parent:
         return f"owned by a {state.parent.owner} ({state.parent.identifier}), which decides itself"
+    return None if may_be_due(state, policy, now=now) else _within_limit(policy, since, resolved, now=now)
+
+
+def _within_limit(policy: Policy, since: datetime, resolved: Resolved, *, now: datetime) -> str | None:
+    """Why the job has not waited for too long by the policy's limit; `None` if it has."""
+    if policy.give_up_waiting_after is None:
+        return f"no policy limits its waiting ({', '.join(resolved.sources)})"
     if not policy.ladder:
         return "the policy has no ladder: there is no other pool to go on to"
     if now - since <= policy.give_up_waiting_after:
         return f"has waited {in_words(now - since)} of {in_words(policy.give_up_waiting_after)}"
+    return None
+
+
+def may_be_due(state: JobState, policy: Policy, *, now: datetime) -> bool:
+    """Whether a deadline may ask for on-demand soon, by what the ledger's state of the job shows: early, never late.
+
+    An attempt's tag names the creation of the run's first job, from which a span counts. Anybody can write the tag: a
+    wrong one only has the job checked too often.
+    """
+    if not policy.resume or policy.deadline is None:
+        return False
+    began = min(state.job.created, _run_began(state) or state.job.created)
+    deadline = began + policy.deadline if isinstance(policy.deadline, timedelta) else policy.deadline
+    work = policy.work or state.max_runtime or DEFAULT_MAX_RUNTIME
+    # The work once more: without a checkpoint, a fruitless start may cost as much as the work that is left.
+    return now >= deadline - 2 * work - _FORESIGHT
+
+
+def _run_began(state: JobState) -> datetime | None:
+    milliseconds = (state.tags or {}).get(RUN_TAG, "").rpartition("/")[2]
+    if not (milliseconds.isascii() and milliseconds.isdigit() and len(milliseconds) == _DIGITS):
+        return None
+    return datetime.fromtimestamp(int(milliseconds) / 1000, tz=UTC)
+
+
+def _by_deadline(live: JobState, context: PlanContext, found: Forecast, *, now: datetime) -> WaitDecision | None:
+    """Why the deadline does not ask to stop the job now; `None` if it does."""
+    if not found.known and context.run.last.number == 1:
+        reason = (
+            "its deadline is not kept while it waits: the work is not known, and MaxRuntimeInSeconds may be much "
+            "more. Set the tag respot:work, or `work` in the policy"
+        )
+        return WaitDecision(stop=False, reason=reason, warning=reason)
+    if live.market is Market.ON_DEMAND:
+        late = now + found.work_left + found.overhead.value > found.deadline
+        reason = f"waits for instances on demand: {found.in_words(now)}"
+        return WaitDecision(stop=False, reason=reason, warning=f"the deadline is at risk: {reason}" if late else None)
+    if found.allows_spot(now):
+        reason = f"its latest on-demand start is {readable(found.latest_start)}: {found.in_words(now)}"
+        return WaitDecision(stop=False, reason=reason)
     return None
 
 
@@ -110,36 +169,51 @@ def decide_wait(
     Only if the plan made after the stop is another attempt in another pool. A job must not lose its place in a queue
     for the end of the same queue, or for nothing.
     """
-    resolved = context.resolved
-    if reason := reason_to_keep_waiting(live, transitions, resolved, now=now):
-        return WaitDecision(stop=False, reason=reason)
-    if context.kill_switch:
-        return WaitDecision(stop=False, reason=context.kill_switch)
-    if went_back(context.run, context.run.last.number):
-        reason = "exceeded the wait limit before, and the run went back to this pool: all others were refused"
-        return WaitDecision(stop=False, reason=reason)
+    resolved, since = context.resolved, waiting_since(transitions)
+    reason = reason_to_keep_waiting(live, transitions, resolved, now=now)
+    if since is None or reason:
+        return WaitDecision(stop=False, reason=reason or "does not wait for capacity")
+    found = forecast(context.run, resolved.policy, context.start_history, now=now)
+    within = _within_limit(resolved.policy, since, resolved, now=now)
+    if within:
+        kept = _by_deadline(live, context, found, now=now) if found else WaitDecision(stop=False, reason=within)
+        if kept:
+            return kept
     decision = plan(context, now=now)
-    if decision.action is not Action.RESUBMIT or decision.placement is None:
-        return WaitDecision(stop=False, reason=f"nothing would follow: {decision.reason}")
-    here, there = (live.market, live.instance_type), (decision.placement.market, decision.placement.instance_type)
-    if here == there:
-        pool = " ".join(filter(None, there))
-        refused = "".join(f"; cannot use {each}" for each in context.refused_pools)
-        return WaitDecision(stop=False, reason=f"the next attempt would wait for the same pool, {pool}{refused}")
+    if kept_for := _why_it_waits_on(live, context, decision):
+        risk = (
+            f"the deadline is at risk: {found.in_words(now)}; {kept_for}" if found and found.is_at_risk(now) else None
+        )
+        return WaitDecision(stop=False, reason=kept_for, warning=risk)
     # The simulated end's own description would only repeat how long the job has waited.
     reason = decision.reason.removeprefix(f"{context.run.ending.description}; ")
-    return _stop_decision(live, transitions, resolved, replace(decision, reason=reason))
+    limit = resolved.policy.give_up_waiting_after or timedelta()
+    why = "its latest on-demand start" if within else f"longer than {in_words(limit)}"
+    return _stop_decision(live, since, resolved, replace(decision, reason=reason), why)
 
 
-def _stop_decision(
-    live: JobState, transitions: Sequence[Transition], resolved: Resolved, decision: Decision
-) -> WaitDecision:
+def _why_it_waits_on(live: JobState, context: PlanContext, decision: Decision) -> str | None:
+    """Why a job is not stopped although it has waited for too long; `None` if it is."""
+    if context.kill_switch:
+        return context.kill_switch
+    if went_back(context.run, context.run.last.number):
+        return "exceeded the wait limit before, and the run went back to this pool: all others were refused"
+    if decision.action is not Action.RESUBMIT or decision.placement is None:
+        return f"nothing would follow: {decision.reason}"
+    here, there = (live.market, live.instance_type), (decision.placement.market, decision.placement.instance_type)
+    if here == there:
+        pool = " ".join(filter(None, here))
+        refused = "".join(f"; cannot use {each}" for each in context.refused_pools)
+        return f"the next attempt would wait for the same pool, {pool}{refused}"
+    return None
+
+
+def _stop_decision(live: JobState, since: datetime, resolved: Resolved, decision: Decision, why: str) -> WaitDecision:
     doing = "would have stopped it (dry run)" if decision.dry_run else "stopping it"
-    since, limit = waiting_since(transitions), resolved.policy.give_up_waiting_after
-    waiting = f"has waited for {live.market or 'unknown'} {live.instance_type or 'instances'}"
-    waited = f"{waiting} since {readable(since)}" if since else waiting
+    limit = resolved.policy.give_up_waiting_after
+    waited = f"has waited for {live.market or 'unknown'} {live.instance_type or 'instances'} since {readable(since)}"
     inputs = decision.inputs | {
-        "waiting_since": iso(since) if since else "",
+        "waiting_since": iso(since),
         "give_up_waiting_after": in_words(limit) if limit else "",
         "status": f"{live.status}/{live.secondary_status}",
         "status_message": live.status_message or "",
@@ -147,7 +221,7 @@ def _stop_decision(
     del inputs["ending"]  # the simulated one
     return WaitDecision(
         stop=not decision.dry_run,
-        reason=f"{waited}, longer than {in_words(limit) if limit else 'allowed'}: {doing}; {decision.reason}",
+        reason=f"{waited}, {why}: {doing}; {decision.reason}",
         placement=None if decision.dry_run else decision.placement,
         inputs={name: value for name, value in inputs.items() if value},
     )

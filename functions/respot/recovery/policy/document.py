@@ -146,8 +146,9 @@ def _read(name: str, value: Any) -> dict[str, Any]:  # noqa: ANN401 - the schema
             return {"ladder": check_ladder(tuple(map(_rung, value)))}
         case "deadline":
             return {"deadline": None if value is None else parse_deadline(value)}
-        case "work":
-            return {"work": None if value is None else parse_duration(value)}
+        case "work" | "restart_overhead" | "on_demand_wait":
+            parse = parse_duration if name == "work" else parse_pause
+            return {name: None if value is None else parse(value)}
         case "give_up_waiting_after":
             return {"give_up_waiting_after": None if value is None else parse_wait_limit(value)}
         case "max_billable_hours":

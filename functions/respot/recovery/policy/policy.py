@@ -76,6 +76,8 @@ class Policy:
         deadline: when the work must be done: a time, or a span since the run's first job was created.
         when_deadline_missed: what to do once it cannot be met.
         work: expected training time; `None` takes the job's MaxRuntime.
+        restart_overhead: from getting instances to training; `None` estimates it.
+        on_demand_wait: until on-demand instances are there; `None` estimates it.
         give_up_waiting_after: how long a job may wait for capacity before Respot stops it and uses the next rung;
             `None` sets no limit of Respot's own.
         dry_run: decide and report, create nothing.
@@ -108,6 +110,8 @@ class Policy:
     deadline: datetime | timedelta | None = None
     when_deadline_missed: WhenMissed = WhenMissed.ON_DEMAND
     work: timedelta | None = None
+    restart_overhead: timedelta | None = None
+    on_demand_wait: timedelta | None = None
     give_up_waiting_after: timedelta | None = None
     dry_run: bool = False
 
@@ -429,6 +433,8 @@ _TAG_READERS: Final = {
     "respot:deadline": ("deadline", parse_deadline),
     "respot:when-deadline-missed": ("when_deadline_missed", _when_missed),
     "respot:work": ("work", parse_duration),
+    "respot:restart-overhead": ("restart_overhead", parse_pause),
+    "respot:on-demand-wait": ("on_demand_wait", parse_pause),
     "respot:give-up-waiting-after": ("give_up_waiting_after", parse_wait_limit),
     "respot:dry-run": ("dry_run", _switch),
 }

@@ -1,0 +1,151 @@
+"""What checkpoints prove of a run's work: in steps where they have steps, in training time otherwise."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from statistics import median_high
+from typing import Final
+
+from respot.recovery.checkpoints.checkpoint import LATE_SYNC, Checkpoint, resume_point
+
+_SHORTEST_SPAN: Final = timedelta(minutes=1)
+"""Checkpoints that arrive within this time show no rate: an upload may have delayed the first of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """A status period of training.
+
+    Attributes:
+        launched: when its instances were there.
+        started: when it began.
+        ended: when it ended.
+        over: until when a file may belong to it; no other period of the run is open before.
+    """
+
+    launched: datetime
+    started: datetime
+    ended: datetime
+    over: datetime
+
+    def saves(self, moments: Iterable[datetime]) -> list[datetime]:
+        """The moments at which it saved something: files are synced for a while after the training."""
+        return [at for at in moments if self.started < at <= min(self.over, self.ended + LATE_SYNC)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """What checkpoints prove.
+
+    Attributes:
+        done: training time that need not be repeated.
+        evidence: what proves it, in words.
+        by_steps: whether steps and their rate prove it.
+        overhead: the longest time from instances to real work that steps show; `None` if they show none. Loading,
+            compiling and warm-up may pass in the status `Training`.
+        interval: the usual time between two checkpoints; `None` if none is known.
+        unsaved: the longest training since the newest checkpoint.
+    """
+
+    done: timedelta = timedelta()
+    evidence: str = "nothing is saved"
+    by_steps: bool = False
+    overhead: timedelta | None = None
+    interval: timedelta | None = None
+    unsaved: timedelta = timedelta()
+
+
+def prove(
+    periods: Sequence[Training], checkpoints: Sequence[Checkpoint], seen: Sequence[Checkpoint], *, began: datetime
+) -> Proof:
+    """What the checkpoints prove of the work done in these periods.
+
+    With steps, the work is the newest checkpoint's step by the least time that a step took within one period: what is
+    lost and repeated, and what starting takes, does not count. Without steps, or without such a rate, a period counts
+    up to its last checkpoint. One without a checkpoint counts for nothing: what it trained may be lost.
+
+    Args:
+        periods: the run's periods of training, oldest first.
+        checkpoints: what is listed now.
+        seen: what was there to resume from at the ends of attempts; it may have been deleted since.
+        began: when the run's first job was created.
+    """
+    newest = resume_point(checkpoints)
+    if newest is None:
+        return Proof(unsaved=_unsaved(periods, None))
+    known = any(each.layout for each in checkpoints)
+    listed = [each for each in checkpoints if each.complete and (each.layout or not known)]
+    every = [each for each in (*listed, *seen) if each.saved_at <= newest.saved_at]
+    moments = sorted({each.saved_at for each in every})
+    interval, unsaved = _interval(periods, moments), _unsaved(periods, newest.saved_at)
+    steps = _steps(every, newest)
+    rates = [rate for period in periods if (rate := _rate(period, steps)) is not None]
+    if not rates:
+        done = _in_time(periods, moments)
+        return Proof(done=done, evidence="training that checkpoints cover", interval=interval, unsaved=unsaved)
+    rate, step, trained = min(rates), steps[-1][1], _until(periods, newest.saved_at)
+    before = max((number for at, number in steps if at <= began), default=0)
+    new = step - before if step > before else step
+    return Proof(
+        done=min(new * rate, trained),
+        evidence=f"{new:,} steps of at least {rate.total_seconds():.3g} s",
+        by_steps=True,
+        overhead=max((each for period in periods if (each := _overhead(period, steps, rate))), default=None),
+        interval=interval,
+        unsaved=unsaved,
+    )
+
+
+def _steps(checkpoints: Iterable[Checkpoint], newest: Checkpoint) -> list[tuple[datetime, int]]:
+    """When each step was saved: those of the newest checkpoint's line, if its numbers are sure to count."""
+    if newest.step is None or not newest.is_counted:
+        return []
+    own = {(each.saved_at, each.step) for each in checkpoints if each.is_counted and each.line == newest.line}
+    return sorted((at, step) for at, step in own if step is not None)
+
+
+def _within(period: Training, steps: Iterable[tuple[datetime, int]]) -> list[tuple[datetime, int]]:
+    return [(at, step) for at, step in steps if period.started < at <= period.ended]
+
+
+def _rate(period: Training, steps: Sequence[tuple[datetime, int]]) -> timedelta | None:
+    """The time that a step took between the first and the last checkpoint of a period."""
+    saved = _within(period, steps)
+    if not saved:
+        return None
+    (first, low), (last, high) = saved[0], saved[-1]
+    rising = all(one < other for (_, one), (_, other) in pairwise(saved))
+    return (last - first) / (high - low) if rising and high > low and last - first >= _SHORTEST_SPAN else None
+
+
+def _overhead(period: Training, steps: Sequence[tuple[datetime, int]], rate: timedelta) -> timedelta | None:
+    """The time from instances to work, by the first step saved and the one that the period began from, or 0."""
+    saved = _within(period, steps)
+    before = max((step for at, step in steps if at <= period.started), default=0)
+    if not saved or saved[0][1] <= before:
+        return None
+    return saved[0][0] - period.launched - (saved[0][1] - before) * rate
+
+
+def _in_time(periods: Iterable[Training], moments: Sequence[datetime]) -> timedelta:
+    return sum(
+        (min(saves[-1], period.ended) - period.started for period in periods if (saves := period.saves(moments))),
+        timedelta(),
+    )
+
+
+def _until(periods: Iterable[Training], moment: datetime) -> timedelta:
+    """All training before that moment."""
+    return sum((max(timedelta(), min(each.ended, moment) - each.started) for each in periods), timedelta())
+
+
+def _interval(periods: Sequence[Training], moments: Sequence[datetime]) -> timedelta | None:
+    """The usual time between two checkpoints of one period."""
+    gaps = [gap for each in periods for one, other in pairwise(each.saves(moments)) if (gap := other - one)]
+    return median_high(gaps) if gaps else None
+
+
+def _unsaved(periods: Iterable[Training], newest: datetime | None) -> timedelta:
+    lost = (each.ended - (each.started if newest is None else max(each.started, newest)) for each in periods)
+    return max(timedelta(), *lost, timedelta())

@@ -1,0 +1,160 @@
+"""A waiting job with a deadline has a schedule for its latest on-demand start; nothing depends on it."""
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import pytest
+
+from respot.errors import PolicyInvalidError, ScheduleUnavailableError, UpstreamUnavailableError
+from respot.jobs.job import JobId, Market
+from respot.recovery import wait_timeout
+from tests.support.builders import CREATED, NAME
+from tests.support.recovery_environment import SECOND, RecoveryEnvironment
+
+FAILURE: Final = ScheduleUnavailableError("CreateSchedule: AccessDeniedException")
+IN_A_DAY: Final = CREATED + timedelta(days=1)
+
+
+@pytest.fixture
+def env() -> RecoveryEnvironment:
+    env = RecoveryEnvironment()
+    env.set_policy(deadline=timedelta(hours=14), work=timedelta(hours=4))
+    return env
+
+
+@pytest.fixture
+def latest_start(monkeypatch: pytest.MonkeyPatch) -> list[datetime | None]:
+    """The latest on-demand start, as the planner gives it: the last one."""
+    moments: list[datetime | None] = [IN_A_DAY]
+    monkeypatch.setattr(wait_timeout, "latest_start_of", lambda _, **__: moments[-1])
+    return moments
+
+
+def checked(env: RecoveryEnvironment, job: JobId | None = None, **others: Any) -> JobId:  # noqa: ANN401
+    """A waiting job that a sweep has checked."""
+    job = job or env.submit(**others)
+    env.clock.pass_by(timedelta(hours=1))
+    assert env.recover(job) is None
+    return job
+
+
+def test_a_job_that_waits_with_a_deadline_has_a_schedule_before_it(env: RecoveryEnvironment) -> None:
+    """By the planner's own rule."""
+    job = checked(env)
+    assert env.sagemaker.stopped == []
+    assert env.clock() < env.schedules.schedules[job] < CREATED + timedelta(hours=10)
+
+
+def test_it_moves_with_the_latest_start(env: RecoveryEnvironment, latest_start: list[datetime | None]) -> None:
+    job = checked(env)
+    assert env.schedules.schedules == {job: IN_A_DAY}
+    latest_start.append(IN_A_DAY + timedelta(hours=1))
+    checked(env, job)
+    assert env.schedules.schedules == {job: IN_A_DAY + timedelta(hours=1)}
+
+
+@pytest.mark.usefixtures("latest_start")
+@pytest.mark.parametrize("settings", [{"resume": False}, {"deadline": timedelta(days=9)}], ids=["not asked", "not yet"])
+def test_a_job_that_is_not_judged_has_none(env: RecoveryEnvironment, settings: dict[str, object]) -> None:
+    env.set_policy(**settings)
+    job = env.submit(tags={})
+    env.clock.pass_by(timedelta(hours=1))
+    env.recover(job)
+    assert "scheduler.keep" not in env.calls
+
+
+def test_a_first_job_whose_work_is_not_known_has_none(env: RecoveryEnvironment) -> None:
+    """It is never stopped for its deadline."""
+    env.set_policy(work=None)
+    checked(env)
+    assert env.sagemaker.stopped == []
+    assert "scheduler.keep" not in env.calls
+
+
+@pytest.mark.parametrize("settings", [{"deadline": None}, {"dry_run": True}], ids=str)
+def test_a_job_for_which_nothing_would_be_done_then_has_none(
+    env: RecoveryEnvironment, settings: dict[str, object]
+) -> None:
+    env.set_policy(**settings)
+    checked(env)
+    assert "scheduler.keep" not in env.calls
+
+
+def test_a_job_that_waits_on_demand_has_none(env: RecoveryEnvironment) -> None:
+    env.set_ladder("on-demand")
+    checked(env, market=Market.ON_DEMAND, max_wait=None)
+    assert "scheduler.keep" not in env.calls
+
+
+@pytest.mark.parametrize("ago", [timedelta(), timedelta(hours=3)], ids=["now", "over"])
+def test_what_is_over_is_not_scheduled(
+    env: RecoveryEnvironment, latest_start: list[datetime | None], ago: timedelta
+) -> None:
+    latest_start.append(CREATED + timedelta(hours=1) - ago)
+    checked(env)
+    assert "scheduler.keep" not in env.calls
+
+
+def test_a_job_that_is_stopped_needs_none(env: RecoveryEnvironment) -> None:
+    env.set_policy(deadline=timedelta(hours=6))
+    checked(env)
+    assert env.sagemaker.stopped == [NAME]
+    assert "scheduler.keep" not in env.calls
+
+
+# --- the end
+
+
+@pytest.mark.parametrize("status", ["Completed", "Failed", "Stopped", "MaxWaitTimeExceeded"])
+def test_the_schedule_goes_when_the_job_has_ended(env: RecoveryEnvironment, status: str) -> None:
+    job = checked(env)
+    env.end(status)
+    env.recover(job)
+    assert env.schedules.schedules == {}
+    env.calls.clear()
+    env.recover(job)
+    assert "scheduler.forget" not in env.calls  # once
+
+
+def test_a_job_without_a_deadline_is_not_asked_about(env: RecoveryEnvironment) -> None:
+    """Most functions then need no client of Scheduler."""
+    env.set_policy(deadline=None)
+    env.recover(env.ended())
+    assert [call for call in env.calls if call.startswith("scheduler")] == []
+
+
+def test_what_a_schedule_that_was_left_over_sends_changes_nothing(env: RecoveryEnvironment) -> None:
+    job = checked(env)
+    env.faults["scheduler.forget"] = FAILURE
+    env.end()
+    env.recover(job)
+    created = list(env.sagemaker.created)
+    assert (env.recover(job), env.sagemaker.created) == (None, created)
+
+
+# --- failures
+
+
+def test_a_schedule_that_fails_is_reported_and_holds_up_nothing(env: RecoveryEnvironment) -> None:
+    env.faults["scheduler.keep"] = env.faults["scheduler.forget"] = FAILURE
+    job = checked(env)
+    assert env.schedule_failures == [f"{NAME}: {FAILURE}"]
+    checked(env, job)
+    env.set_policy(deadline=timedelta(hours=8))
+    checked(env, job)
+    assert env.sagemaker.stopped == [NAME]  # as without schedules
+    env.sagemaker.move(NAME, "Stopped")
+    env.observe(NAME)
+    env.recover(job)
+    assert env.sagemaker.created == [SECOND]
+    assert env.schedule_failures == [f"{NAME}: {FAILURE}"] * 3
+
+
+@pytest.mark.parametrize("fault", [PolicyInvalidError("no policy"), UpstreamUnavailableError("no answer")], ids=str)
+def test_a_policy_that_cannot_be_read_does_not_hold_up_a_completed_job(
+    env: RecoveryEnvironment, fault: Exception
+) -> None:
+    job = env.ended("Completed")
+    env.faults["ssm.load"] = fault
+    assert env.recover(job) is None
+    assert env.decision(job).decision.reason
