@@ -73,7 +73,13 @@ SCENARIOS: Final = (
     Scenario(
         name="overnight",
         lifecycle="never-launched / uninterrupted",
-        tags={**_RESUME, "respot:deadline": "12 min", "respot:work": "1 min"},
+        tags={
+            **_RESUME,
+            "respot:deadline": "12 min",
+            "respot:work": "1 min",
+            "respot:restart-overhead": "1 min",
+            "respot:on-demand-wait": "1 min",
+        },
         attempts=(_SPOT_TIMEOUT, (Market.ON_DEMAND, "Completed")),
         reason="completed",
     ),

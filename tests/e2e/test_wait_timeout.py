@@ -11,6 +11,7 @@ from local.demo.verification import JobOutcome, observe_run, run_differences
 from respot.jobs.job import JobId
 from respot.jobs.lifecycle import IN_PROGRESS
 from respot.recovery.planning.decision import Action
+from respot.recovery.records import NoticeKind
 from tests.support.deployed import BY_POLICY_ALONE, denied
 from tests.support.waiting import eventually
 
@@ -132,3 +133,24 @@ def test_a_job_is_not_stopped_for_a_pool_that_iam_or_sagemaker_would_refuse(depl
         assert deployed.runs().stop_intent(job) is None
         assert deployed.runs().recovery_records(job).notices == ()
         sagemaker.stop_training_job(TrainingJobName=job.name)
+
+
+def test_a_job_that_never_gets_spot_ends_on_demand_in_time_if_its_work_is_known(deployed: DeployedAccount) -> None:
+    """A reserve of 28 min, 3 min on demand and 5 for the switch: the latest on-demand start is 2 s after creation."""
+    starts = {"respot:restart-overhead": "1 min", "respot:on-demand-wait": "1 min"}
+    unknown = {"respot:resume": "on", "respot:deadline": "36 min 2 s", **starts}
+    deployed.ground.create("due", lifecycle=NEVER_ON_SPOT, tags=unknown | {"respot:work": "1 min"})
+    deployed.ground.create("unknown", lifecycle=NEVER_ON_SPOT, tags=unknown)
+    due, left = (recorded(deployed, name) for name in ("due", "unknown"))
+    time.sleep(max(0.0, (due.created + WAIT_LIMIT - datetime.now(UTC)).total_seconds()) + 0.5)
+    deployed.sweep()
+
+    stopped, on_demand = settled(deployed, "due")
+    assert [transition.status for transition in stopped.record.transitions] == ["Starting", "Stopping", "Stopped"]
+    assert on_demand.described["EnableManagedSpotTraining"] is False
+    assert on_demand.described["TrainingEndTime"] <= due.created + timedelta(minutes=36)
+    assert eventually(lambda: bool(deployed.runs().recovery_records(left).notices))
+    (notice,) = deployed.runs().recovery_records(left).notices
+    assert notice.kind is NoticeKind.DEADLINE_AT_RISK
+    assert "Set the tag respot:work" in notice.summary
+    assert deployed.runs().stop_intent(left) is None
