@@ -8,6 +8,7 @@ from typing import Final
 from respot.jobs.formatting import in_words, iso, readable
 from respot.jobs.job import JobState, Transition
 from respot.jobs.lifecycle import STOPPED, STOPPING
+from respot.jobs.type_lists import split_types
 from respot.recovery.planning.context import PlanContext
 from respot.recovery.planning.decision import Action, Decision, Placement
 from respot.recovery.planning.placement import went_back
@@ -121,9 +122,9 @@ def decide_wait(
     decision = plan(context, now=now)
     if decision.action is not Action.RESUBMIT or decision.placement is None:
         return WaitDecision(stop=False, reason=f"nothing would follow: {decision.reason}")
-    here, there = (live.market, live.instance_type), (decision.placement.market, decision.placement.instance_type)
-    if here == there:
-        pool = " ".join(filter(None, there))
+    there = decision.placement
+    if _is_within(there, live):
+        pool = f"{there.market} {there.instance_type}".strip()
         refused = "".join(f"; cannot use {each}" for each in context.refused_pools)
         return WaitDecision(stop=False, reason=f"the next attempt would wait for the same pool, {pool}{refused}")
     # The simulated end's own description would only repeat how long the job has waited.
@@ -131,12 +132,18 @@ def decide_wait(
     return _stop_decision(live, transitions, resolved, replace(decision, reason=reason))
 
 
+def _is_within(placement: Placement, live: JobState) -> bool:
+    """Whether the job already waits for that pool, or for a list that contains it."""
+    here, there = split_types(live.requested_type), placement.instance_types
+    return placement.market == live.market and (here == there or (bool(there) and set(there) <= set(here)))
+
+
 def _stop_decision(
     live: JobState, transitions: Sequence[Transition], resolved: Resolved, decision: Decision
 ) -> WaitDecision:
     doing = "would have stopped it (dry run)" if decision.dry_run else "stopping it"
     since, limit = waiting_since(transitions), resolved.policy.give_up_waiting_after
-    waiting = f"has waited for {live.market or 'unknown'} {live.instance_type or 'instances'}"
+    waiting = f"has waited for {live.market or 'unknown'} {live.requested_type or 'instances'}"
     waited = f"{waiting} since {readable(since)}" if since else waiting
     inputs = decision.inputs | {
         "waiting_since": iso(since) if since else "",
