@@ -1,6 +1,7 @@
 """An attempt on a list of instance types: created, refused for one of them, recognised, followed."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from respot.jobs.job import Market
 from respot.recovery.decide import Later
 from respot.recovery.planning.decision import Action
 from respot.recovery.records import OutcomeKind
+from tests.support.builders import NAME
 from tests.support.recovery_environment import SECOND, THIRD, RecoveryEnvironment
 
 A, B, C = "ml.g5.4xlarge", "ml.g6.4xlarge", "ml.g6e.4xlarge"
@@ -121,9 +123,7 @@ def test_an_attempt_whose_creation_was_not_answered_is_recognised_by_the_type_ch
     with pytest.raises(CreateLaterError, match="no answer"):
         env.recover(job)
     fake = env.sagemaker.jobs[SECOND]
-    fake.state = type(fake.state)(
-        **{**{name: getattr(fake.state, name) for name in type(fake.state).__dataclass_fields__}, "instance_type": B}
-    )
+    fake.state = replace(fake.state, instance_type=B)
     del env.afterwards["sagemaker.create"]
     assert env.recover(job) is None
     assert env.outcome(job).kind is OutcomeKind.CREATED
@@ -140,3 +140,12 @@ def test_the_attempts_of_a_list_are_counted_by_what_was_asked_for(env: RecoveryE
     assert env.decision(second).decision.action is Action.REFUSE
     assert THIRD not in env.sagemaker.jobs
     assert env.sagemaker.jobs[SECOND].state.market is Market.ON_DEMAND
+
+
+def test_a_job_that_names_no_instance_type_is_not_resubmitted(env: RecoveryEnvironment) -> None:
+    """IAM would deny it: the grant requires the types of the request. A serverless job has none."""
+    job = env.ended()
+    env.sagemaker.jobs[NAME].more = {"ResourceConfig": {}}
+    env.recover(job)
+    assert env.decision(job).decision.action is Action.REFUSE
+    assert "names no instance type" in env.decision(job).decision.reason

@@ -193,9 +193,8 @@ class Creator:
             why = f"the permission {error.permission} is missing"
             self._remember(context, None if of_all else placement, why, role=role)
         elif error.reach is not Reach.ANYWHERE:
-            for kind in (
-                refused_types(placement, error.why) if error.reach is Reach.POOL else (placement.instance_type,)
-            ):
+            of_a_pool = error.reach is Reach.POOL
+            for kind in refused_types(placement, error.why) if of_a_pool else (placement.instance_type,):
                 self._remember(context, replace(placement, instance_type=kind), error.why, reach=error.reach)
 
     def _remember(
