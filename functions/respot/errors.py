@@ -124,6 +124,7 @@ class CloneRefusedError(RespotError):
         job: the job's name.
         field: the member of CreateTrainingJob that prevents it.
         reach: where else it cannot be built either.
+        instance_types: those of a list that prevent it; empty if the words name them, or it is the list as such.
     """
 
     def __init__(self, why: str, *, job: str, field: str, reach: Reach = Reach.ANYWHERE) -> None:
@@ -132,6 +133,7 @@ class CloneRefusedError(RespotError):
         self.job = job
         self.field = field
         self.reach = reach
+        self.instance_types: tuple[str, ...] = ()
         self.why = str(self)
 
 

@@ -41,10 +41,10 @@ def grant_recover_jobs(
         (
             "CreateTrainingJob",
             {
-                # A ladder in a tag may name any instance type.
+                # A ladder in a tag may name any instance type. ForAllValues also holds where the key is absent.
                 "ForAllValues:StringLike": {"sagemaker:InstanceTypes": list(instance_types)},
                 # Against faults of our own: a job that is no attempt of a run is not created.
-                "Null": {f"aws:RequestTag/{RUN_TAG}": "false"},
+                "Null": {f"aws:RequestTag/{RUN_TAG}": "false", "sagemaker:InstanceTypes": "false"},
             },
         ),
         # SageMaker checks it when a job is created with tags. A call of AddTags itself has no such key and is

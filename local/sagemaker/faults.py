@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
-from local.sagemaker.validation import SageMakerError
+from local.sagemaker.validation import SageMakerError, instance_types
 
 _DELIVERY: Final = re.compile(r"(copies|shuffle|delay|seed)=(\d+(?:\.\d+)?)|(drop)=(all|1|0(?:\.\d+)?)")
 _REFUSAL: Final = re.compile(r"(quota|throttle)=(\d{1,4})|none=(spot|on-demand|ml\.[a-z0-9.-]+)")
@@ -65,7 +65,9 @@ class Refusals:
     def check(self, request: Mapping[str, Any], *, earlier: int) -> None:
         """Raise the error that a creation is answered with whose name was asked for so many times before."""
         spot, resources = request.get("EnableManagedSpotTraining"), request.get("ResourceConfig", {})
-        instance, count = resources.get("InstanceType", "the instance type"), resources.get("InstanceCount", 1)
+        # Developer Guide, "Instance preference lists": the quota of every listed type is checked.
+        types, count = instance_types(request) or ["the instance type"], resources.get("InstanceCount", 1)
+        instance = next((each for each in types if each in self.none), types[0])
         has_no_quota = bool(self.none & {"spot" if spot else "on-demand", instance})
         if has_no_quota or earlier < self.quota:
             usage, limit = "spot training job usage" if spot else "training job usage", 0 if has_no_quota else count

@@ -73,6 +73,7 @@ class Job:
         uploaded = over and not failed and any(each["Status"] == "Training" for each in transitions)
         return {
             **self.request,
+            "ResourceConfig": self._resources(chosen=started is not None),
             "TrainingJobArn": self.arn,
             "TuningJobArn": self.tuning_job_arn,
             "ModelArtifacts": {"S3ModelArtifacts": f"{output}/{self.name}/output/model.tar.gz"} if uploaded else None,
@@ -89,6 +90,18 @@ class Job:
             "BillableTimeInSeconds": billable_seconds(training, spot=spot) if over else None,
             "ProfilingStatus": "Disabled" if self.request["ProfilerConfig"].get("DisableProfiler") else "Enabled",
         }
+
+    def _resources(self, *, chosen: bool) -> Mapping[str, Any]:
+        """What was asked for, and of a list the type that SageMaker has chosen: here the first.
+
+        "These two fields appear only after a type is selected" (Developer Guide, "Instance preference lists").
+        """
+        asked: Mapping[str, Any] = self.request.get("ResourceConfig", {})
+        if not chosen or "InstancePreferences" not in asked:
+            return asked
+        first = asked["InstancePreferences"][0]
+        count = first.get("InstanceCount", asked.get("InstanceCount"))
+        return {**asked, "SelectedInstanceType": first["InstanceType"], "SelectedInstanceCount": count}
 
     def _transitions(self, past: Sequence[Moment]) -> list[dict[str, Any]]:
         """Collapse the messages of one status into one entry; the last message wins."""

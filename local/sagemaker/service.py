@@ -84,7 +84,8 @@ class SageMaker:
     def _create(self, call: Call, scope: Scope) -> Mapping[str, Any]:
         request = call.request
         arn = _arn(scope, request["TrainingJobName"])
-        self._authorize(call, "CreateTrainingJob", arn, {"sagemaker:InstanceTypes": validation.instance_types(request)})
+        types = validation.instance_types(request)  # a serverless job has none, and then the key is absent
+        self._authorize(call, "CreateTrainingJob", arn, {"sagemaker:InstanceTypes": types} if types else {})
         if request.get("Tags"):
             # The key distinguishes tags of a new job from a call of AddTags, which has none.
             self._authorize(call, "AddTags", arn, {"sagemaker:TaggingAction": "CreateTrainingJob"})

@@ -58,6 +58,9 @@ def check_training_job(request: Mapping[str, Any]) -> None:
     spot, serverless = request.get("EnableManagedSpotTraining", False), "ServerlessJobConfig" in request
     kinds = {"InstanceType", "InstanceGroups", "InstancePreferences"} & resources.keys()
     local = [each for each in instance_types(request) if has_local_storage(each)]
+    preferences = resources.get("InstancePreferences", [])
+    preferred = [each["InstanceType"] for each in preferences]
+    counts = {"InstanceCount" in each for each in preferences}
     stopping = request.get("StoppingCondition", {})
     wait, runtime = stopping.get("MaxWaitTimeInSeconds"), stopping.get("MaxRuntimeInSeconds", 86400)
     built_in = is_built_in(algorithm)
@@ -83,6 +86,13 @@ def check_training_job(request: Mapping[str, Any]) -> None:
         ),
         "InstancePreferences is not supported when EnableManagedSpotTraining is set to true": (
             spot and "InstancePreferences" in kinds
+        ),
+        "InstancePreferences cannot be combined with InstancePlacementConfig": (
+            "InstancePreferences" in kinds and "InstancePlacementConfig" in resources
+        ),
+        "InstancePreferences must not name an instance type twice": len(set(preferred)) < len(preferred),
+        "InstanceCount must be set in ResourceConfig or in every one of InstancePreferences, and not in both": (
+            "InstancePreferences" in kinds and counts != {"InstanceCount" not in resources}
         ),
         "KeepAlivePeriodInSeconds is not supported when EnableManagedSpotTraining is set to true": (
             spot and resources.get("KeepAlivePeriodInSeconds")
@@ -116,7 +126,7 @@ def check_tags(tags: Sequence[Mapping[str, str]]) -> None:
 def instance_types(request: Mapping[str, Any]) -> list[str]:
     """The instance types that a CreateTrainingJob request names."""
     resources = request.get("ResourceConfig", {})
-    listed = [resources, *resources.get("InstanceGroups", [])]
+    listed = [resources, *resources.get("InstanceGroups", []), *resources.get("InstancePreferences", [])]
     return [each["InstanceType"] for each in listed if "InstanceType" in each]
 
 

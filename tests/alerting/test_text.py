@@ -11,13 +11,14 @@ from respot.alerting.text import (
     headline,
     one_line,
     particulars,
+    placement,
     plain,
     short,
     subject,
     what_happened,
     what_happens_next,
 )
-from respot.jobs.job import Owner, Parent
+from respot.jobs.job import Market, Owner, Parent
 from respot.jobs.lifecycle import figures
 from respot.recovery.planning.decision import Outlook
 from tests.support.builders import alert_on, history, job_id, state
@@ -75,6 +76,12 @@ def test_an_interruption_names_the_instances() -> None:
     assert what_happened(alert_on()).startswith("SageMaker lost the spot instances of 1 x ml.g5.2xlarge (spot).")
     unknown = alert_on(instance_type=None, instance_count=None, market=None)
     assert what_happened(unknown).startswith("SageMaker lost the spot instances of unknown instances.")
+
+
+def test_the_types_of_a_list_are_named_until_one_is_chosen() -> None:
+    listed = state(market=Market.ON_DEMAND, instance_type=None, preferred_types=("ml.g5.2xlarge", "ml.g6.2xlarge"))
+    assert placement(listed).endswith("ml.g5.2xlarge/ml.g6.2xlarge (on-demand)")
+    assert placement(replace(listed, instance_type="ml.g6.2xlarge")).endswith("x ml.g6.2xlarge (on-demand)")
 
 
 def test_a_job_that_ran_out_of_waiting_time_may_have_been_launched() -> None:

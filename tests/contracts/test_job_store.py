@@ -51,6 +51,7 @@ FULL = state(
     training_started=at(250.074),
     training_ended=at(9000.037),
     market=Market.ON_DEMAND,
+    preferred_types=("ml.p5.48xlarge", "ml.p4d.24xlarge"),
     max_wait=None,
     max_pending=timedelta(hours=2),
     training_time=timedelta(seconds=8500),

@@ -68,6 +68,14 @@ RUNS: Final[Mapping[str, Mapping[str, Any]]] = {
         "lifecycle": f"{OUT_OF_TIME} / {QUICK}",
         "tags": {**ON, "respot:ladder": "spot:3 on-demand:1", "local:refuse": "quota=0 / none=spot"},
     },
+    "listed": {
+        "lifecycle": f"{OUT_OF_TIME} / {QUICK}",
+        "tags": {
+            **ON,
+            "respot:ladder": "spot:1 on-demand/ml.p5.48xlarge/ml.g5.4xlarge/ml.g5.8xlarge/ml.g5.16xlarge:1",
+            "local:refuse": "quota=0 / none=ml.g5.4xlarge",
+        },
+    },
     "tripled": {
         "lifecycle": f"{OUT_OF_TIME} / {QUICK}",
         "tags": {**ON, "local:delivery": "copies=3 shuffle=1 seed=7"},
@@ -192,6 +200,19 @@ def test_a_market_without_quota_is_passed_over_at_once(runs: Recovering) -> None
     assert "cannot use spot ml.g5.2xlarge (the quota " in run[0].outcome.summary
 
 
+def test_a_listed_type_without_quota_or_outside_the_settings_leaves_the_list(runs: Recovering) -> None:
+    run = runs.checked("listed")
+    assert [attempt.described["TrainingJobStatus"] for attempt in run] == ["Stopped", "Completed"]
+    resources = run[1].described["ResourceConfig"]
+    assert resources["InstancePreferences"] == [{"InstanceType": "ml.g5.8xlarge"}, {"InstanceType": "ml.g5.16xlarge"}]
+    assert "InstanceType" not in resources
+    assert resources["SelectedInstanceType"] == "ml.g5.8xlarge"
+    assert run[0].outcome
+    assert "on-demand ml.g5.8xlarge/ml.g5.16xlarge" in run[0].outcome.summary
+    assert "cannot use on-demand ml.g5.4xlarge (the quota " in run[0].outcome.summary
+    assert "ml.p5.48xlarge is outside the setting training_instance_types" in run[0].outcome.summary
+
+
 def test_events_delivered_thrice_in_any_order_make_one_attempt_and_one_decision(runs: Recovering) -> None:
     run = runs.checked("tripled")
     assert actions(run) == [Action.RESUBMIT, Action.NOTHING]
@@ -225,8 +246,18 @@ OF_A_RUN: Final = [{"Key": RUN_TAG, "Value": "a run"}]
     [
         ({"RoleArn": "arn:aws:iam::111122223333:role/AdminForTraining"}, "iam:PassRole"),
         ({"ResourceConfig": {"InstanceType": "ml.p5.48xlarge", "InstanceCount": 1}}, "sagemaker:CreateTrainingJob"),
+        (
+            {
+                "ResourceConfig": {
+                    "InstancePreferences": [{"InstanceType": "ml.g5.2xlarge"}, {"InstanceType": "ml.p5.48xlarge"}],
+                    "InstanceCount": 1,
+                }
+            },
+            "sagemaker:CreateTrainingJob",
+        ),
+        ({"ResourceConfig": {"InstanceCount": 1}}, "sagemaker:CreateTrainingJob"),
     ],
-    ids=["role", "instance type"],
+    ids=["role", "instance type", "a listed type", "no type"],
 )
 def test_iam_denies_the_resubmit_function_what_the_settings_exclude(
     runs: Recovering, members: dict[str, Any], permission: str

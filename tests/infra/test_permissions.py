@@ -138,7 +138,7 @@ def recover(roles: object, buckets: object, types: Sequence[str] = ("*",), jobs:
     """
     attempts_alone = {
         "ForAllValues:StringLike": {"sagemaker:InstanceTypes": list(types)},
-        "Null": {"aws:RequestTag/respot:run": "false"},
+        "Null": {"aws:RequestTag/respot:run": "false", "sagemaker:InstanceTypes": "false"},
     }
     return [
         (LOG, "${RecoveryRecoverLogs.Arn}"),

@@ -44,6 +44,16 @@ def test_the_quota_refuses_first_then_throttling_then_nobody() -> None:
     assert "'ml.g5.2xlarge for spot training job usage' is 1 Instances" in str(errors[0])
 
 
+def test_the_quota_of_each_listed_type_must_suffice_and_the_refusal_names_the_one_that_does_not() -> None:
+    """Developer Guide: "SageMaker AI checks your service quota for every type in the list"."""
+    listed = [{"InstanceType": "ml.g5.2xlarge"}, {"InstanceType": "ml.g6.2xlarge"}]
+    members = {"EnableManagedSpotTraining": None, "ResourceConfig": {"InstancePreferences": listed, "InstanceCount": 1}}
+    error = refused(Refusals(none=frozenset({"ml.g6.2xlarge"})), 0, **members)
+    assert "'ml.g6.2xlarge for training job usage' is 0 Instances" in str(error)
+    assert "ml.g5" not in str(error)
+    assert refused(Refusals(none=frozenset({"ml.p3.2xlarge"})), 0, **members) is None
+
+
 @pytest.mark.parametrize("pool", ["spot", "ml.g5.2xlarge"])
 def test_a_pool_without_quota_refuses_every_creation(pool: str) -> None:
     none = Refusals(none=frozenset({pool}))

@@ -329,6 +329,8 @@ def test_a_job_with_preferences_has_the_type_and_count_selected(
     preferences = [{"InstanceType": "ml.p5.48xlarge"}, {"InstanceType": "ml.p4d.24xlarge"}]
     seen = reported_by(event(ResourceConfig={"InstancePreferences": preferences} | resources)).state
     assert (seen.instance_type, seen.instance_count) == known
+    assert seen.preferred_types == ("ml.p5.48xlarge", "ml.p4d.24xlarge")
+    assert seen.requested_type == "ml.p5.48xlarge/ml.p4d.24xlarge"
 
 
 def test_the_members_of_a_selection_are_in_the_service_model() -> None:

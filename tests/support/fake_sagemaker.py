@@ -145,7 +145,8 @@ class FakeSageMaker:
             name,
             {tag["Key"]: tag["Value"] for tag in request["Tags"]},
             market=placement.market,
-            instance_type=placement.instance_type,
+            instance_type=None if placement.is_list else placement.instance_type,
+            preferred_types=placement.instance_types if placement.is_list else None,
             max_runtime=placement.max_runtime,
             max_wait=placement.max_wait,
             hyperparameters=request.get("HyperParameters"),
@@ -190,7 +191,11 @@ def clone(description: JobDescription, tags: Mapping[str, str], attempt: Attempt
         "RoleArn": fake.state.role_arn,
         "AlgorithmSpecification": {"TrainingImage": fake.state.image},
         "HyperParameters": dict(fake.hyperparameters),
-        "ResourceConfig": {"InstanceType": placement.instance_type},
+        "ResourceConfig": (
+            {"InstancePreferences": [{"InstanceType": each} for each in placement.instance_types]}
+            if placement.is_list
+            else {"InstanceType": placement.instance_type or "ml.g5.2xlarge"}
+        ),
         **fake.more,
     }
     unknown = description.request_source["unknown"] & {placement.instance_type}

@@ -94,7 +94,7 @@ def _job(state: JobState) -> dict[str, Any]:
         "secondary_status": state.secondary_status,
         "failure_reason": state.failure_reason,
         "market": state.market and state.market.value,
-        "instance_type": state.instance_type,
+        "instance_type": state.instance_type or state.requested_type,
         "instance_count": state.instance_count,
         "max_runtime_seconds": _seconds(state.max_runtime),
         "max_wait_seconds": _seconds(state.max_wait),

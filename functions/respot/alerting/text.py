@@ -238,7 +238,7 @@ def placement(state: JobState) -> str:
     """How many instances of which type on which market, where known."""
     count = f"{state.instance_count} x " if state.instance_count else ""
     market = f" ({state.market})" if state.market else ""
-    return f"{count}{one_line(state.instance_type or 'unknown instances')}{market}"
+    return f"{count}{one_line(state.instance_type or state.requested_type or 'unknown instances')}{market}"
 
 
 def _end(alert: Alert) -> str:

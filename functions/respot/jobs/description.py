@@ -105,6 +105,7 @@ def read_state(
         training_ended=moment(document.get("TrainingEndTime")),
         market=market,
         instance_type=_instance_type(resources),
+        preferred_types=_preferred_types(resources),
         instance_count=_instance_count(resources),
         max_runtime=_number(stopping, "MaxRuntimeInSeconds", _seconds),
         max_wait=_number(stopping, "MaxWaitTimeInSeconds", _seconds),
@@ -181,6 +182,12 @@ def _instance_type(resources: Document) -> str | None:
     return text(resources, "SelectedInstanceType") or text(resources, "InstanceType") or _group_types(resources)
 
 
+def _preferred_types(resources: Document) -> tuple[str, ...] | None:
+    return (
+        tuple(filter(None, (text(each, "InstanceType") for each in _entries(resources, "InstancePreferences")))) or None
+    )
+
+
 def _instance_count(resources: Document) -> int | None:
     """How many instances. For a job with preferences it is their common count until SageMaker has chosen."""
     chosen = _number(resources, "SelectedInstanceCount", int) or _number(resources, "InstanceCount", int)
@@ -188,8 +195,12 @@ def _instance_count(resources: Document) -> int | None:
 
 
 def _groups(resources: Document) -> list[Document]:
-    groups = resources.get("InstanceGroups")
-    return [group for group in groups if isinstance(group, Mapping)] if isinstance(groups, list) else []
+    return _entries(resources, "InstanceGroups")
+
+
+def _entries(resources: Document, member: str) -> list[Document]:
+    listed = resources.get(member)
+    return [each for each in listed if isinstance(each, Mapping)] if isinstance(listed, list) else []
 
 
 def _group_types(resources: Document) -> str | None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from respot.jobs.drill_names import DRILL_PREFIX
+from respot.jobs.type_lists import join_types
 
 
 class Market(StrEnum):
@@ -98,7 +99,8 @@ class JobState:
         training_started: TrainingStartTime, when the first instances were ready.
         training_ended: TrainingEndTime.
         market: spot or on-demand.
-        instance_type: for example `ml.g5.2xlarge`.
+        instance_type: for example `ml.g5.2xlarge`. Of a list it is the type that SageMaker has chosen.
+        preferred_types: the list that the job was created with, in order; `None` also for a job without one.
         instance_count: number of instances.
         max_runtime: StoppingCondition.MaxRuntimeInSeconds.
         max_wait: StoppingCondition.MaxWaitTimeInSeconds (spot only).
@@ -126,6 +128,7 @@ class JobState:
     training_ended: datetime | None = None
     market: Market | None = None
     instance_type: str | None = None
+    preferred_types: tuple[str, ...] | None = None
     instance_count: int | None = None
     max_runtime: timedelta | None = None
     max_wait: timedelta | None = None
@@ -144,6 +147,11 @@ class JobState:
     def is_located(self) -> bool:
         """Whether it is known where the job writes checkpoints, or that it writes none."""
         return self.checkpoint_uri is not None or self.described is True
+
+    @property
+    def requested_type(self) -> str | None:
+        """The instance type that was asked for, or the list as one text."""
+        return join_types(self.preferred_types) if self.preferred_types else self.instance_type
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,7 +50,11 @@ def within_limits(clone: Clone, limits: CreationLimits) -> Clone:
         if not _matches(role, limits.roles):
             why = f"the role {role} is outside the setting training_roles: add it there, and deploy again"
             raise CloneRefusedError(why, job=job, field="RoleArn")
-        for each in instance_types_of(cloned.request):
+        types = tuple(instance_types_of(cloned.request))
+        if not types:
+            why = "the job names no instance type, and Respot's permission requires one: submit it again by hand"
+            raise CloneRefusedError(why, job=job, field="ResourceConfig")
+        for each in types:
             if not _matches(each, limits.instance_types):
                 why = f"{each} is outside the setting training_instance_types: add it there, and deploy again"
                 raise CloneRefusedError(why, job=job, field="ResourceConfig.InstanceType", reach=Reach.POOL)

@@ -29,6 +29,7 @@ from respot.recovery.load_context import PlanContextLoader
 from respot.recovery.planning.attempt import AttemptRequest
 from respot.recovery.planning.context import PlanContext
 from respot.recovery.planning.decision import DECIDED_WITHIN, Action, Placement
+from respot.recovery.planning.type_choice import refused_types
 from respot.recovery.ports import Clone, KillSwitch, RecoverableJobs, Refusals, RunStore
 from respot.recovery.records import DecisionRecord, NoticeKind, Outcome, OutcomeKind, Refusal
 from respot.recovery.run_place import is_after, outcome_of, planned_under_name
@@ -135,14 +136,15 @@ class Creator:
             created = self._outcome(decided, OutcomeKind.CREATED, summary, warning=decision.warning)
             return self._create(decided, decision.placement, request, created)
         except CreateLaterError as error:
-            if error.reason is Postponement.QUOTA:
-                self._remember(context, decision.placement, "a quota is used up")
+            if (others := self._with_other_types(context, decision.placement, error)) is not None:
+                return others
             if error.reason not in {Postponement.QUOTA, Postponement.CAPACITY}:
                 raise  # a quota or capacity is waited for; a throttle or an outage is a failure, and counts as one
             return Later(reason=str(error))
         except (CloneRefusedError, CreateRefusedError) as error:
             if isinstance(error, CreateRefusedError):
                 self._remember_refusal(context, decision.placement, request, error)
+                error = _of_the_list(decision.placement, error)
             if error.reach is not Reach.ANYWHERE:
                 return context.without(decision.placement, error)
             self._close(decided, OutcomeKind.FAILED, str(error))
@@ -183,6 +185,16 @@ class Creator:
         self.runs.record_outcome(replace(created, arn=arn, settled_at=self.clock(), job_created=seen))
         return None
 
+    def _with_other_types(
+        self, context: PlanContext, placement: Placement, error: CreateLaterError
+    ) -> PlanContext | None:
+        """Remember a quota that is used up; the context to go on with at once, if the list has other types."""
+        if error.reason is not Postponement.QUOTA:
+            return None
+        for kind in refused_types(placement, str(error)):
+            self._remember(context, replace(placement, instance_type=kind), "a quota is used up")
+        return context.without_for_now(placement, error)
+
     def _report_delay(self, decided: DecisionRecord, why: str, *, until: datetime) -> None:
         if self.clock() - decided.decided_at <= REPORTED_AFTER:
             return
@@ -203,7 +215,9 @@ class Creator:
             why = f"the permission {error.permission} is missing"
             self._remember(context, None if of_all else placement, why, resource=role)
         elif error.reach is not Reach.ANYWHERE:
-            self._remember(context, placement, error.why, reach=error.reach)
+            of_a_pool = error.reach is Reach.POOL
+            for kind in refused_types(placement, error.why) if of_a_pool else (placement.instance_type,):
+                self._remember(context, replace(placement, instance_type=kind), error.why, reach=error.reach)
         else:
             for resource in resources_named(request, str(error)):
                 self._remember(context, None, error.why, resource=resource)
@@ -345,7 +359,7 @@ class Creator:
             raise UpstreamUnavailableError(message)
         if mine is None:
             return self._misplacement(decided, state, any_type=_prefers(theirs, planned.instance_type))
-        market, kind = state.market or planned.market, state.instance_type or planned.instance_type
+        market, kind = state.market or planned.market, state.requested_type or planned.instance_type
         placement = replace(planned, market=market, instance_type=kind)
         attempt = AttemptRequest(name=state.job.name, lineage=decided.next_lineage, placement=placement)
         try:
@@ -391,10 +405,20 @@ def _prefers(description: JobDescription, kind: str | None) -> bool:
 
 def _elsewhere(planned: Placement | None, state: JobState) -> str:
     """What to add where the attempt was created in another pool than was decided on, and the answer was lost."""
-    pool = f"{state.market} {state.instance_type}"
     if planned is None or not (state.market and state.instance_type and planned.instance_type):
         return ""
-    return "" if pool == f"{planned.market} {planned.instance_type}" else f"; it runs on {pool} instead"
+    planned_there = planned.market == state.market and state.instance_type in {
+        planned.instance_type,
+        *planned.instance_types,
+    }
+    return "" if planned_there else f"; it runs on {state.market} {state.instance_type} instead"
+
+
+def _of_the_list(placement: Placement, error: CreateRefusedError) -> CreateRefusedError:
+    """The refusal of a list, which may be about the list as such; if not, that of its first type is final."""
+    if not placement.is_list or error.permission or error.reach is not Reach.ANYWHERE:
+        return error
+    return CreateRefusedError(str(error), reach=Reach.POOL, why=error.why)
 
 
 def _without(request: Mapping[str, Any], path: str) -> dict[str, Any] | None:

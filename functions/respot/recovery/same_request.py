@@ -29,7 +29,7 @@ def misplacement(asked: Collection[Placement], state: JobState, *, any_type: boo
     """
     kind = None if any_type else state.instance_type
     rules: tuple[tuple[str, Callable[[Placement], bool]], ...] = (
-        ("its instance type", lambda each: not kind or each.instance_type in {"", kind}),
+        ("its instance type", lambda each: not kind or each.instance_type in {"", kind} or kind in each.instance_types),
         ("its market", lambda each: state.market in {None, each.market}),
         ("its maximum runtime", lambda each: state.max_runtime is None or state.max_runtime <= each.max_runtime),
     )

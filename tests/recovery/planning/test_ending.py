@@ -110,6 +110,10 @@ def test_the_state_alone_does_not_show_who_stopped_a_job_with_max_pending() -> N
         pytest.param(9000, {"training_started": at(8000)}, False, id="it had instances"),
         pytest.param(9000, {"training_time": timedelta(seconds=1)}, False, id="it had trained"),
         pytest.param(9000, {"instance_type": "ml.m5.large"}, False, id="no effect on CPU-only types"),
+        pytest.param(
+            *(9000, {"instance_type": None, "preferred_types": ("ml.m5.large", "ml.g5.xlarge")}, True),
+            id="a list with an accelerated type",
+        ),
         pytest.param(9000, {"instance_type": "ml.m5.large+ml.trn1.2xlarge"}, True, id="one type is accelerated"),
         pytest.param(9000, {"instance_type": None}, True, id="type not known"),
     ],

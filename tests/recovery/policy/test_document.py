@@ -83,6 +83,10 @@ defaults: {ladder: [{attempts: 1}]} => defaults.ladder[0].market: is missing
 defaults: {ladder: [{market: on_demand}]} => defaults.ladder[0].market: is "on_demand" and must be one of spot, on-dem
 defaults: {ladder: [{market: spot, instance_type: g5}]} => defaults.ladder[0].instance_type: is "g5" and must be like ml
 defaults: {ladder: [{market: spot, instance_type: "ml.g5.xlarge\n"}]} => defaults.ladder[0].instance_type: is
+defaults: {ladder: [{market: spot, instance_types: [ml.g5.xlarge, ml.g6.xlarge]}]} => defaults.ladder: only an on-demand
+defaults: {ladder: [{market: on-demand, instance_type: ml.a.b, instance_types: [ml.a.b]}]} => defaults.ladder: a rung
+defaults: {ladder: [{market: on-demand, instance_types: []}]} => defaults.ladder[0].instance_types: is [] and must be
+defaults: {ladder: [{market: on-demand, instance_types: [ml.a.b, ml.a.b]}]} => defaults.ladder[0].instance_types: is
 defaults: {ladder: "spot:3"} => defaults.ladder: is "spot:3" and must be a list
 defaults: {ladder: [{market: spot}, {market: spot, attempts: 1}]} => defaults.ladder: rung 2 is never reached: rung 1
 defaults: {deadline: soon} => defaults.deadline: 'soon' is no span of time like '90 min' or '1 d 4 h'; a deadline may a
@@ -317,3 +321,12 @@ def test_any_document_is_a_policy_or_an_error_that_names_the_place(place: tuple[
         parse_policy(document)
     except PolicyInvalidError as error:
         assert str(error).startswith(".".join(place))  # noqa: PT017 - the document may be valid
+
+
+@pytest.mark.parametrize(
+    ("types", "read"),
+    [(["ml.g5.xlarge", "ml.g6.xlarge"], "ml.g5.xlarge/ml.g6.xlarge"), (["ml.g5.xlarge"], "ml.g5.xlarge")],
+)
+def test_a_list_of_types_keeps_its_order_and_a_list_of_one_is_a_plain_type(types: list[str], read: str) -> None:
+    ladder = parse_policy(with_defaults(ladder=[{"market": "on-demand", "instance_types": types}])).defaults.ladder
+    assert [rung.instance_type for rung in ladder] == [read]

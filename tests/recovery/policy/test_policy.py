@@ -32,6 +32,7 @@ SPOT, ON_DEMAND = Rung(market=Market.SPOT), Rung(market=Market.ON_DEMAND)
 MOMENT = datetime(2026, 9, 16, 18, tzinfo=UTC)
 THREE = Rung(market=Market.SPOT, attempts=3)
 LARGER = Rung(market=Market.ON_DEMAND, instance_type="ml.g5.4xlarge", attempts=1)
+LISTED = Rung(market=Market.ON_DEMAND, instance_type="ml.g5.4xlarge/ml.g6.4xlarge", attempts=1)
 
 
 def job(name: str = "nightly-resnet", **tags: str) -> JobState:
@@ -128,6 +129,7 @@ def test_unknown_tags_forbid_the_attempt_that_a_policy_asks_for() -> None:
         ("max-attempts", "100", "max_attempts", 100),
         ("max-billable-hours", "0.5", "max_billable_hours", 0.5),
         ("ladder", "spot:3 on-demand/ml.g5.4xlarge:1 on-demand", "ladder", (THREE, LARGER, ON_DEMAND)),
+        ("ladder", "spot:3 on-demand/ml.g5.4xlarge/ml.g6.4xlarge:1", "ladder", (THREE, LISTED)),
         ("ladder", "spot:3 spot", "ladder", (THREE, SPOT)),
         ("ladder", "spot on-demand", "ladder", (SPOT, ON_DEMAND)),
         ("deadline", "14 h", "deadline", timedelta(hours=14)),
@@ -170,6 +172,11 @@ def test_a_tag_sets_its_member(tag: str, value: str, member: str, read: object) 
         ("ladder", "spot/", "'spot/' is no rung"),
         ("ladder", "spot/g5.xlarge", "'spot/g5.xlarge' is no rung"),
         ("ladder", "spot:3,on-demand", "is no rung"),
+        ("ladder", "on-demand/ml.g5.xlarge/", "is no rung"),
+        ("ladder", "on-demand/ml.g5.xlarge/g6.xlarge", "is no rung"),
+        ("ladder", "spot/ml.g5.xlarge/ml.g6.xlarge", "only an on-demand rung may list several"),
+        ("ladder", f"on-demand/{'/'.join(f'ml.g{number}.xlarge' for number in range(6))}", "at most 5 instance types"),
+        ("ladder", "on-demand/ml.g5.xlarge/ml.g6.xlarge/ml.g5.xlarge", "ml.g5.xlarge is there twice"),
         ("ladder", "spot spot:1", "rung 2 is never reached: rung 1 has no number of attempts"),
         ("ladder", "on-demand spot", "rung 2 is never reached"),
         ("ladder", "spot on-demand on-demand/ml.g5.xlarge", "rung 3 is never reached"),

@@ -14,6 +14,7 @@ from respot.jobs.formatting import iso
 from respot.jobs.job import JobId, JobRecord, JobState, Market, Owner, Parent, Transition, savings_percent
 from respot.jobs.lifecycle import figures, in_order, is_terminal
 from respot.jobs.merge import Change
+from respot.jobs.type_lists import join_types, split_types
 from respot.schema import (
     ACTIVE_ON,
     CHECKPOINT_URI,
@@ -62,6 +63,7 @@ def state_item(change: Change, retention: timedelta | None) -> Item:
             "training_ended": state.training_ended and iso(state.training_ended),
             "market": state.market and state.market.value,
             "instance_type": state.instance_type,
+            "preferred_types": join_types(state.preferred_types or ()) or None,
             "instance_count": state.instance_count,
             "max_runtime_seconds": _seconds(state.max_runtime),
             "max_wait_seconds": _seconds(state.max_wait),
@@ -164,6 +166,7 @@ def _read_state(values: Values) -> JobState:
         training_ended=values.moment_or_none("training_ended"),
         market=values.word("market", Market) if "market" in values else None,
         instance_type=values.text_or_none("instance_type"),
+        preferred_types=split_types(values.text_or_none("preferred_types")) or None,
         instance_count=values.whole_or_none("instance_count"),
         max_runtime=values.span_or_none("max_runtime_seconds"),
         max_wait=values.span_or_none("max_wait_seconds"),

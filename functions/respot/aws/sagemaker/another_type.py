@@ -2,11 +2,12 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NoReturn
 
 from respot.aws.sagemaker.instance_types import Accelerator, accelerator, architecture, gpus, local_storage
 from respot.errors import CloneRefusedError, Reach
+from respot.recovery.checked_clone import instance_types_of
 from respot.recovery.planning.attempt import VOLUME_KEY_TAG
 
 GOES: Final[Mapping[str, str]] = {
@@ -60,9 +61,48 @@ _SMDDP_ENABLED: Final = "sagemaker_distributed_dataparallel_enabled"
 _SMDDP_TYPES: Final = frozenset({"ml.p3.16xlarge", "ml.p3dn.24xlarge", "ml.p4d.24xlarge", "ml.p4de.24xlarge"})
 """SM_DATAPARALLEL_SUPPORTED_INSTANCE_TYPES of the SageMaker Python SDK (2.257.0): the library runs on no other type."""
 
+_FITTED: Final = ("HyperParameters", "Environment")
+"""Groups of the request, beside ResourceConfig, in which `fit` changes something."""
 _CHANGE_THE_LADDER: Final = "name another instance type in the job's ladder"
 _IMAGE_FOR: Final = re.compile(r"(?:^|[-_.])(?P<kind>cpu|gpu)(?=$|[-_.])")
 """What an image was built for, in a tag of AWS's deep learning containers: `2.5.1-gpu-py311-cu124-ubuntu22.04`."""
+
+
+def fit_all(
+    request: dict[str, Any], *, own: Sequence[str], types: Sequence[str], tags: Mapping[str, str], job: str
+) -> None:
+    """Fit the request, made for any of the types `own`, to any of `types`: SageMaker chooses only after the creation.
+
+    Raises:
+        CloneRefusedError: the job cannot run on one of them, which the error names, or needs another request for each.
+    """
+    resources = request["ResourceConfig"]
+    if set(types) <= set(own) and (len(own) > 1 or len(types) < 2):
+        return
+    fitted = []
+    for new in types:
+        one: dict[str, Any] = {name: dict(request[name]) for name in _FITTED if name in request}
+        one = {**request, **one}
+        one["ResourceConfig"] = {**resources, "InstanceType": new}
+        if new not in own:
+            try:
+                fit(one, old=own[0], new=new, tags=tags, job=job)
+            except CloneRefusedError as error:
+                error.instance_types = (new,)
+                raise
+        if len(types) > 1:
+            for member in ("InstancePlacementConfig", "KeepAlivePeriodInSeconds"):
+                one["ResourceConfig"].pop(member, None)
+            del one["ResourceConfig"]["InstanceType"]
+        fitted.append(one)
+    for name in (*_FITTED, "ResourceConfig"):
+        differing = next((each[name] for each in fitted if name in each and each[name] != fitted[0][name]), None)
+        if differing is not None:
+            members = differing.keys() | fitted[0][name].keys()
+            member = min(each for each in members if differing.get(each) != fitted[0][name].get(each))
+            why = f"it differs between {' and '.join(types)}, and a list of types has one request: they are used singly"
+            _refuse(why, f"{name}.{member}", job)
+    request.update({name: fitted[0][name] for name in (*_FITTED, "ResourceConfig") if name in request})
 
 
 def fit(request: dict[str, Any], *, old: str, new: str, tags: Mapping[str, str], job: str) -> None:
@@ -90,7 +130,7 @@ def fit(request: dict[str, Any], *, old: str, new: str, tags: Mapping[str, str],
 def left_out(described: Mapping[str, Any], request: Mapping[str, Any]) -> Iterator[str]:
     """What people should know about a clone: the members of ResourceConfig that were left out, and why."""
     before, after = described.get("ResourceConfig", {}), request.get("ResourceConfig", {})
-    old, new = before.get("InstanceType", ""), after.get("InstanceType", "")
+    old, new = (" or ".join(instance_types_of(each)) for each in (described, request))
     for member, why in GOES.items():
         if before.get(member) and member not in after:
             yield f"{member} was left out: {why.format(old=old, new=new)}"

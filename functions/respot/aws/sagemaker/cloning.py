@@ -12,6 +12,7 @@ from respot.aws.sagemaker import another_type
 from respot.errors import CloneRefusedError, Reach, UnrecoverableFieldError
 from respot.jobs.algorithms import BUILT_IN_ALGORITHMS
 from respot.jobs.job import Market
+from respot.jobs.type_lists import join_types
 from respot.recovery.checked_clone import instance_types_of
 from respot.recovery.planning.attempt import LINEAGE_TAGS, VOLUME_KEY_TAG, Lineage
 from respot.recovery.planning.decision import Placement
@@ -30,7 +31,8 @@ CHANGED: Final[Mapping[str, str]] = {
     "AlgorithmSpecification.TrainingImage": "left out if AlgorithmName is given",
     "AlgorithmSpecification.MetricDefinitions": "left out for SageMaker's and the marketplace's algorithms",
     "Environment": "instance type names follow the type",
-    "ResourceConfig.InstanceType": "the placement's",
+    "ResourceConfig.InstanceType": "the placement's; left out for a list",
+    "ResourceConfig.InstancePreferences": "the placement's, if it is a list",
     "ResourceConfig.KeepAlivePeriodInSeconds": "left out on spot",
     "StoppingCondition.MaxRuntimeInSeconds": "the placement's",
     "StoppingCondition.MaxWaitTimeInSeconds": "the placement's; left out on demand",
@@ -336,36 +338,48 @@ def _place(request: dict[str, Any], placement: Placement, tags: Mapping[str, str
             _refuse(why, job=job, field="ServerlessJobConfig", reach=Reach.MARKET)
         return
     if "ResourceConfig" in request:
-        own, asked = request["ResourceConfig"].get("InstanceType", ""), placement.instance_type
+        own = tuple(instance_types_of(request))
         request["ResourceConfig"] = _resources(request["ResourceConfig"], placement, job)
-        if own and asked not in {"", own}:
-            another_type.fit(request, old=own, new=asked, tags=tags, job=job)
+        if own and "InstanceGroups" not in request["ResourceConfig"]:
+            another_type.fit_all(request, own=own, types=placement.instance_types, tags=tags, job=job)
 
 
 def _resources(given: Mapping[str, Any], placement: Placement, job: str) -> dict[str, Any]:
     resources = dict(given)
     if placement.market is Market.SPOT:
-        if "InstancePreferences" in resources:
+        if "InstancePreferences" in resources and (placement.is_list or not placement.instance_type):
             why = "SageMaker refuses a list of preferred instance types on spot; use a ladder with on-demand rungs only"
             _refuse(why, job=job, field="ResourceConfig.InstancePreferences", reach=Reach.MARKET)
         if resources.pop("KeepAlivePeriodInSeconds", 0):
             why = "SageMaker keeps no warm pool of spot instances; use a ladder with on-demand rungs only"
             _refuse(why, job=job, field="ResourceConfig.KeepAlivePeriodInSeconds", reach=Reach.MARKET)
     asked = placement.instance_type  # empty if none is known or asked for: then the job's own is kept
+    types = tuple(instance_types_of({"ResourceConfig": resources}))
     several = next((member for member in ("InstanceGroups", "InstancePreferences") if member in resources), None)
-    if several is None:
-        resources |= {"InstanceType": asked} if asked else {}
-    else:
-        types = [each.get("InstanceType", "") for each in resources[several]]
-        # With several types, a job's instance type is written `a+b`; of preferred types, SageMaker has chosen one.
-        same = {"", "+".join(types), *(types if several == "InstancePreferences" else ())}
-        if asked not in same:
-            why = (
-                f"the job names {' and '.join(types)}, and {asked} cannot stand for them: "
-                "name no instance type in the job's ladder"
-            )
-            _refuse(why, job=job, field=f"ResourceConfig.{several}", reach=Reach.POOL)
-    return resources
+    # The instance types of a heterogeneous cluster are written `a+b`, those of a list `a/b`.
+    if asked in {"", "+".join(types) if several == "InstanceGroups" else join_types(types)}:
+        return resources
+    if several == "InstanceGroups" or (several and "InstanceCount" not in resources):
+        if several == "InstancePreferences" and asked in types:
+            return resources  # its count differs from type to type
+        why = (
+            f"the job names {' and '.join(types)}, and {asked} cannot stand for them: "
+            "name no instance type in the job's ladder"
+        )
+        _refuse(why, job=job, field=f"ResourceConfig.{several}", reach=Reach.POOL)
+    return _with_types(resources, placement)
+
+
+def _with_types(resources: Mapping[str, Any], placement: Placement) -> dict[str, Any]:
+    """The same instances in number, of the placement's type or list.
+
+    SageMaker Developer Guide, "Instance preference lists for training jobs": one count for all types is allowed, and no
+    InstanceType beside the list.
+    """
+    kept = {name: value for name, value in resources.items() if name not in {"InstanceType", "InstancePreferences"}}
+    if not placement.is_list:
+        return kept | {"InstanceType": placement.instance_type}
+    return kept | {"InstancePreferences": [{"InstanceType": each} for each in placement.instance_types]}
 
 
 def _check(request: Mapping[str, Any], create: StructureShape, job: str) -> None:

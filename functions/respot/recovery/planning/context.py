@@ -3,14 +3,16 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from respot.errors import CloneRefusedError, CreateRefusedError, Reach
+from respot.errors import CloneRefusedError, CreateLaterError, CreateRefusedError, Reach
 from respot.jobs.formatting import in_words, readable
 from respot.jobs.job import Market
+from respot.jobs.type_lists import split_types
 from respot.recovery.checkpoints.checkpoint import described, explained, passed_over
 from respot.recovery.checkpoints.location import parse_location
 from respot.recovery.planning.decision import Placement, RefusedPool
 from respot.recovery.planning.run import Run
 from respot.recovery.planning.start_history import StartHistory
+from respot.recovery.planning.type_choice import refused_types, usable
 from respot.recovery.policy.policy import Resolved
 from respot.recovery.records import LocationReservation, Refusal
 
@@ -63,9 +65,22 @@ class PlanContext:
         """The context to plan again from, once an attempt there was refused for good."""
         if error.reach is Reach.ANYWHERE:
             return replace(self, blockers=(str(error),))
-        instance_type = placement.instance_type if error.reach is Reach.POOL else None
-        pool = RefusedPool(market=placement.market, instance_type=instance_type, why=error.why)
-        return replace(self, refused_pools=(*self.refused_pools, pool))
+        types = _refused_types(placement, error) if error.reach is Reach.POOL else (None,)
+        pools = (RefusedPool(market=placement.market, instance_type=each, why=error.why) for each in types)
+        return replace(self, refused_pools=(*self.refused_pools, *pools))
+
+    def without_for_now(self, placement: Placement, error: CreateLaterError) -> "PlanContext | None":
+        """The same where a quota is used up, if the placement is of a list that has other types; otherwise `None`."""
+        why = f"for now: {error}"
+        types = refused_types(placement, str(error))
+        pools = (RefusedPool(market=placement.market, instance_type=each, why=why) for each in types)
+        refused, own = (*self.refused_pools, *pools), self.run.attempts[0].state.requested_type or ""
+        lists = (rung for rung in self.resolved.policy.ladder if rung.market is placement.market)
+        for rung in lists:
+            listed = set(split_types(rung.instance_type))
+            if set(placement.instance_types) <= listed and len(listed) > 1 and usable(rung, own, refused):
+                return replace(self, refused_pools=refused)
+        return None
 
     def after(self, refusals: Iterable[Refusal]) -> "PlanContext":
         """The context as if SageMaker refused again the pools that it has refused lately."""
@@ -87,3 +102,9 @@ class PlanContext:
         passed = f", passing over {explained(newest)}" if newest else ""
         progress = f"; progress: {self.run.progress().evidence}" if self.run.last.has_trained else ""
         return f"resumes from {checkpoint}{passed}{progress}; {in_words(lost)} of training lost{caveat}"
+
+
+def _refused_types(placement: Placement, error: CloneRefusedError | CreateRefusedError) -> tuple[str, ...]:
+    if isinstance(error, CloneRefusedError) and placement.is_list and error.instance_types:
+        return error.instance_types
+    return refused_types(placement, error.why)

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from respot.jobs.job import Market
+from respot.jobs.type_lists import split_types
 
 DECIDED_WITHIN: Final = timedelta(days=3)
 """After the job's end. Nothing is decided or created later."""
@@ -17,7 +18,7 @@ class Placement:
 
     Attributes:
         market: spot or on-demand.
-        instance_type: for example `ml.g5.2xlarge`.
+        instance_type: for example `ml.g5.2xlarge`, or a list as one text (`type_lists`).
         max_runtime: StoppingCondition.MaxRuntimeInSeconds.
         max_wait: StoppingCondition.MaxWaitTimeInSeconds; `None` on demand, where SageMaker refuses it.
     """
@@ -26,6 +27,16 @@ class Placement:
     instance_type: str
     max_runtime: timedelta
     max_wait: timedelta | None
+
+    @property
+    def instance_types(self) -> tuple[str, ...]:
+        """The types in order of preference; one for a plain type."""
+        return split_types(self.instance_type)
+
+    @property
+    def is_list(self) -> bool:
+        """Whether SageMaker chooses among several types."""
+        return len(self.instance_types) > 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Chooses the next attempt's placement, by the ladder and the deadline."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import takewhile
@@ -8,10 +8,12 @@ from typing import Final
 
 from respot.jobs.formatting import in_words, readable
 from respot.jobs.job import Market
+from respot.jobs.type_lists import split_types
 from respot.recovery.planning.deadline import DEFAULT_MAX_RUNTIME, Forecast
 from respot.recovery.planning.decision import Placement, RefusedPool
 from respot.recovery.planning.ending import Budget, Trigger
 from respot.recovery.planning.run import Attempt, Run
+from respot.recovery.planning.type_choice import usable
 from respot.recovery.policy.policy import Policy, Rung, WhenMissed
 
 SHORTEST: Final = timedelta(seconds=1)
@@ -135,7 +137,7 @@ def _placement(run: Run, rung: Rung, *, limits: _Limits | None = None) -> Placem
     runtime = min(first.max_runtime or DEFAULT_MAX_RUNTIME, LONGEST)
     if limits and limits.runtime is not None:
         runtime = min(max(runtime, _whole(limits.runtime)), LONGEST)
-    instance_type = rung.instance_type or first.instance_type or ""
+    instance_type = rung.instance_type or first.requested_type or ""
     if rung.market is Market.ON_DEMAND:
         return Placement(market=rung.market, instance_type=instance_type, max_runtime=runtime, max_wait=None)
     wait = first.max_wait or runtime * 2
@@ -157,9 +159,7 @@ def _on_demand_rung(run: Run, policy: Policy, rung: Rung, refused: Sequence[Refu
     `None` if all of them are refused.
     """
     rungs = [each for each in (rung, *policy.ladder) if each.market is Market.ON_DEMAND]
-    return next(
-        (each for each in rungs or [Rung(market=Market.ON_DEMAND)] if not _is_refused(run, each, refused)), None
-    )
+    return next(_usable(run, rungs or [Rung(market=Market.ON_DEMAND)], refused), None)
 
 
 def rung_for(run: Run, policy: Policy, number: int, *, refused: Sequence[RefusedPool] = ()) -> Rung | None:
@@ -177,7 +177,7 @@ def rung_for(run: Run, policy: Policy, number: int, *, refused: Sequence[Refused
         below = [rung for rung in left[1:] if _has_attempts_left(run, policy, rung)]
         last = [Rung(market=Market.ON_DEMAND)] if policy.deadline and not _goes_on_demand(policy) else []
         back = [rung for rung in _given_up(run, policy) if _has_attempts_left(run, policy, rung)]
-        left = tuple(rung for rung in (left[0], *below, *last, *back) if not _is_refused(run, rung, refused))
+        left = tuple(_usable(run, (left[0], *below, *last, *back), refused))
     return left[0] if left else None
 
 
@@ -195,7 +195,7 @@ def _given_up(run: Run, policy: Policy) -> Iterator[Rung]:
     """The rungs of the pools for which the run waited too long, the latest first."""
     for attempt in reversed(run.attempts):
         if attempt.gave_up_waiting:
-            yield from (rung for rung in policy.ladder if _pool(run, rung) == _had(attempt))
+            yield from (rung for rung in policy.ladder if _was_in(attempt, run, rung))
 
 
 def _goes_on_demand(policy: Policy) -> bool:
@@ -224,18 +224,29 @@ def _has_attempts_left(run: Run, policy: Policy, rung: Rung) -> bool:
     """Whether the pool, on whichever rungs it stands, has had fewer attempts than they allow."""
     pool = _pool(run, rung)
     allowed = [each.attempts for each in policy.ladder if _pool(run, each) == pool]
-    had = sum(_had(each) == pool for each in run.attempts)
+    had = sum(_was_in(each, run, rung) for each in run.attempts)
     return any(count is None for count in allowed) or had < sum(count or 0 for count in allowed)
 
 
-def _is_refused(run: Run, rung: Rung, refused: Sequence[RefusedPool]) -> bool:
-    return any(each.covers(_pool(run, rung)) for each in refused)
+def _usable(run: Run, rungs: Iterable[Rung], refused: Sequence[RefusedPool]) -> Iterator[Rung]:
+    """What is left of the rungs without the pools that were refused."""
+    own = run.attempts[0].state.requested_type or ""
+    return (left for rung in rungs if (left := usable(rung, own, refused)) is not None)
 
 
 def _pool(run: Run, rung: Rung) -> str:
-    return f"{rung.market} {rung.instance_type or run.attempts[0].state.instance_type or ''}".strip()
+    return f"{rung.market} {rung.instance_type or run.attempts[0].state.requested_type or ''}".strip()
 
 
 def _had(attempt: Attempt) -> str:
     """The pool that an attempt was in."""
-    return f"{attempt.state.market} {attempt.state.instance_type or ''}".strip()
+    return f"{attempt.state.market} {attempt.state.requested_type or ''}".strip()
+
+
+def _was_in(attempt: Attempt, run: Run, rung: Rung) -> bool:
+    """Whether an attempt was in the rung's pool, or in what was left of its list."""
+    pool, had = _pool(run, rung), attempt.state.requested_type
+    types = set(split_types(pool.partition(" ")[2]))
+    return _had(attempt) == pool or (
+        attempt.state.market is rung.market and had is not None and set(split_types(had)) <= types
+    )

@@ -266,7 +266,7 @@ def _inputs(context: PlanContext, found: Forecast | None, now: datetime) -> dict
         "attempts": f"{run.last.number} of {policy.max_attempts}",
         "budgets": ", ".join(budgets),
         "ending": f"{state.status}/{state.secondary_status}",
-        "ran_on": " ".join(filter(None, (state.market, state.instance_type))),
+        "ran_on": " ".join(filter(None, (state.market, state.instance_type or state.requested_type))),
         "checkpoint_location": context.checkpoint_uri,
         "newest_checkpoint": newest and f"{newest.name}, saved {iso(newest.saved_at)}",
         "checkpoint_layout": newest and (newest.layout or f"unknown, {newest.objects:,} objects"),

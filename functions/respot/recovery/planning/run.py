@@ -1,5 +1,6 @@
 """A run: the chain of attempts that share one checkpoint location."""
 
+import re
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, NewType
@@ -101,7 +102,7 @@ class Attempt:
         limit = state.max_pending
         launched = self.has_trained or state.training_started or state.training_time
         waited = (stopped or state.last_modified) - state.job.created
-        if limit is None or launched or waited < limit - _AT_THE_LIMIT or not may_be_accelerated(state.instance_type):
+        if limit is None or launched or waited < limit - _AT_THE_LIMIT or not may_be_accelerated(state.requested_type):
             return replace(ending, description="stopped by its user", by_a_person=True)
         description = f"stopped, by its user or by SageMaker after MaxPendingTimeInSeconds of {in_words(limit)}"
         return replace(ending, description=description, by_a_person=False, uncertain=True)
@@ -109,7 +110,7 @@ class Attempt:
     def _gave_up(self) -> str:
         stopped, stop_intent = stop_of(self.transitions), self.stop_intent
         waited = f" after {in_words(stopped - stop_intent.waiting_since)}" if stopped and stop_intent else ""
-        pool = " ".join(filter(None, (self.state.market, self.state.instance_type)))
+        pool = " ".join(filter(None, (self.state.market, self.state.requested_type)))
         return f"gave up waiting{waited}" + (f" for {pool}" if pool else "")
 
     def _held(self) -> timedelta:
@@ -253,7 +254,7 @@ class Run:
 
 def may_be_accelerated(instance_type: str | None) -> bool:
     """Whether MaxPendingTime may take effect: it "has no effect on jobs that request CPU-only instance types"."""
-    return instance_type is None or any(each.startswith(_ACCELERATED) for each in instance_type.split("+"))
+    return instance_type is None or any(each.startswith(_ACCELERATED) for each in re.split("[+/]", instance_type))
 
 
 def _training_of(attempt: Attempt) -> list[tuple[datetime, datetime, datetime]]:

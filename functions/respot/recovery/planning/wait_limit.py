@@ -11,6 +11,7 @@ from typing import Final
 from respot.jobs.formatting import in_words, iso, readable
 from respot.jobs.job import JobState, Market, Transition
 from respot.jobs.lifecycle import STOPPED, STOPPING
+from respot.jobs.type_lists import split_types
 from respot.recovery.planning.attempt import RUN_TAG
 from respot.recovery.planning.context import PlanContext
 from respot.recovery.planning.deadline import DEFAULT_MAX_RUNTIME, Forecast, forecast
@@ -200,18 +201,24 @@ def _why_it_waits_on(live: JobState, context: PlanContext, decision: Decision) -
         return "exceeded the wait limit before, and the run went back to this pool: all others were refused"
     if decision.action is not Action.RESUBMIT or decision.placement is None:
         return f"nothing would follow: {decision.reason}"
-    here, there = (live.market, live.instance_type), (decision.placement.market, decision.placement.instance_type)
-    if here == there:
-        pool = " ".join(filter(None, here))
+    there = decision.placement
+    if _is_within(there, live):
+        pool = f"{there.market} {there.instance_type}".strip()
         refused = "".join(f"; cannot use {each}" for each in context.refused_pools)
         return f"the next attempt would wait for the same pool, {pool}{refused}"
     return None
 
 
+def _is_within(placement: Placement, live: JobState) -> bool:
+    """Whether the job already waits for that pool, or for a list that contains it."""
+    here, there = split_types(live.requested_type), placement.instance_types
+    return placement.market == live.market and (here == there or (bool(there) and set(there) <= set(here)))
+
+
 def _stop_decision(live: JobState, since: datetime, resolved: Resolved, decision: Decision, why: str) -> WaitDecision:
     doing = "would have stopped it (dry run)" if decision.dry_run else "stopping it"
     limit = resolved.policy.give_up_waiting_after
-    waited = f"has waited for {live.market or 'unknown'} {live.instance_type or 'instances'} since {readable(since)}"
+    waited = f"has waited for {live.market or 'unknown'} {live.requested_type or 'instances'} since {readable(since)}"
     inputs = decision.inputs | {
         "waiting_since": iso(since),
         "give_up_waiting_after": in_words(limit) if limit else "",

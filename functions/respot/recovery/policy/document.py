@@ -23,6 +23,7 @@ from respot.recovery.policy.policy import (
     Rung,
     WhenMissed,
     check_ladder,
+    listed_types,
     parse_deadline,
     parse_duration,
     parse_pause,
@@ -195,10 +196,13 @@ def _pause(name: str, words: str) -> timedelta:
 
 
 def _rung(value: Mapping[str, Any]) -> Rung:
-    attempts = value.get("attempts")
+    attempts, market, types = value.get("attempts"), Market(value["market"]), value.get("instance_types")
+    if types is not None and "instance_type" in value:
+        message = "a rung names either instance_type or instance_types"
+        raise ValueError(message)
     return Rung(
-        market=Market(value["market"]),
-        instance_type=value.get("instance_type"),
+        market=market,
+        instance_type=value.get("instance_type") if types is None else listed_types(market, types),
         attempts=None if attempts is None else int(attempts),
     )
 

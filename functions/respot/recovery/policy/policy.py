@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from respot.jobs.formatting import parse_span
 from respot.jobs.job import JobState, Market
+from respot.jobs.type_lists import MOST_TYPES, join_types
 from respot.recovery.planning.attempt import OWN_TAGS, TAG_PREFIX
 from respot.recovery.planning.ending import TRIGGERS_TO_CHOOSE, Budget, Trigger
 
@@ -50,7 +51,7 @@ class Rung:
 
     Attributes:
         market: spot or on-demand.
-        instance_type: `None` keeps the job's own.
+        instance_type: `None` keeps the job's own. On demand it may be a list as one text (`type_lists`).
         attempts: how many attempts it may have; `None` is as many as the budgets allow.
     """
 
@@ -342,15 +343,38 @@ def check_ladder(rungs: tuple[Rung, ...]) -> tuple[Rung, ...]:
 
 def _rung(word: str) -> Rung:
     pool, counted, attempts = word.partition(":")
-    market, chosen, instance_type = pool.partition("/")
+    market, chosen, names = pool.partition("/")
+    types = names.split("/") if chosen else []
     if (
         market not in set(Market)
-        or (chosen and not _INSTANCE_TYPE.fullmatch(instance_type))
+        or not all(map(_INSTANCE_TYPE.fullmatch, types))
         or (counted and not _is_count(attempts))
     ):
         message = f"{word!r} is no rung like 'spot', 'spot:3' or 'on-demand/ml.g5.4xlarge:1'"
         raise ValueError(message)
-    return Rung(market=Market(market), instance_type=instance_type or None, attempts=int(attempts) if counted else None)
+    instance_type = listed_types(Market(market), types)
+    return Rung(market=Market(market), instance_type=instance_type, attempts=int(attempts) if counted else None)
+
+
+def listed_types(market: Market, types: Sequence[str]) -> str | None:
+    """A rung's instance types as one text; `None` if it names none. A list of one is a plain type.
+
+    The rules are those of InstancePreferences (service model; SageMaker Developer Guide, "Instance preference lists for
+    training jobs").
+
+    Raises:
+        ValueError: SageMaker takes no such list.
+    """
+    if len(types) > 1 and market is Market.SPOT:
+        message = "only an on-demand rung may list several instance types: SageMaker takes no list on spot"
+        raise ValueError(message)
+    if len(types) > MOST_TYPES:
+        message = f"a rung may list at most {MOST_TYPES} instance types, and this one lists {len(types)}"
+        raise ValueError(message)
+    if twice := next((each for each in types if types.count(each) > 1), None):
+        message = f"a rung may list each instance type once, and {twice} is there twice"
+        raise ValueError(message)
+    return join_types(types) or None
 
 
 def _matches(rule: Rule, state: JobState, role: str | None) -> bool:
