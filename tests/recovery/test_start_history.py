@@ -1,13 +1,15 @@
 """Recovery measures what starting took each job, and decides on a deadline by what it took earlier ones."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from respot.errors import LedgerUnavailableError
+from respot.jobs.job import Market
 from respot.recovery.load_context import PlanContextLoader
 from respot.recovery.planning.context import PlanContext
-from respot.recovery.planning.start_history import MeasuredStart, StartHistory, StartPool, StartSample
+from respot.recovery.planning.start_history import MOST_SAMPLES, MeasuredStart, StartHistory, StartPool, StartSample
 from tests.support.builders import NAME, REGION, at, job_id
 from tests.support.recovery_environment import SECOND, RecoveryEnvironment
 from tests.support.with_hooks import ProcessCrashError
@@ -85,6 +87,39 @@ def test_the_instance_type_is_that_of_the_ladders_on_demand_rung(
     env.set_ladder("spot:2 on-demand/ml.p4d.24xlarge")
     env.recover(env.ended(image=IMAGE))
     assert contexts[0].start_history.on_demand_waits == (wait,)
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["of the job itself", "of the rung"])
+def test_a_list_counts_what_starting_took_on_each_of_its_types(
+    env: RecoveryEnvironment, contexts: list[PlanContext], *, own: bool
+) -> None:
+    other = StartPool(region=REGION, instance_type="ml.g6.2xlarge", image=None)
+    waits = {earlier(env, WAITS, 40), earlier(env, other, 99)}
+    overheads = {earlier(env, replace(each, image=IMAGE), took) for each, took in ((WAITS, 5), (other, 7))}
+    env.set_policy(deadline=timedelta(hours=30))
+    types = ("ml.g5.2xlarge", "ml.g6.2xlarge")
+    env.set_ladder("spot:2" if own else f"spot:2 on-demand/{'/'.join(types)}")
+    listed = {"instance_type": None, "preferred_types": types, "market": Market.ON_DEMAND} if own else {}
+    env.recover(env.ended(image=IMAGE, **listed))
+    found = contexts[0].start_history
+    assert (set(found.on_demand_waits), set(found.overheads)) == (waits, overheads)
+    assert (len(found.on_demand_waits), len(found.overheads)) == (2, 2)
+
+
+def test_of_all_types_of_a_list_only_the_newest_measurements_count(
+    env: RecoveryEnvironment, contexts: list[PlanContext]
+) -> None:
+    for number in range(2 * MOST_SAMPLES):
+        pool = WAITS if number % 2 else replace(WAITS, instance_type="ml.g6.2xlarge")
+        sample = StartSample(took=timedelta(minutes=number), seen=at(number))
+        env.starts.remember(MeasuredStart(job=job_id(f"earlier-{number}"), pool=pool, sample=sample))
+    env.set_policy(deadline=timedelta(hours=30))
+    env.set_ladder("spot:2 on-demand/ml.g5.2xlarge/ml.g6.2xlarge")
+    env.recover(env.ended())
+    newest = range(2 * MOST_SAMPLES - 1, MOST_SAMPLES - 1, -1)
+    assert contexts[0].start_history.on_demand_waits == tuple(
+        StartSample(took=timedelta(minutes=number), seen=at(number)) for number in newest
+    )
 
 
 def test_a_decision_without_a_deadline_asks_for_no_history(env: RecoveryEnvironment) -> None:

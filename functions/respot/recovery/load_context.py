@@ -1,21 +1,23 @@
 """Loads all that a decision on a job is made from: its run, its policy, its checkpoints, its concurrent writers."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 
 from respot.errors import LedgerIncompleteError, UnreadableItemError, UpstreamUnavailableError
-from respot.jobs.job import JobId, JobRecord, JobState, Market
+from respot.jobs.job import JobId, JobRecord, JobState
 from respot.jobs.lifecycle import is_terminal
 from respot.jobs.merge import is_same_job
 from respot.jobs.ports import JobStore, TrainingJobs
+from respot.jobs.type_lists import split_types
 from respot.recovery.checkpoints.checkpoint import resume_point
 from respot.recovery.checkpoints.location import may_collide, parse_location
 from respot.recovery.planning.context import PlanContext
+from respot.recovery.planning.deadline import on_demand_type
 from respot.recovery.planning.planner import is_too_late
 from respot.recovery.planning.run import Attempt, Run, RunId
-from respot.recovery.planning.start_history import StartHistory, StartPool
+from respot.recovery.planning.start_history import MOST_SAMPLES, StartHistory, StartPool, StartSample
 from respot.recovery.planning.waiting import StopIntent, stop_of
 from respot.recovery.policy.policy import AccountPolicy, Policy, Resolved, opts_out, resolve
 from respot.recovery.ports import Checkpoints, KillSwitch, Policies, RunStore, Starts
@@ -96,16 +98,17 @@ class PlanContextLoader:
     def _start_history(self, run: Run, policy: Policy) -> StartHistory:
         """What starting took earlier jobs of this image, on the instance type that the run has on demand."""
         state = run.attempts[0].state
-        on_demand = (each.instance_type for each in policy.ladder if each.market is Market.ON_DEMAND)
-        instance_type = next(on_demand, None) or state.instance_type
-        if instance_type is None:
-            return StartHistory()
-        pool = StartPool(region=state.job.region, instance_type=instance_type, image=None)
-        image = state.image or state.algorithm
+        types, image = split_types(on_demand_type(state, policy)), state.image or state.algorithm
+        pools = [StartPool(region=state.job.region, instance_type=each, image=None) for each in types]
         return StartHistory(
-            overheads=self.starts.newest(replace(pool, image=image)) if image else (),
-            on_demand_waits=self.starts.newest(pool),
+            overheads=self._newest(replace(pool, image=image) for pool in pools) if image else (),
+            on_demand_waits=self._newest(pools),
         )
+
+    def _newest(self, pools: Iterable[StartPool]) -> tuple[StartSample, ...]:
+        """The newest measurements of these pools; of a list, any type may be the one that is given."""
+        every = (sample for pool in pools for sample in self.starts.newest(pool))
+        return tuple(sorted(every, key=lambda each: each.seen, reverse=True)[:MOST_SAMPLES])
 
     def _with_location(self, context: PlanContext) -> PlanContext:
         """The context with what the checkpoint location holds, and who writes there."""

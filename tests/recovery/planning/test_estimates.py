@@ -74,6 +74,8 @@ def test_what_this_run_has_shown_only_raises_the_overhead(assumed: int, expected
         ("ml.p5.48xlarge", {}, "1 h 00 min: assumed for GPU types, nothing better is known"),
         (None, {}, "1 h 00 min: assumed for GPU types, nothing better is known"),
         ("ml.m5.large", {}, "10 min: assumed, nothing better is known"),
+        ("ml.m5.large/ml.m6i.large", {}, "10 min: assumed, nothing better is known"),
+        ("ml.m5.large/ml.g5.2xlarge", {}, "1 h 00 min: assumed for GPU types, nothing better is known"),
         ("ml.g5.2xlarge", {"on_demand_wait": timedelta()}, "0 s: set by the policy"),
     ],
 )

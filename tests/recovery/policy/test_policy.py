@@ -112,6 +112,19 @@ def test_what_is_not_known_of_a_job_matches_no_narrower_pattern_than_all() -> No
     assert resolve(AccountPolicy(rules=(rule(),)), unknown, role=None).policy.resume
 
 
+@pytest.mark.parametrize("chosen", [None, "ml.g6.4xlarge"])
+@pytest.mark.parametrize(
+    ("pattern", "matches"), [("ml.g5.*", True), ("ml.g6.*", True), ("*/*", False), ("ml.p5.*", False)]
+)
+def test_a_rule_matches_a_list_by_each_of_its_types(
+    pattern: str,
+    chosen: str | None,
+    matches: bool,  # noqa: FBT001
+) -> None:
+    listed = state(instance_type=chosen, preferred_types=("ml.g5.4xlarge", "ml.g6.4xlarge"), tags={})
+    assert resolved(rule(instance_type=pattern), of=listed).policy.resume is matches
+
+
 def test_unknown_tags_forbid_the_attempt_that_a_policy_asks_for() -> None:
     words = "the job's tags are not known, and one of them may forbid it"
     assert resolved(rule(), of=state(tags=None)).bad_tags == (words,)

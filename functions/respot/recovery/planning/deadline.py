@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from respot.jobs.formatting import in_words, readable
-from respot.jobs.job import Market
+from respot.jobs.job import JobState, Market
 from respot.recovery.planning.estimates import Estimate, on_demand_wait, restart_overhead
 from respot.recovery.planning.run import Run
 from respot.recovery.planning.start_history import StartHistory
@@ -117,7 +117,7 @@ def forecast(run: Run, policy: Policy, history: StartHistory, *, now: datetime) 
         proof=proof.evidence,
         known=policy.work is not None or proof.by_steps,
         overhead=restart_overhead(run, proof, policy, history, now=now),
-        wait=on_demand_wait(policy, history, _on_demand_type(run, policy), now=now),
+        wait=on_demand_wait(policy, history, on_demand_type(run.attempts[0].state, policy), now=now),
         interval=max(proof.interval or ASSUMED_INTERVAL, proof.unsaved),
         shown=run.restart_overhead() or timedelta(),
     )
@@ -157,8 +157,7 @@ def return_to_spot(found: Forecast, *, market: Market, now: datetime) -> str:
     return f"would go back to spot once it was seen for {in_words(seen)}, while {in_words(least)} of slack are left"
 
 
-def _on_demand_type(run: Run, policy: Policy) -> str | None:
-    """The instance type on which the work would be finished on demand."""
-    own = run.attempts[0].state.instance_type
+def on_demand_type(first: JobState, policy: Policy) -> str | None:
+    """The instance type on which the run of that first job would be finished on demand, or the list as one text."""
     rung = next((each for each in policy.ladder if each.market is Market.ON_DEMAND), None)
-    return (rung.instance_type if rung else None) or own
+    return (rung.instance_type if rung else None) or first.requested_type

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from respot.jobs.formatting import parse_span
 from respot.jobs.job import JobState, Market
-from respot.jobs.type_lists import MOST_TYPES, join_types
+from respot.jobs.type_lists import MOST_TYPES, join_types, split_types
 from respot.recovery.planning.attempt import OWN_TAGS, TAG_PREFIX
 from respot.recovery.planning.ending import TRIGGERS_TO_CHOOSE, Budget, Trigger
 
@@ -379,12 +379,15 @@ def listed_types(market: Market, types: Sequence[str]) -> str | None:
 
 def _matches(rule: Rule, state: JobState, role: str | None) -> bool:
     tags = state.tags or {}
+    # A list is matched by each of its types, and remains the same once SageMaker has chosen one.
+    types = split_types(state.requested_type) or ("",)
     patterns = (
         (rule.job_name, state.job.name),
-        (rule.instance_type, state.instance_type or ""),
         (rule.role, role or ""),
         (rule.region, state.job.region),
     )
+    if not any(fnmatchcase(each, rule.instance_type) for each in types):
+        return False
     return all(fnmatchcase(value, pattern) for pattern, value in patterns) and all(
         key in tags and fnmatchcase(tags[key], pattern) for key, pattern in rule.tags.items()
     )
