@@ -1,5 +1,6 @@
 """Drives the product's own planner as `recover` and the sweep would, with what the ledger and S3 would show."""
 
+import math
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -15,6 +16,7 @@ from respot.recovery.planning.context import PlanContext
 from respot.recovery.planning.deadline import forecast
 from respot.recovery.planning.decision import Action
 from respot.recovery.planning.ending import Budget
+from respot.recovery.planning.latest_start import latest_start_of
 from respot.recovery.planning.planner import plan
 from respot.recovery.planning.run import Attempt, Run, run_id
 from respot.recovery.planning.start_history import StartHistory, StartSample
@@ -25,6 +27,8 @@ from respot.recovery.policy.policy import Policy as Settings
 
 _BEGAN: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _NAME: Final = "backtest"
+_PRECISION: Final = timedelta(minutes=1)
+"""A schedule fires within the minute that follows; here at its end."""
 _UNLIMITED: Final = 10**6
 _PRIMARY: Final = {
     "Completed": "Completed",
@@ -101,6 +105,7 @@ class Respot:
         self.ended: list[Attempt] = []
         self._intent: StopIntent | None = None
         self._not_before = _BEGAN
+        self._scheduled: int | None = None
         self._shown: tuple[tuple[int, int, int | None], Attempt] | None = None
         if not own_first_job:
             self._begin(Job(request=self._request, created=0, transitions=[("Starting", 0), ("Failed", 0)], ended=True))
@@ -118,7 +123,7 @@ class Respot:
         return self._request
 
     def stops(self, ledger: Ledger, now: int) -> bool:
-        """What `WaitTimeout` does at a sweep."""
+        """What `WaitTimeout` does with a job that a sweep or its schedule sends."""
         attempt, moment = self._attempt(ledger.jobs[-1]), _at(now)
         live, transitions = attempt.state, attempt.transitions
         if moment < self._not_before or reason_to_keep_waiting(live, transitions, self._resolved, now=moment):
@@ -130,13 +135,21 @@ class Respot:
         found = forecast(context.run, self._resolved.policy, self._history, now=moment)
         if found and self._resolved.policy.give_up_waiting_after is None:
             self._not_before = found.latest_start  # the same as long as the job waits
+        if not decision.stop:
+            latest = latest_start_of(context, now=moment)
+            self._scheduled = latest and math.ceil((latest - _BEGAN + _PRECISION).total_seconds())
         if decision.stop:
             since = waiting_since(transitions) or moment
             self._intent = StopIntent(job=live.job, waiting_since=since, decided_at=moment, reason=decision.reason)
         return decision.stop
 
+    def scheduled(self) -> int | None:
+        """The job's one-time schedule for its latest on-demand start, as `LatestStart` keeps it."""
+        return self._scheduled
+
     def following(self, ledger: Ledger, now: int) -> tuple[Request, int] | None:
         """What `Decider` and `Creator` do at a job's end."""
+        self._scheduled = None
         last, self._intent = replace(self._attempt(ledger.jobs[-1]), stop_intent=self._intent), None
         return self._decide(last, ledger, now)
 

@@ -27,6 +27,10 @@ class OnDemandOnly:
         """Never."""
         return False
 
+    def scheduled(self) -> int | None:
+        """Never."""
+        return None
+
     def following(self, _ledger: Ledger, _now: int) -> tuple[Request, int] | None:
         """None."""
         return None

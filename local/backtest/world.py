@@ -146,7 +146,10 @@ class Controller(Protocol):
         """The run's first job."""
 
     def stops(self, ledger: Ledger, now: int) -> bool:
-        """Whether to stop the present job; asked at each sweep."""
+        """Whether to stop the present job; asked at each sweep, and when it is scheduled."""
+
+    def scheduled(self) -> int | None:
+        """When the present job is checked without a sweep."""
 
     def following(self, ledger: Ledger, now: int) -> tuple[Request, int] | None:
         """The job after the last, which has ended without finishing the work, and when it is created."""
@@ -252,16 +255,29 @@ class _Life:
         return self._case.trace.period_from(now) or (2 * LONGEST, 2 * LONGEST)
 
     def _asked_to_stop(self, controller: Controller, since: int, until: int) -> int | None:
-        """The sweep between these moments at which the policy stops the job."""
-        step, job = self._world.sweep, self.ledger.jobs[-1]
-        for now in range(since + 1 + (self._phase - since - 1) % step, until, step):
-            if (now - self._blind_from) % _BLIND_EVERY < self._world.blind:
-                continue
+        """The check between these moments at which the policy stops the job."""
+        job, now = self.ledger.jobs[-1], self._next_sweep(since)
+        while (now := self._next_check(controller, since, now)) < until:
             self._show(job, now)
             if controller.stops(self.ledger, now):
                 return now
+            since, now = now, self._next_sweep(now)
         self._show(job, until)
         return None
+
+    def _next_check(self, controller: Controller, since: int, sweep: int) -> int:
+        scheduled = controller.scheduled()
+        return sweep if scheduled is None or scheduled <= since else min(scheduled, sweep)
+
+    def _next_sweep(self, since: int) -> int:
+        """The next sweep after this moment that does not fail."""
+        step = self._world.sweep
+        if self._world.blind >= _BLIND_EVERY:
+            return 3 * LONGEST  # never
+        now = since + 1 + (self._phase - since - 1) % step
+        while (now - self._blind_from) % _BLIND_EVERY < self._world.blind:
+            now += step
+        return now
 
     def _show(self, job: Job, now: int) -> None:
         """Bring the job's status up to now; its present status period began before."""

@@ -43,10 +43,10 @@ def case(trace: Trace, *, work: int = 4, deadline: int = 10) -> Case:
 
 
 class Jobs:
-    """Jobs one after the other, when sweeps asked, and all that the ledger showed; a policy and its controller."""
+    """Jobs one after the other, when they were checked, and all that the ledger showed; a policy and its controller."""
 
-    def __init__(self, *requests: Request) -> None:
-        self.requests, self.ledger = iter(requests), Ledger()
+    def __init__(self, *requests: Request, at: int | None = None) -> None:
+        self.requests, self.ledger, self.at = iter(requests), Ledger(), at
         self.asked: list[int] = []
 
     def __call__(self, _world: World, _case: Case, _truth: Truth) -> Controller:
@@ -59,6 +59,9 @@ class Jobs:
         self.ledger = ledger
         self.asked.append(now)
         return False
+
+    def scheduled(self) -> int | None:
+        return self.at
 
     def following(self, _ledger: Ledger, now: int) -> tuple[Request, int] | None:
         request = next(self.requests, None)
@@ -178,6 +181,27 @@ def test_a_sweep_comes_every_five_minutes() -> None:
     play(WORLD, case(NEVER), jobs)
     assert jobs.asked == [*range(jobs.asked[0], HOUR, 300)]
     assert 0 < jobs.asked[0] <= 300
+
+
+@pytest.mark.parametrize("blind", [0, 2 * HOUR], ids=["beside sweeps", "without sweeps"])
+def test_a_schedule_fires_once_and_needs_no_sweep(blind: int) -> None:
+    at = 1234
+    jobs, alone = Jobs(Request.spot(HOUR), at=at), Jobs(Request.spot(HOUR))
+    for each in (jobs, alone):
+        play(replace(WORLD, blind=blind), case(NEVER), each)
+    assert jobs.asked == sorted([*alone.asked, at])
+    assert len(alone.asked) == (0 if blind else 12)
+
+
+@pytest.mark.parametrize("blind", [0, 1800, 3000])
+def test_respot_stops_a_wait_in_time_although_sweeps_fail(blind: int) -> None:
+    """The first sweep that works leaves a schedule."""
+    for seed in range(30):
+        each = Case(trace=NEVER, work=4 * HOUR, deadline=10 * HOUR, seed=seed)
+        outcome = play(replace(WORLD, blind=blind), each, product.placed_by_respot())
+        assert outcome.finished is not None
+        # The latest start is 54 min before the last moment.
+        assert 45 * 60 < each.deadline - outcome.finished <= 59 * 60
 
 
 def test_maxruntime_counts_only_time_with_instances() -> None:
