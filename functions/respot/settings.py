@@ -34,6 +34,7 @@ TRAINING_ROLES: Final = "RESPOT_TRAINING_ROLES"
 TRAINING_INSTANCE_TYPES: Final = "RESPOT_TRAINING_INSTANCE_TYPES"
 STOP_ONLY_TAGGED: Final = "RESPOT_STOP_ONLY_TAGGED"
 QUEUE_ARN: Final = "RESPOT_QUEUE_ARN"
+SWEEP_MINUTES: Final = "RESPOT_SWEEP_MINUTES"
 SCHEDULE_GROUP: Final = "RESPOT_SCHEDULE_GROUP"
 SCHEDULE_ROLE_ARN: Final = "RESPOT_SCHEDULE_ROLE_ARN"
 _LARGEST: Final = 1e6
@@ -70,6 +71,7 @@ class Settings:
         training_roles: patterns of the roles that IAM lets the function pass; no pattern has a space.
         training_instance_types: patterns of the instance types on which IAM lets the function create jobs.
         stop_only_tagged: stop only jobs with the opt-in tag of their own.
+        sweep_interval: between two sweeps; `None` is the default.
         queue_arn: the queue that the function reads, as the target of schedules.
         schedule_group: name of the group of the schedules that the function creates.
         schedule_role_arn: the role with which these schedules send to that queue.
@@ -100,6 +102,7 @@ class Settings:
     training_roles: tuple[str, ...] | None = None
     training_instance_types: tuple[str, ...] | None = None
     stop_only_tagged: bool = False
+    sweep_interval: timedelta | None = None
     queue_arn: str | None = None
     schedule_group: str | None = None
     schedule_role_arn: str | None = None
@@ -134,6 +137,9 @@ class Settings:
                 None if self.training_instance_types is None else " ".join(self.training_instance_types)
             ),
             STOP_ONLY_TAGGED: "true" if self.stop_only_tagged else None,
+            SWEEP_MINUTES: None
+            if self.sweep_interval is None
+            else f"{self.sweep_interval / timedelta(minutes=1):.17g}",
             QUEUE_ARN: self.queue_arn,
             SCHEDULE_GROUP: self.schedule_group,
             SCHEDULE_ROLE_ARN: self.schedule_role_arn,
@@ -148,7 +154,7 @@ class Settings:
             SettingsError: a variable does not parse.
         """
         defaults = cls()
-        hours, lease, days, seconds, gathered, backfill, grace = (
+        hours, lease, days, seconds, gathered, backfill, grace, sweep = (
             _number(environment, name)
             for name in (
                 ALERT_MAX_AGE_HOURS,
@@ -158,6 +164,7 @@ class Settings:
                 DIGEST_SECONDS,
                 BACKFILL_DAYS,
                 EVENT_GRACE_SECONDS,
+                SWEEP_MINUTES,
             )
         )
         return cls(
@@ -186,6 +193,7 @@ class Settings:
             training_roles=_patterns(environment.get(TRAINING_ROLES)),
             training_instance_types=_patterns(environment.get(TRAINING_INSTANCE_TYPES)),
             stop_only_tagged=_flag(environment, STOP_ONLY_TAGGED),
+            sweep_interval=None if sweep is None else timedelta(minutes=sweep),
             queue_arn=environment.get(QUEUE_ARN),
             schedule_group=environment.get(SCHEDULE_GROUP),
             schedule_role_arn=environment.get(SCHEDULE_ROLE_ARN),

@@ -105,6 +105,7 @@ class Recovery(Construct):
                 training_roles=config.training_roles,
                 training_instance_types=config.training_instance_types,
                 stop_only_tagged=config.stop_only_tagged,
+                sweep_interval=timedelta(minutes=config.sweep_minutes),
                 queue_arn=self.queue.queue.queue_arn,
                 schedule_group=latest_starts.group,
                 schedule_role_arn=latest_starts.role_arn,

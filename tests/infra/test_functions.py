@@ -66,6 +66,7 @@ def test_every_setting_reaches_the_functions_that_read_it(full: Synthesized) -> 
             policy_parameter="${PolicyParameter}",
             kill_switch_parameter="${KillSwitchParameter}",
             stop_only_tagged=True,
+            sweep_interval=timedelta(minutes=7),
             queue_arn="${RecoveryQueue.Arn}",
             schedule_group="${RecoveryLatestStartsGroup}",
             schedule_role_arn="${RecoveryLatestStartsRole.Arn}",

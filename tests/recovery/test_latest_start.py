@@ -45,6 +45,15 @@ def test_a_job_that_waits_with_a_deadline_has_a_schedule_before_it(env: Recovery
     assert env.clock() < env.schedules.schedules[job] < CREATED + timedelta(hours=10)
 
 
+def test_with_rare_sweeps_it_is_earlier() -> None:
+    moments = []
+    for minutes in (5, 25):
+        env = RecoveryEnvironment(sweep_interval=timedelta(minutes=minutes))
+        env.set_policy(deadline=timedelta(hours=14), work=timedelta(hours=4))
+        moments.append(env.schedules.schedules[checked(env)])
+    assert moments[0] - moments[1] == 2 * timedelta(minutes=20)
+
+
 def test_it_moves_with_the_latest_start(env: RecoveryEnvironment, latest_start: list[datetime | None]) -> None:
     job = checked(env)
     assert env.schedules.schedules == {job: IN_A_DAY}

@@ -32,6 +32,7 @@ SPANS = st.timedeltas(min_value=timedelta(), max_value=timedelta(days=10))
         training_roles=PATTERNS,
         training_instance_types=PATTERNS,
         stop_only_tagged=st.booleans(),
+        sweep_interval=SPANS | st.none(),
     )
 )
 def test_what_infrastructure_writes_the_functions_read(settings: Settings) -> None:
@@ -57,6 +58,7 @@ def test_every_setting_has_a_variable() -> None:
         training_roles=("r",),
         training_instance_types=("i",),
         stop_only_tagged=True,
+        sweep_interval=timedelta(minutes=5),
         queue_arn="q",
         schedule_group="g",
         schedule_role_arn="r",

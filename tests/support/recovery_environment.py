@@ -11,6 +11,7 @@ from respot.jobs.merge import reconcile
 from respot.recovery.checked_clone import CreationLimits
 from respot.recovery.checkpoints.location import CheckpointLocation, Listing, StoredObject
 from respot.recovery.decide import Later
+from respot.recovery.planning.deadline import SWEEP_INTERVAL
 from respot.recovery.planning.ending import Budget
 from respot.recovery.planning.run import run_id
 from respot.recovery.policy.policy import AccountPolicy, BackOff, Policy, parse_ladder
@@ -58,7 +59,9 @@ class RecoveryEnvironment(Hooks):
         notes: what it logged about jobs that have not ended.
     """
 
-    def __init__(self, *, region: str = REGION, stop_only_tagged: bool = False) -> None:
+    def __init__(
+        self, *, region: str = REGION, stop_only_tagged: bool = False, sweep_interval: timedelta = SWEEP_INTERVAL
+    ) -> None:
         super().__init__()
         self.clock = FakeClock(CREATED)
         self.sagemaker = FakeSageMaker(clock=self.clock, region=region)
@@ -75,6 +78,7 @@ class RecoveryEnvironment(Hooks):
         self.notes: list[str] = []
         self.clone: Clone = clone
         self.stop_only_tagged = stop_only_tagged
+        self.sweep_interval = sweep_interval
         self.set_limits()
 
     def set_limits(self, *, roles: tuple[str, ...] = ("*",), instance_types: tuple[str, ...] = ("*",)) -> None:
@@ -96,6 +100,7 @@ class RecoveryEnvironment(Hooks):
             note=lambda _, words: self.notes.append(words),
             on_schedule_failure=lambda job, error: self.on_schedule_failure(job, error),  # noqa: PLW0108 - the same
             stop_only_tagged=self.stop_only_tagged,
+            sweep_interval=self.sweep_interval,
             pause=lambda seconds: self.clock.pass_by(timedelta(seconds=seconds)),
         )
 

@@ -213,6 +213,19 @@ def test_a_waiting_job_is_sent_with_each_sweep_once_its_deadline_is_near(
     assert len(env.recoveries.sent) == (3 if sent else 0)
 
 
+def test_a_job_that_waits_for_days_after_its_deadline_is_sent_once_an_hour(env: Environment) -> None:
+    policy = Policy(resume=True, deadline=timedelta(hours=11), work=timedelta(hours=2))
+    sweeper = env.invocation(policies=MemoryPolicies(policy=AccountPolicy(defaults=policy)))
+    env.both(job_id("waits", created=ago(minutes=11 * 60 + 30)), tags={})
+    sent = []
+    for _ in range(3):
+        for _ in range(12):
+            env.clock.pass_by(timedelta(minutes=5))
+            env.sweep(sweeper)
+        sent.append(len(env.recoveries.sent))
+    assert sent == [6, 7, 8]  # with each sweep in the first hour, which half is over
+
+
 @pytest.mark.parametrize("fault", [PolicyInvalidError("no JSON"), UpstreamUnavailableError("throttled")])
 def test_an_unreadable_policy_marks_the_report_and_only_delays_the_check(env: Environment, fault: Exception) -> None:
     policies = MemoryPolicies(policy=WAIT_ONE_HOUR, fault=fault)

@@ -29,6 +29,7 @@ from respot.metrics import FAILED_RECOVERY_AGE, RECOVERIES_FAILED, SCHEDULES_FAI
 from respot.recovery.checked_clone import CreationLimits
 from respot.recovery.consumer import RecoveryConsumer
 from respot.recovery.planning.attempt import AttemptRequest
+from respot.recovery.planning.deadline import SWEEP_INTERVAL
 from respot.recovery.ports import Cloned
 from respot.recovery.recover import build_recovery
 from respot.settings import (
@@ -96,6 +97,7 @@ def recovery_consumer() -> RecoveryConsumer:
         note=_note,
         on_schedule_failure=_schedule_failed,
         stop_only_tagged=settings().stop_only_tagged,
+        sweep_interval=settings().sweep_interval or SWEEP_INTERVAL,
         pause=time.sleep,
     )
     return RecoveryConsumer(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 
 from respot.errors import LedgerIncompleteError, UnreadableItemError, UpstreamUnavailableError
@@ -28,7 +28,11 @@ from respot.recovery.unknown_writers import ENOUGH, MOST_DESCRIBED, UnknownWrite
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanContextLoader:
-    """Loads everything again for each decision; only SageMaker's list of live jobs serves a whole invocation."""
+    """Loads everything again for each decision; only SageMaker's list of live jobs serves a whole invocation.
+
+    Attributes:
+        sweep_interval: between two sweeps.
+    """
 
     jobs: TrainingJobs
     ledger: JobStore
@@ -38,6 +42,7 @@ class PlanContextLoader:
     policies: Policies
     kill_switch: KillSwitch
     unknown_writers: UnknownWriters
+    sweep_interval: timedelta
 
     def resolve(self, state: JobState) -> Resolved:
         """The policy that holds for a job.
@@ -90,6 +95,7 @@ class PlanContextLoader:
             resolved=resolved,
             kill_switch=kill_switch,
             listed=asked and kill_switch is None and not is_too_late(last, now=now),
+            sweep_interval=self.sweep_interval,
         )
         if context.listed and resolved.policy.deadline:
             context = replace(context, start_history=self._start_history(context.run, resolved.policy))

@@ -6,6 +6,7 @@ the next attempt's name follows from run and number. A job of that name, as requ
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from respot.errors import LedgerIncompleteError, PolicyInvalidError, ScheduleUnavailableError, UpstreamUnavailableError
 from respot.jobs.job import JobId, JobRecord, JobState, Market
@@ -16,6 +17,7 @@ from respot.recovery.create import Creator
 from respot.recovery.decide import Decider, Later
 from respot.recovery.latest_start import LatestStart
 from respot.recovery.load_context import PlanContextLoader
+from respot.recovery.planning.deadline import SWEEP_INTERVAL
 from respot.recovery.planning.start_history import measured_starts
 from respot.recovery.ports import (
     Checkpoints,
@@ -135,6 +137,7 @@ def build_recovery(
     on_schedule_failure: Callable[[JobId, ScheduleUnavailableError], None],
     pause: Callable[[float], None],
     stop_only_tagged: bool = False,
+    sweep_interval: timedelta = SWEEP_INTERVAL,
 ) -> Recovery:
     """Recovery on these ports; see `WaitTimeout` for `stop_only_tagged`."""
     allowed = within_limits(clone, limits)
@@ -148,6 +151,7 @@ def build_recovery(
         policies=policies,
         kill_switch=kill_switch,
         unknown_writers=unknown_writers,
+        sweep_interval=sweep_interval,
     )
     decider = Decider(jobs=jobs, ledger=ledger, runs=runs, contexts=contexts, clone=allowed, clock=clock)
     creator = Creator(

@@ -11,7 +11,7 @@ from respot.jobs.listing import LONGEST_LIFE, Page, Summary
 from respot.jobs.merge import same_creation
 from respot.jobs.ports import Clock, JobLists, JobQueue, JobStore
 from respot.recording.observation import SweepObservation
-from respot.recovery.planning.wait_limit import is_time_to_ask, may_be_due, may_give_up
+from respot.recovery.planning.wait_limit import is_time_for_deadline, is_time_to_ask, may_give_up
 from respot.recovery.planning.waiting import is_waiting, unknown_message
 from respot.recovery.policy.policy import resolve
 from respot.recovery.ports import Policies
@@ -191,7 +191,7 @@ class RegionSweep:
         for state in waiting:
             # Few jobs have such a policy, and only their transitions are read.
             policy = resolve(account, state, role=state.role_arn).policy
-            limit, due = policy.give_up_waiting_after, may_be_due(state, policy, now=now)
+            limit, due = policy.give_up_waiting_after, is_time_for_deadline(state, policy, last=last, now=now)
             if limit is None and not due:
                 continue
             try:

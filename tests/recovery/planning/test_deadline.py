@@ -55,6 +55,13 @@ def test_spot_needs_room_for_one_fruitless_start(left: float, market: Market, *,
     assert (decision.warning is not None) is warned
 
 
+@pytest.mark.parametrize(("minutes", "longer"), [(1, 0), (5, 0), (20, 30), (60, 110)], ids=lambda each: f"{each} min")
+def test_the_reserve_has_two_intervals_of_sweeps(minutes: int, longer: int) -> None:
+    around = {"sweep_interval": timedelta(minutes=minutes)}
+    for short, market in ((1, Market.ON_DEMAND), (0, Market.SPOT)):
+        assert placed(with_deadline(SPOT + longer * 60 - short, around=around)).market is market
+
+
 @pytest.mark.parametrize(
     ("left", "settings", "wait"),
     [

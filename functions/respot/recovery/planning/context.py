@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 from respot.errors import CloneRefusedError, CreateLaterError, CreateRefusedError, Reach
 from respot.jobs.formatting import in_words, readable
@@ -9,6 +10,7 @@ from respot.jobs.job import Market
 from respot.jobs.type_lists import split_types
 from respot.recovery.checkpoints.checkpoint import described, explained, passed_over
 from respot.recovery.checkpoints.location import parse_location
+from respot.recovery.planning.deadline import SWEEP_INTERVAL
 from respot.recovery.planning.decision import Placement, RefusedPool
 from respot.recovery.planning.run import Run
 from respot.recovery.planning.start_history import StartHistory
@@ -34,6 +36,7 @@ class PlanContext:
         caveat: what people must know before they rely on the listing.
         replaces: the reservation of the checkpoint location by an attempt that no longer writes there.
         start_history: what starting has taken earlier jobs.
+        sweep_interval: between two sweeps, which find a job that waits too long.
     """
 
     run: Run
@@ -47,6 +50,7 @@ class PlanContext:
     caveat: str | None = None
     replaces: LocationReservation | None = None
     start_history: StartHistory = field(default_factory=StartHistory)
+    sweep_interval: timedelta = SWEEP_INTERVAL
 
     @property
     def checkpoint_uri(self) -> str | None:

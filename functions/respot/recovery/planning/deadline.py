@@ -17,7 +17,7 @@ HANDOVER: Final = timedelta(minutes=5)
 ASSUMED_INTERVAL: Final = timedelta(minutes=15)
 """Between two checkpoints, until this run has shown its own."""
 SWEEP_INTERVAL: Final = timedelta(minutes=5)
-"""The default of `sweep_minutes`."""
+"""The default of `sweep_minutes`, and what counts where it is less."""
 SPARE: Final = timedelta(minutes=15)
 """For what no estimate has: a second loss after a gap that no sweep saw, a throttled call, a slower start."""
 DEFAULT_MAX_RUNTIME: Final = timedelta(days=1)
@@ -38,6 +38,7 @@ class Forecast:
         wait: until on-demand instances are there.
         interval: between two checkpoints.
         shown: the overhead that this run has shown; no start will take less.
+        sweep: between two sweeps.
     """
 
     deadline: datetime
@@ -49,6 +50,7 @@ class Forecast:
     wait: Estimate
     interval: timedelta
     shown: timedelta
+    sweep: timedelta = SWEEP_INTERVAL
 
     @property
     def needed(self) -> timedelta:
@@ -64,7 +66,7 @@ class Forecast:
         one may miss a gap that is shorter than their interval.
         """
         start = min(self.wait.value, LONGEST_PREPARATION) + self.overhead.value + min(self.interval, self.work_left)
-        return start + 2 * SWEEP_INTERVAL + SPARE
+        return start + 2 * max(self.sweep, SWEEP_INTERVAL) + SPARE
 
     @property
     def latest_start(self) -> datetime:
@@ -104,7 +106,9 @@ class Forecast:
         return f"{in_words(self.deadline - now)} left until {readable(self.deadline)}"
 
 
-def forecast(run: Run, policy: Policy, history: StartHistory, *, now: datetime) -> Forecast | None:
+def forecast(
+    run: Run, policy: Policy, history: StartHistory, *, now: datetime, sweep: timedelta = SWEEP_INTERVAL
+) -> Forecast | None:
     """What the run still needs; `None` without a deadline."""
     deadline = deadline_of(run, policy)
     if deadline is None:
@@ -120,6 +124,7 @@ def forecast(run: Run, policy: Policy, history: StartHistory, *, now: datetime) 
         wait=on_demand_wait(policy, history, on_demand_type(run.attempts[0].state, policy), now=now),
         interval=max(proof.interval or ASSUMED_INTERVAL, proof.unsaved),
         shown=run.restart_overhead() or timedelta(),
+        sweep=sweep,
     )
 
 

@@ -12,6 +12,6 @@ def latest_start_of(context: PlanContext, *, now: datetime) -> datetime | None:
     policy, last = context.resolved.policy, context.run.last
     if not policy.resume or policy.dry_run or last.state.market is Market.ON_DEMAND:
         return None
-    found = forecast(context.run, policy, context.start_history, now=now)
+    found = forecast(context.run, policy, context.start_history, now=now, sweep=context.sweep_interval)
     # A first job whose work is not known is never stopped for its deadline.
     return None if found is None or (not found.known and last.number == 1) else found.latest_start

@@ -31,7 +31,7 @@ def plan(context: PlanContext, *, now: datetime) -> Decision:
     """What to do about the run's last attempt, which has ended."""
     run, resolved = context.run, context.resolved
     policy, ending = resolved.policy, run.ending
-    found = forecast(run, policy, context.start_history, now=now)
+    found = forecast(run, policy, context.start_history, now=now, sweep=context.sweep_interval)
     inputs = _inputs(context, found, now)
     if left_alone := _not_ours(run, resolved, inputs):
         return left_alone

@@ -22,7 +22,7 @@ from respot.recovery.planning.waiting import StopIntent, is_waiting, unknown_mes
 from respot.recovery.policy.policy import AccountPolicy, Policy, Resolved, resolve
 
 ASKED_EACH_TIME: Final = timedelta(hours=1)
-"""After its limit a waiting job is checked with each sweep for this long; after that, once in this time."""
+"""After its limit or deadline a waiting job is checked with each sweep for this long, then once in this time."""
 _FORESIGHT: Final = timedelta(hours=6)
 """Room for two starts and a wait for on-demand, however long they are estimated to take.
 
@@ -78,8 +78,20 @@ def is_time_to_ask(
     since = waiting_since(transitions)
     if since is None or now - since <= limit:
         return False
-    over = now - since - limit
-    before = timedelta() if last is None else last - since - limit
+    return _is_asked(since + limit, last=last, now=now)
+
+
+def is_time_for_deadline(state: JobState, policy: Policy, *, last: datetime | None, now: datetime) -> bool:
+    """Whether a waiting job is to be checked now for its deadline; `last` is when it was last checked.
+
+    Until its deadline and for `ASKED_EACH_TIME` after it always, then once in each such span.
+    """
+    deadline = _deadline(state, policy)
+    return deadline is not None and may_be_due(state, policy, now=now) and _is_asked(deadline, last=last, now=now)
+
+
+def _is_asked(limit: datetime, *, last: datetime | None, now: datetime) -> bool:
+    over, before = now - limit, timedelta() if last is None else last - limit
     return over <= ASKED_EACH_TIME or over // ASKED_EACH_TIME > before // ASKED_EACH_TIME
 
 
@@ -118,13 +130,17 @@ def may_be_due(state: JobState, policy: Policy, *, now: datetime) -> bool:
     An attempt's tag names the creation of the run's first job, from which a span counts. Anybody can write the tag: a
     wrong one only has the job checked too often.
     """
-    if not policy.resume or policy.deadline is None:
+    deadline = _deadline(state, policy)
+    if not policy.resume or deadline is None:
         return False
-    began = min(state.job.created, _run_began(state) or state.job.created)
-    deadline = began + policy.deadline if isinstance(policy.deadline, timedelta) else policy.deadline
     work = policy.work or state.max_runtime or DEFAULT_MAX_RUNTIME
     # The work once more: without a checkpoint, a fruitless start may cost as much as the work that is left.
     return now >= deadline - 2 * work - _FORESIGHT
+
+
+def _deadline(state: JobState, policy: Policy) -> datetime | None:
+    began = min(state.job.created, _run_began(state) or state.job.created)
+    return began + policy.deadline if isinstance(policy.deadline, timedelta) else policy.deadline
 
 
 def _run_began(state: JobState) -> datetime | None:
@@ -174,7 +190,7 @@ def decide_wait(
     reason = reason_to_keep_waiting(live, transitions, resolved, now=now)
     if since is None or reason:
         return WaitDecision(stop=False, reason=reason or "does not wait for capacity")
-    found = forecast(context.run, resolved.policy, context.start_history, now=now)
+    found = forecast(context.run, resolved.policy, context.start_history, now=now, sweep=context.sweep_interval)
     within = _within_limit(resolved.policy, since, resolved, now=now)
     if within:
         kept = _by_deadline(live, context, found, now=now) if found else WaitDecision(stop=False, reason=within)
