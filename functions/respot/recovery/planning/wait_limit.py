@@ -130,12 +130,24 @@ def may_be_due(state: JobState, policy: Policy, *, now: datetime) -> bool:
     An attempt's tag names the creation of the run's first job, from which a span counts. Anybody can write the tag: a
     wrong one only has the job checked too often.
     """
+    due = due_from(state, policy)
+    return due is not None and now >= due
+
+
+def due_from(state: JobState, policy: Policy) -> datetime | None:
+    """From when on `may_be_due` is true; `None`: never."""
     deadline = _deadline(state, policy)
     if not policy.resume or deadline is None:
-        return False
+        return None
     work = policy.work or state.max_runtime or DEFAULT_MAX_RUNTIME
     # The work once more: without a checkpoint, a fruitless start may cost as much as the work that is left.
-    return now >= deadline - 2 * work - _FORESIGHT
+    return deadline - 2 * work - _FORESIGHT
+
+
+def is_before_deadline(state: JobState, policy: Policy, *, now: datetime) -> bool:
+    """Whether the job's deadline is still to come, by what the ledger's state of the job shows."""
+    deadline = _deadline(state, policy)
+    return deadline is not None and now < deadline
 
 
 def _deadline(state: JobState, policy: Policy) -> datetime | None:
