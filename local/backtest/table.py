@@ -55,6 +55,7 @@ class Result:
         optimum: see `published.optimum`.
         on_demand: one on-demand job.
         jobs: how many it took.
+        unstated: work that the owner did not state, in seconds.
         on_demand_in_time: whether on-demand alone, started at once, would have been in time.
     """
 
@@ -63,12 +64,18 @@ class Result:
     optimum: float
     on_demand: float
     jobs: int
+    unstated: int = 0
     on_demand_in_time: bool = True
 
     @property
     def missed(self) -> bool:
         """Whether the work was not done at the deadline."""
         return self.late is None or self.late > 0
+
+    @property
+    def missed_by_more(self) -> bool:
+        """Whether it is later than the work that nobody stated explains."""
+        return self.late is None or self.late > self.unstated
 
 
 def cases(windows: Mapping[str, Mapping[int, Trace]], *, work: float, deadline: float, starts: int) -> Iterator[Case]:
@@ -103,6 +110,7 @@ def run(world: World, case: Case, policy: Policy) -> Result:
     outcome = play(world, case, policy)
     alone = case.work + world.overhead + world.preparing + world.launch[1]
     return Result(
+        unstated=max(0, round(case.work * (1 - world.stated))),
         on_demand_in_time=alone <= case.deadline,
         late=None if outcome.finished is None else outcome.finished - case.deadline,
         cost=outcome.cost,
@@ -114,9 +122,13 @@ def run(world: World, case: Case, policy: Policy) -> Result:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
-    """What a scenario may show at most; `missed` in percent, `latest` in minutes."""
+    """What a scenario may show at most; `missed` in percent, `latest` in minutes.
+
+    `missed_by_more` is in percent, too: how many may be later than the work that nobody stated explains.
+    """
 
     missed: float = 0
+    missed_by_more: float = 0
     latest: float = 0
     worst: float = 110
     most_jobs: float = 2
@@ -126,6 +138,7 @@ class Limit:
         """What in these figures is beyond the limit, in words."""
         limits = {
             "missed %": self.missed,
+            "missed by more %": self.missed_by_more,
             "latest, min": self.latest,
             "worst, % of on-demand": self.worst,
             "most jobs": self.most_jobs,
@@ -142,12 +155,9 @@ RESPOT: Final = "Respot places every attempt"
 LIMITS: Final[Mapping[str, Limit]] = {
     **dict.fromkeys(SCENARIOS, Limit()),
     "measured": Limit(above_greedy=8),
-    "overhead-twice": Limit(missed=0.5, latest=20),
-    # One checkpoint in each period shows no rate: then hidden loading counts as work.
-    "hidden": Limit(missed=0.2, latest=10),
-    # The sweep alone, without the schedule that is the second way to the latest start.
-    "blind-sweeps": Limit(missed=1, latest=60),
-    # The work that nobody stated is late: 8 h of 48 h.
+    "overhead-twice": Limit(missed=0.5, missed_by_more=0.5, latest=20),
+    # 0.5 % and 20 min are wanted, and cannot be had: 8 h of 48 h that nobody stated are more than any reserve.
+    # No run may be later than by that work.
     "more-work": Limit(missed=100, latest=8 * 60, most_jobs=3),
 }
 """A run in a scenario counts where on-demand alone, started at once, would have been in time."""
@@ -175,6 +185,7 @@ def figures(results: Sequence[Result]) -> dict[str, float]:
     return {
         "runs": runs,
         "missed %": sum(each.missed for each in results) / runs * 100,
+        "missed by more %": sum(each.missed_by_more for each in results) / runs * 100,
         "never done %": sum(each.late is None for each in results) / runs * 100,
         "latest, min": max(0, *(each.late or 0 for each in results)) / 60,
         "above optimum %": (sum(each.cost for each in results) / sum(each.optimum for each in results) - 1) * 100,

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -99,7 +100,9 @@ def test_a_list_counts_what_starting_took_on_each_of_its_types(
     env.set_policy(deadline=timedelta(hours=30))
     types = ("ml.g5.2xlarge", "ml.g6.2xlarge")
     env.set_ladder("spot:2" if own else f"spot:2 on-demand/{'/'.join(types)}")
-    listed = {"instance_type": None, "preferred_types": types, "market": Market.ON_DEMAND} if own else {}
+    listed: dict[str, Any] = (
+        {"instance_type": None, "preferred_types": types, "market": Market.ON_DEMAND} if own else {}
+    )
     env.recover(env.ended(image=IMAGE, **listed))
     found = contexts[0].start_history
     assert (set(found.on_demand_waits), set(found.overheads)) == (waits, overheads)

@@ -494,14 +494,14 @@ def test_the_description_of_a_later_job_of_that_name_stops_nothing(env: Recovery
 
 
 def by_deadline(**settings: object) -> RecoveryEnvironment:
-    """No ladder and no wait limit. The latest on-demand start is 3 h 10 min after the creation: 10 h - 2 h of work -
-    90 min for a start on demand - 5 for the switch - a reserve of 30 + 30 + 15 + 10 + 15."""
+    """No ladder and no wait limit. The latest on-demand start is 3 h 05 min after the creation: 10 h - 2 h of work -
+    90 min for a start on demand - 5 for the switch - a reserve of 30 + 30 + 15 + 10 + 20."""
     env = RecoveryEnvironment()
     env.set_policy(**({"deadline": timedelta(hours=10), "work": timedelta(hours=3, minutes=35)} | settings))
     return env
 
 
-@pytest.mark.parametrize(("minutes", "stops"), [(189, []), (191, [NAME])])
+@pytest.mark.parametrize(("minutes", "stops"), [(184, []), (186, [NAME])])
 def test_the_users_own_job_is_stopped_at_its_latest_on_demand_start(minutes: int, stops: list[str]) -> None:
     env = by_deadline()
     job = env.submit()
@@ -512,7 +512,7 @@ def test_the_users_own_job_is_stopped_at_its_latest_on_demand_start(minutes: int
         assert "its latest on-demand start" in env.runs.stop_intents[job].reason
         env.recover(stopped(env))
         assert env.sagemaker.jobs[SECOND].state.market is Market.ON_DEMAND
-        assert "reserve 1 h 40 min: on demand from here" in env.outcome(job).summary
+        assert "reserve 1 h 45 min: on demand from here" in env.outcome(job).summary
 
 
 def test_a_job_whose_work_is_not_known_is_left_alone_with_one_warning() -> None:

@@ -232,7 +232,7 @@ def test_a_new_job_that_got_its_instances_at_once_is_sent_once(
     sweeper = env.invocation(policies=MemoryPolicies(policy=AccountPolicy(defaults=policy)))
     env.sweep(sweeper)
     env.clock.pass_by(timedelta(minutes=5))
-    given = {"created": env.clock() - timedelta(minutes=3), "tags": {}} | others
+    given: dict[str, Any] = {"created": env.clock() - timedelta(minutes=3), "tags": {}} | others
     env.both(job_id("trains", created=given.pop("created")), "Starting=0 Training=60", **given)
     for _ in range(3):
         env.sweep(sweeper)

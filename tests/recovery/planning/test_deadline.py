@@ -111,7 +111,7 @@ def test_training_that_was_lost_shows_a_longer_interval_between_checkpoints() ->
     life = "Starting=0 Downloading=100 Training=340 Interrupted=9340 Starting=9340 MaxWaitTimeExceeded=21600"
     lost = with_deadline(SPOT, what=run(attempt(life), checkpoints=(saved(940),)), work=timedelta(hours=9))
     # 8,400 s were trained after the newest checkpoint: 2 h 20 min, and 15 min are assumed without that.
-    assert lost.inputs["reserve"] == "2 h 55 min"
+    assert lost.inputs["reserve"] == "3 h 00 min"
 
 
 NEEDS = (
@@ -125,15 +125,15 @@ NEEDS = (
     [
         (
             SPOT,
-            "5 h 05 min left until 2026-09-16 20:05 UTC",
-            "slack 50 min, reserve 50 min: spot, and on demand at 202",
+            "5 h 10 min left until 2026-09-16 20:10 UTC",
+            "slack 55 min, reserve 55 min: spot, and on demand at 202",
         ),
-        (360, "4 h 16 min left until 2026-09-16 19:16 UTC", "slack 1 min, reserve 50 min: on demand from here"),
-        (-60, "4 h 09 min left until 2026-09-16 19:09 UTC", "no slack, 6 min too little, reserve 50 min: on demand at"),
+        (360, "4 h 16 min left until 2026-09-16 19:16 UTC", "slack 1 min, reserve 55 min: on demand from here"),
+        (-60, "4 h 09 min left until 2026-09-16 19:09 UTC", "no slack, 6 min too little, reserve 55 min: on demand at"),
         (
             -5 * HOUR,
             "2026-09-16 14:10 UTC was 50 min ago",
-            "no slack, 5 h 05 min too little, reserve 50 min: on demand",
+            "no slack, 5 h 05 min too little, reserve 55 min: on demand",
         ),
     ],
 )
@@ -182,7 +182,7 @@ def test_spot_is_not_tried_where_nothing_may_follow_it(settings: dict[str, Any])
     decision = with_deadline(9 * HOUR, back_off=without_pause(), **settings)
 
     assert placed(decision).market is Market.ON_DEMAND
-    assert "; slack 8 h 55 min, reserve 50 min, and nothing may follow a spot attempt: on demand" in decision.reason
+    assert "; slack 8 h 55 min, reserve 55 min, and nothing may follow a spot attempt: on demand" in decision.reason
 
 
 @pytest.mark.parametrize(

@@ -166,9 +166,9 @@ def test_inputs_have_all_that_the_decision_was_made_from() -> None:
         "restart_overhead": "30 min: assumed, nothing better is known",
         "on_demand_wait": "1 h 00 min: assumed for GPU types, nothing better is known",
         "deadline": "2026-09-17T05:00:00.000Z",
-        "on_demand_by": "2026-09-16T21:33:30.000Z",
+        "on_demand_by": "2026-09-16T21:28:30.000Z",
         "slack": "slack 8 h 13 min",
-        "reserve": "1 h 40 min",
+        "reserve": "1 h 45 min",
         "return_to_spot": "would wait for spot, and keep 1 h 00 min of slack for a return",
     }
 

@@ -223,7 +223,7 @@ def test_with_a_deadline_on_demand_comes_after_a_ladder_without_it() -> None:
 
 
 STARTS: Final = {"restart_overhead": timedelta(minutes=4), "on_demand_wait": timedelta(minutes=6)}
-LATEST: Final = timedelta(hours=4, minutes=10 + 5 + 50)
+LATEST: Final = timedelta(hours=4, minutes=10 + 5 + 55)
 """Work, a start, the switch and the reserve: the latest on-demand start is this long before the deadline."""
 
 

@@ -18,7 +18,7 @@ ASSUMED_INTERVAL: Final = timedelta(minutes=15)
 """Between two checkpoints, until this run has shown its own."""
 SWEEP_INTERVAL: Final = timedelta(minutes=5)
 """The default of `sweep_minutes`, and what counts where it is less."""
-SPARE: Final = timedelta(minutes=15)
+SPARE: Final = timedelta(minutes=20)
 """For what no estimate has: a second loss after a gap that no sweep saw, a throttled call, a slower start."""
 DEFAULT_MAX_RUNTIME: Final = timedelta(days=1)
 """SageMaker's default for MaxRuntimeInSeconds."""
