@@ -38,6 +38,8 @@ SOUGHT = (
         "outcome cancelled",
         "stopped after the wait limit",
         "resumed after the wait limit",
+        "stopped at the latest start",
+        "schedules that fired",
     ),
     *("lineage tags changed", "attempts forged", "calls denied", "decided by a wrong clock"),
     *("poison items met", "poison items given up"),

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from respot.alerting.alert import AlertOutcome, kind_of
 from respot.alerting.kinds import OF_RECOVERY, AlertKind
-from respot.jobs.job import JobId, JobState
+from respot.jobs.job import JobId, JobState, Market
 from respot.jobs.lifecycle import DELETING, WAITING, is_end, is_terminal
 from respot.recovery.checkpoints.location import may_collide
 from respot.recovery.planning.attempt import ATTEMPT_TAG, PARENT_TAG, RUN_TAG
@@ -17,7 +17,7 @@ from respot.recovery.planning.decision import Action
 from respot.recovery.planning.ending import ending_of
 from respot.recovery.planning.run import Attempt, run_id
 from respot.recovery.planning.waiting import STOP_ATTRIBUTION_WINDOW
-from respot.recovery.policy.policy import resolve
+from respot.recovery.policy.policy import Policy, resolve
 from respot.recovery.records import REMEMBERED_FOR, AttemptRecord, DecisionRecord, NoticeKind, OutcomeKind
 from tests.support.builders import REGION
 from tests.support.fake_sagemaker import FakeJob
@@ -184,15 +184,18 @@ class Judge:
             transition.started
             for transition in takewhile(lambda transition: transition.status in WAITING, reversed(fake.transitions))
         ]
-        if limit is None or world.host_clock() - spell[-1] <= limit:
+        within = limit is None or world.host_clock() - spell[-1] <= limit
+        if within and not self._is_due(state, found.policy):
             self.broken(f"{job} is stopped after {world.clock() - spell[-1]} of waiting, of {limit}")
+        self._check_alone(fake)
         if intent is None or (intent.waiting_since, intent.decided_at) != (spell[-1], world.host_clock()):
             self.broken(f"{job} is stopped without an intent: {intent}")
         if world.kill_switch.is_on:
             self.broken(f"{job} is stopped while the kill switch is on")
         if not found.policy.resume or found.bad_tags or found.policy.dry_run or state.parent:
             self.broken(f"{job} is stopped against its owner's will")
-        if world.origins[job].number >= found.policy.max_attempts or not found.policy.ladder or fake.unclonable:
+        no_pool = not found.policy.ladder and not within
+        if world.origins[job].number >= found.policy.max_attempts or no_pool or fake.unclonable:
             self.broken(f"{job} is stopped, and nothing can follow")
         if state.checkpoint_uri is None and found.policy.require_checkpoint:
             self.broken(f"{job} is stopped, and starts from scratch")
@@ -205,8 +208,35 @@ class Judge:
             at=world.clock(),
             ladder=found.policy.ladder,
             by_deadline=found.policy.deadline is not None,
+            at_latest_start=within,
         )
-        world.seen["stopped after the wait limit"] += 1
+        world.seen["stopped at the latest start" if within else "stopped after the wait limit"] += 1
+
+    def _check_alone(self, fake: FakeJob) -> None:
+        """A job that is stopped is the only one of its run that lives."""
+        world = self.world
+        root = world.origins[fake.state.job].root
+        others = (each for each in world.sagemaker.jobs.values() if each.is_live and each is not fake)
+        if twins := [each.state.job.name for each in others if world.origins[each.state.job].root == root]:
+            self.broken(f"{fake.state.job} is stopped beside {twins} of its run")
+
+    def _is_due(self, state: JobState, policy: Policy) -> bool:
+        """Whether a deadline may have a job stopped that waits for spot.
+
+        Not long before it. While the run has not trained, all it may waste is known: half an hour each for a start on
+        demand, one on spot and the preparation, an hour for the wait, and 50 minutes for the rest.
+        """
+        world, deadline = self.world, policy.deadline
+        number = world.origins[state.job].number
+        if deadline is None or state.market is not Market.SPOT or (policy.work is None and number == 1):
+            return False
+        root = world.origins[state.job].root
+        by = root.created + deadline if isinstance(deadline, timedelta) else deadline
+        work = policy.work or state.max_runtime or timedelta(days=1)
+        run = [each for each in world.sagemaker.jobs.values() if world.origins[each.state.job].root == root]
+        has_trained = any(transition.status not in WAITING for each in run for transition in each.transitions)
+        spare = work + timedelta(hours=6) if has_trained else timedelta(hours=3, minutes=20)
+        return world.host_clock() >= by - work - spare
 
     def _check_author(self, parent: FakeJob, request: Mapping[str, Any]) -> None:
         """Whether the run may go on after a job that somebody stopped."""
@@ -224,7 +254,7 @@ class Judge:
             or abs(stop.at - intent.decided_at) > STOP_ATTRIBUTION_WINDOW
         ):
             self.broken(f"{name} follows a job that its user stopped")
-        world.seen["resumed after the wait limit"] += 1
+        world.seen["resumed after the latest start" if stop.at_latest_start else "resumed after the wait limit"] += 1
         if not stop.by_respot:
             world.seen["a user's stop in the moment of Respot's"] += 1
             return

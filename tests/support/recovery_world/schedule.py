@@ -91,6 +91,8 @@ class Schedule:
             actions.append((self.controller.recover, 15))
         if world.ledger.states:
             actions.append((self._sweep_ledger, 8))
+        if any(at <= world.clock() for at in world.schedules.schedules.values()):
+            actions.append((self._fire, 10))
         if world.endings:
             actions.append((self.controller.resubmit, 25))
         elif not world.observations and world.random.random() < 0.2:  # a sweep, with the same chance of being lost
@@ -116,6 +118,15 @@ class Schedule:
                     world.seen["half-written ends sent"] += lacks_its_end(world.ledger.load(job))
         if world.random.random() < 0.5:
             world.clock.pass_by(timedelta(minutes=world.random.choice((1, 30, 120))))
+
+    def _fire(self) -> None:
+        """The schedules whose moment has come send their jobs, and are gone."""
+        world = self.world
+        for job, at in list(world.schedules.schedules.items()):
+            if at <= world.clock():
+                del world.schedules.schedules[job]
+                world.seen["schedules that fired"] += 1
+                self.controller.enqueue(write_message(job))
 
     def _check_ledger(self) -> None:
         """The sweep finds what a stream that was lost would have brought."""

@@ -165,6 +165,7 @@ class Stop:
         at: when.
         ladder: of Respot's stop, the ladder it went by.
         by_deadline: of Respot's stop, whether a deadline had a say in what follows it.
+        at_latest_start: of Respot's stop, whether the deadline alone asked for it.
         too_late: instances came just before the stop.
     """
 
@@ -172,6 +173,7 @@ class Stop:
     at: datetime
     ladder: tuple[Rung, ...] = ()
     by_deadline: bool = False
+    at_latest_start: bool = False
     too_late: bool = False
 
 
