@@ -107,6 +107,13 @@ class UniformProgress(Greedy):
         return ahead and self.truth.has_spot(now) and not self._is_last_moment(now)
 
 
+class UniformProgressOneWay(UniformProgress):
+    """The same, but it remains on demand, as on SageMaker: nothing shows there whether spot is available."""
+
+    def _may_leave_on_demand(self, now: int) -> bool:  # noqa: ARG002 - the base class looks at the time
+        return False
+
+
 def optimum(world: World, case: Case) -> float:
     """The least cost for anyone who knows the future, with starts and switches that take no time and lose nothing.
 

@@ -20,6 +20,7 @@ POLICIES: Final[Mapping[str, tuple[Policy, bool]]] = {
     "Uniform Progress, published": (published.UniformProgress, True),
     "greedy": (published.Greedy, False),
     "Uniform Progress": (published.UniformProgress, False),
+    "Uniform Progress, one way": (published.UniformProgressOneWay, False),
     "Respot places every attempt": (product.placed_by_respot(), False),
     "the user's own first job": (product.after_own_first_job(), False),
     "the same, give up after 1 h": (product.giving_up_after(1), False),

@@ -260,6 +260,27 @@ def test_uniform_progress_stays_on_demand_until_it_is_ahead_by_two_overheads() -
     assert outcome.cost == pytest.approx(1.1 * 3.06 + (6 - 0.9 + 0.2) * 0.9731, rel=0.02)
 
 
+def test_one_way_uniform_progress_does_not_leave_on_demand() -> None:
+    early = Trace(periods=((HOUR // 2, 10 * HOUR),), length=60 * HOUR)
+    outcome = play(PUBLISHED, case(early, work=6), published.UniformProgressOneWay)
+    assert outcome.jobs == 2
+    assert outcome.cost == pytest.approx((6 * HOUR + 720) / HOUR * PUBLISHED.on_demand_price, rel=0.02)
+
+
+@pytest.mark.parametrize("work", [8, 48])
+@pytest.mark.parametrize("windows", [ZONES, traces.regions(ZONES)], ids=["zones", "unions"])
+def test_respot_costs_less_than_uniform_progress_that_cannot_see_spot_either(
+    windows: dict[str, dict[int, Trace]], work: float
+) -> None:
+    """With the same frictions; the published one is cheaper, as it sees spot while it is on demand."""
+    spent = {
+        name: sum(each.cost for cell in measure(windows, name, work=work, starts=15).values() for each in cell)
+        for name in ("Respot places every attempt", "Uniform Progress, one way", "Uniform Progress")
+    }
+    respot, one_way, published_one = spent.values()
+    assert published_one < respot < one_way
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_the_optimum_is_what_a_dynamic_program_finds(seed: int) -> None:
     random = Random(seed)  # noqa: S311 - which hours have spot
