@@ -110,7 +110,7 @@ class UniformProgress(Greedy):
 class UniformProgressOneWay(UniformProgress):
     """The same, but it remains on demand, as on SageMaker: nothing shows there whether spot is available."""
 
-    def _may_leave_on_demand(self, now: int) -> bool:  # noqa: ARG002 - the base class looks at the time
+    def _may_leave_on_demand(self, now: int) -> bool:  # noqa: ARG002 - the base class needs the time
         return False
 
 
