@@ -145,7 +145,7 @@ class UnknownWriters:
             known = self.runs.live(region)
             # One whose location cannot be read is described.
             self._locations.update((job, uri) for job, uri in known if uri is not None)
-            # The bound of the list may have advanced since the decision's own look at the ledger: what was recorded
+            # The bound of the list may have advanced since the decision read the ledger: what was recorded
             # in between is in neither.
             listed = {job.name for job in self._live[region]}
             between = [job for job, _ in known if job.name not in listed]

@@ -112,9 +112,10 @@ class RegionSweep:
         for job in self._waiting_too_long(states, report, last=progress.last_began):
             self.recoveries.send(job)
             report.recoveries += 1
-        found = [_created(job, progress) for job in missing]
-        oldest = min((*found, *filter(None, [progress.missing])), default=None)
-        after = replace(progress, token=None if last else page.token, reached=reached, missing=oldest)
+        created = [*(_created(job, progress) for job in missing), *filter(None, [progress.missing])]
+        after = replace(
+            progress, token=None if last else page.token, reached=reached, missing=min(created, default=None)
+        )
         return with_proof(after, grace=self.grace) if last else after
 
     def _is_missing(self, job: JobId | None, states: Mapping[JobId, JobState | None], progress: SweepProgress) -> bool:

@@ -100,7 +100,7 @@ class Sweeper:
     def _list_newest(
         self, progress: SweepProgress, report: SweepReport, time_left: Callable[[], timedelta]
     ) -> SweepProgress:
-        """Compare the jobs created since `recorded_until`, whatever passes have come to.
+        """Compare the jobs created since `recorded_until`, wherever the passes are.
 
         `recover` lists as far back before each creation, and has few pages. Half of the time is left for what follows.
         """
