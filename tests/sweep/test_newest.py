@@ -180,3 +180,20 @@ def test_an_error_while_new_jobs_are_listed_leaves_the_pass_its_place(env: Envir
     env.lists.faults[REGION, "10"] = StaleTokenError("stale")
     sweep(env)
     assert env.sweeps.progress[REGION].began == began
+
+
+def test_the_hour_begins_with_the_list_of_new_jobs(env: Environment) -> None:
+    sweep(env)
+    submit(env, "late")
+    env.clock.pass_by(UNSEEN + timedelta(seconds=1))
+    began = env.clock()
+    sweep(env)
+    progress = env.sweeps.progress[REGION]
+    assert (progress.began, progress.missing_since) == (NOW, began)
+
+
+def test_a_live_job_that_the_ledger_has_as_ended_is_missing(env: Environment) -> None:
+    sweep(env)
+    job = submit(env, "ended")
+    env.know(job, "Completed=0")
+    assert max(sweep(env) for _ in range(6)) <= job.created
