@@ -34,7 +34,8 @@ HALFWAY = replace(
     down_to=at(-86_400.037),
     last_began=at(-300),
     recorded_until=at(-720),
-    unrecorded=True,
+    missing=at(-800),
+    missing_since=at(-600),
     last_full=at(-900.001),
 )
 

@@ -15,7 +15,7 @@ from respot.errors import (
     UpstreamUnavailableError,
 )
 from respot.jobs.job import JobId
-from respot.recovery.records import NoticeKind
+from respot.recovery.records import NoticeKind, OutcomeKind
 from tests.support.builders import NAME
 from tests.support.recovery_environment import SECOND, RecoveryEnvironment
 from tests.support.with_hooks import ProcessCrashError
@@ -197,6 +197,20 @@ def test_people_are_notified_once_whatever_delays_a_creation(
             notice = env.runs.notices.pop((job, LATE))
             assert f"was to be created at 2026-09-16 10:15 UTC: {error}; it is tried again" in notice.summary
             env.faults["runs.notice"] = LedgerUnavailableError("down")  # the cause is what the message returns with
+
+
+def test_a_creation_that_another_delivery_has_settled_is_not_late(env: RecoveryEnvironment) -> None:
+    job = env.decided()
+    env.clock.pass_by(timedelta(minutes=16))
+
+    def other() -> None:
+        env.recover(job)
+        env.faults["s3.list"] = UpstreamUnavailableError("no answer")
+
+    env.before["sagemaker.tags"] = other
+    with pytest.raises(UpstreamUnavailableError):
+        env.recover(job)
+    assert (env.outcome(job).kind, kinds(env)) == (OutcomeKind.CREATED, [])
 
 
 def test_a_creation_that_waits_by_plan_is_not_announced_as_late(env: RecoveryEnvironment) -> None:

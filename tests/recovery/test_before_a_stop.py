@@ -1,12 +1,13 @@
 """What the next creation would meet is checked before Respot stops a job: settings, service model, late refusals."""
 
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
 from respot.errors import CreateLaterError, CreateRefusedError, Postponement, Reach
 from respot.jobs.job import JobId
+from respot.recovery.checked_clone import resources_named
 from respot.recovery.planning.decision import Action
 from tests.support.builders import NAME
 from tests.support.recovery_environment import SECOND, RecoveryEnvironment
@@ -262,3 +263,33 @@ def test_a_role_that_does_not_exist_is_no_reason_for_a_stop_under_it(env: Recove
     job = waiting(env)
     refused(env, CreateRefusedError(f"ValidationException: Could not assume role {ROLE}. Does it exist?"))
     is_not_stopped(env, job, f"RoleArn: {ROLE}: SageMaker refused it at ")
+
+
+NO_DATA: Final = (
+    'ValidationException: No S3 objects found under S3 URL "s3://mine/gone/" given in input data source. Please ensure '
+    "that the bucket exists in the selected region (us-east-1), that objects exist under that S3 prefix, and that the "
+    f'role "{ROLE}" has "s3:ListBucket" permissions on bucket "mine".'
+)
+"""As SageMaker words it: github.com/aws/amazon-sagemaker-examples, issue 2267."""
+
+
+def test_the_missing_data_of_one_job_is_no_fault_of_its_role(env: RecoveryEnvironment) -> None:
+    job = waiting(env)
+    refused(env, CreateRefusedError(NO_DATA))
+    env.recover(job)
+    assert env.sagemaker.stopped == [NAME]
+
+
+@pytest.mark.parametrize(
+    ("request_", "words", "is_named"),
+    [
+        ({"VpcConfig": {"Subnets": ["subnet-1"]}}, "The subnet ID 'subnet-1' does not exist", True),
+        ({"VpcConfig": {"Subnets": ["subnet-1"]}}, 'No S3 objects found under S3 URL "s3://mine/subnet-1/"', False),
+        ({"RoleArn": "arn:aws:iam::1:role/ml"}, "Could not assume role arn:aws:iam::1:role/ml.", True),
+        ({"RoleArn": "arn:aws:iam::1:role/ml"}, "Could not assume role arn:aws:iam::1:role/ml/other", False),
+        ({"RoleArn": "arn:aws:iam::1:role/ml"}, "Could not assume role arn:aws:iam::1:role/ml.other", False),
+        ({"RoleArn": "arn:aws:iam::1:role/ml"}, "the role arn:aws:iam::1:role/ml lacks s3:ListBucket", False),
+    ],
+)
+def test_what_a_refusal_names(request_: dict[str, Any], words: str, *, is_named: bool) -> None:
+    assert bool(resources_named(request_, words)) is is_named

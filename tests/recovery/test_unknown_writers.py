@@ -85,6 +85,35 @@ def test_a_live_job_that_only_events_reported_is_described_first(
     assert env.sagemaker.created == ([] if uri else [SECOND])
 
 
+def test_a_job_that_is_recorded_while_an_attempt_is_created_is_a_concurrent_writer(env: RecoveryEnvironment) -> None:
+    """`record` and a sweep come between the creation's look at the ledger and its list."""
+    env.set_policy(require_checkpoint=False)
+    job = env.decided()
+    env.clock.pass_by(timedelta(minutes=20))
+    unknown(env)
+    env.clock.pass_by(timedelta(minutes=20))
+    unknown(env, "far", "s3://ml-bucket/elsewhere/")
+    env.sagemaker.page_length = 1
+
+    def between() -> None:
+        env.observe("unknown")
+        env.ledger.recorded[REGION] = env.clock() - timedelta(minutes=6)
+
+    env.before["ledger.recorded_until"] = between
+    env.clock.pass_by(timedelta(minutes=20))
+    env.recover(job)
+    assert env.sagemaker.created == []
+
+
+def test_a_recorded_job_that_was_deleted_is_in_nobodys_way(env: RecoveryEnvironment) -> None:
+    other = unknown(env)
+    env.observe("unknown")
+    job = env.ended()
+    del env.sagemaker.jobs[other.name]
+    env.recover(job)
+    assert env.sagemaker.created == [SECOND]
+
+
 @pytest.mark.parametrize("uri", ["s3://ml-bucket/elsewhere/", "file:///tmp", None])
 def test_a_job_that_writes_elsewhere_is_in_nobodys_way(env: RecoveryEnvironment, uri: str | None) -> None:
     job = env.ended()

@@ -171,7 +171,7 @@ def test_unknown_jobs_that_ended_before_the_backfill_are_not_searched_for() -> N
         return env.ledger.find(region, name)
 
     env.sweep(env.invocation(ledger=Instead(env.ledger, {"find": find}), backfill=timedelta()))
-    assert (searched, env.names()) == (["alive"], ["alive"])
+    assert (set(searched), env.names()) == ({"alive"}, ["alive"])
 
 
 @pytest.mark.parametrize("seconds", [-1, 0, 1])

@@ -26,12 +26,12 @@ from respot.sweep.progress import (
     is_full_due,
     oldest_for_quick_pass,
     oldest_to_list,
-    recorded_until,
     restarted,
     resumed,
     should_record,
     started,
     watched_since,
+    with_proof,
 )
 from tests.support.builders import CREATED, REGION, at, job_id, state
 
@@ -122,39 +122,68 @@ def test_a_full_pass_is_due_after_some_time(last_full: timedelta | None, *, expe
     assert is_full_due(replace(of, recorded_until=None), now=at(60))
 
 
-@pytest.mark.parametrize(
-    ("status", "age", "expected"),
-    [
-        pytest.param("InProgress", timedelta(minutes=7), False, id="SageMaker's list may lack one as young"),
-        pytest.param("InProgress", timedelta(minutes=7, milliseconds=1), True, id="old enough"),
-        pytest.param("Stopping", timedelta(minutes=8), True, id="alive until it has stopped"),
-        pytest.param("Completed", timedelta(minutes=8), False, id="an end needs no record"),
-        pytest.param("InProgress", timedelta(minutes=67), True, id="not yet given up"),
-        pytest.param("InProgress", timedelta(minutes=67, milliseconds=1), False, id="perhaps never recorded"),
-    ],
-)
-def test_the_live_jobs_that_the_ledger_should_have(status: str, age: timedelta, *, expected: bool) -> None:
-    listed = Summary(job=job_id(created=at(10) - age), status=status, secondary_status=None, last_modified=at(0))
-    assert is_awaited(listed, HALFWAY, grace=timedelta(minutes=2)) is expected
+def before(**span: float) -> datetime:
+    """Before the pass of `HALFWAY` began."""
+    return at(10) - timedelta(**span)
 
 
-SETTLED = at(10) - timedelta(minutes=7)
+GRACE = timedelta(minutes=2)
+SETTLED = before(minutes=7)
+"""A live job created before should be in the ledger."""
+LATE = timedelta(milliseconds=1)
 
 
 @pytest.mark.parametrize(
-    ("others", "expected"),
+    ("created", "others", "expected"),
     [
-        pytest.param({"down_to": None}, SETTLED, id="a full pass proves all"),
-        pytest.param({"down_to": None, "unrecorded": True}, None, id="unless it found a job missing"),
-        pytest.param({}, None, id="a quick pass without a beginning proves nothing"),
-        pytest.param({"recorded_until": at(-900)}, SETTLED, id="a quick pass that leaves no gap"),
-        pytest.param({"recorded_until": at(-900.001)}, at(-900.001), id="one that leaves a gap"),
-        pytest.param({"recorded_until": at(-900), "unrecorded": True}, at(-900), id="one that found a job missing"),
-        pytest.param({"recorded_until": at(0)}, at(0), id="never earlier than before"),
+        pytest.param(SETTLED, {}, False, id="SageMaker's list may lack one as young"),
+        pytest.param(SETTLED - LATE, {}, True, id="old enough"),
+        pytest.param(before(days=20), {}, True, id="however old, while nothing is proven"),
+        pytest.param(before(days=20), {"recorded_until": before(days=20)}, True, id="younger than what is proven"),
+        pytest.param(before(days=20), {"recorded_until": before(days=20) + LATE}, False, id="proven before"),
+        pytest.param(before(hours=2), {"missing_since": before(minutes=59)}, True, id="missing for less than an hour"),
+        pytest.param(before(hours=2), {"missing_since": before(hours=1)}, False, id="perhaps never recorded"),
+        pytest.param(before(minutes=30), {"missing_since": before(hours=1)}, True, id="another, of late"),
     ],
 )
-def test_until_when_the_ledger_has_every_live_job(others: dict[str, Any], expected: datetime | None) -> None:
-    assert recorded_until(replace(HALFWAY, **others), grace=timedelta(minutes=2)) == expected
+def test_the_live_jobs_that_the_ledger_should_have(
+    created: datetime, others: dict[str, Any], *, expected: bool
+) -> None:
+    assert is_awaited(created, replace(HALFWAY, **others), grace=GRACE) is expected
+
+
+@pytest.mark.parametrize(
+    ("others", "until", "since"),
+    [
+        pytest.param({"down_to": None}, SETTLED, None, id="a full pass proves all"),
+        pytest.param({"down_to": None, "missing": at(-800)}, at(-800), at(10), id="up to a job that is missing"),
+        pytest.param({}, None, None, id="a quick pass without a beginning proves nothing"),
+        pytest.param({"recorded_until": at(-900)}, SETTLED, None, id="a quick pass that leaves no gap"),
+        pytest.param({"recorded_until": at(-900.001)}, at(-900.001), None, id="one that leaves a gap"),
+        pytest.param({"recorded_until": at(-900), "missing": at(-800)}, at(-800), at(10), id="a missing job"),
+        pytest.param({"recorded_until": at(0)}, at(0), None, id="never earlier than before"),
+        pytest.param(
+            {"recorded_until": at(-900), "missing_since": at(-60)}, SETTLED, None, id="the missing job has come"
+        ),
+        pytest.param(
+            {"recorded_until": at(-900), "missing": at(-800), "missing_since": at(-60)},
+            at(-800),
+            at(-60),
+            id="it has not",
+        ),
+        pytest.param(
+            {"recorded_until": at(-900), "missing": at(-800), "missing_since": at(-3590)},
+            at(-800),
+            at(10),
+            id="another has an hour of its own",
+        ),
+    ],
+)
+def test_until_when_the_ledger_has_every_live_job(
+    others: dict[str, Any], until: datetime | None, since: datetime | None
+) -> None:
+    found = with_proof(replace(HALFWAY, **others), grace=GRACE)
+    assert (found.recorded_until, found.missing_since) == (until, since)
 
 
 @pytest.mark.parametrize("late", [0, 3, 40], ids="{} s late at times".format)
@@ -234,10 +263,14 @@ def test_a_pass_resumes_where_it_was_saved(idle: timedelta) -> None:
     assert taken == replace(HALFWAY, leased_at=CREATED + idle)
 
 
-@pytest.mark.parametrize("moment", ["began", "last_began", "last_full", "recorded_until"])
-def test_a_pass_that_began_in_the_future_is_none(moment: str) -> None:
+@pytest.mark.parametrize(
+    ("moment", "ahead"),
+    [("began", 5), ("last_began", 5), ("last_full", 5), ("missing_since", 5), ("recorded_until", 0)],
+)
+def test_what_lies_in_the_future_is_dropped(moment: str, ahead: int) -> None:
     now = CREATED + timedelta(hours=2)
-    far, near = (replace(HALFWAY, **{moment: now + timedelta(minutes=n)}) for n in (6, 5))  # type: ignore[arg-type]
+    near = replace(HALFWAY, **{moment: now + timedelta(minutes=ahead)})  # type: ignore[arg-type]
+    far = replace(HALFWAY, **{moment: now + timedelta(minutes=ahead, milliseconds=1)})  # type: ignore[arg-type]
     taken = resumed(far, scope=REGION, now=now, watched_since=now)
     assert taken == replace(far, leased_at=now, **{moment: None})  # type: ignore[arg-type]
     assert resumed(near, scope=REGION, now=now, watched_since=now) == replace(near, leased_at=now)

@@ -20,8 +20,6 @@ _SHARED: Final = (
     "RoleArn",
     "VpcConfig.Subnets",
     "VpcConfig.SecurityGroupIds",
-    "AlgorithmSpecification.TrainingImage",
-    "AlgorithmSpecification.AlgorithmName",
     "ResourceConfig.VolumeKmsKeyId",
     "OutputDataConfig.KmsKeyId",
 )
@@ -98,9 +96,20 @@ def without_refused(clone: Clone, refusals: Iterable[Refusal]) -> Clone:
 
 
 def resources_named(request: Mapping[str, Any], words: str) -> tuple[str, ...]:
-    """The values of the request that others may have too, such as its role and subnets, and that the words name."""
-    found = (value for _, value in _resources(request))
-    return tuple(value for value in found if re.search(rf"(?<![\w-]){re.escape(value)}(?![\w-])", words))
+    """The values of the request that others may have too, such as its role and subnets, and that the words name.
+
+    SageMaker also names the role where one job's data is missing. It is the role's fault if it cannot be assumed.
+    """
+    return tuple(
+        value
+        for path, value in _resources(request)
+        if (path != "RoleArn" or "assume" in words) and re.search(_whole(value), words)
+    )
+
+
+def _whole(value: str) -> str:
+    """A pattern for the value, but not as a part of a longer name, path or ARN."""
+    return rf"(?<![\w/:@+=.,-]){re.escape(value)}(?![\w/:@+=-]|[.,]\w)"
 
 
 def _resources(request: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -196,8 +196,8 @@ class Creator:
         return context.without_for_now(placement, error)
 
     def _report_delay(self, decided: DecisionRecord, why: str, *, until: datetime) -> None:
-        if self.clock() - decided.decided_at <= REPORTED_AFTER:
-            return
+        if self.clock() - decided.decided_at <= REPORTED_AFTER or self.runs.outcome(decided.job):
+            return  # in time, or settled by another delivery
         words = (
             f"{decided.next_name} was to be created at {readable(decided.decided_at)}: {why}; "
             f"it is tried again within half an hour each time, until {readable(until)}"

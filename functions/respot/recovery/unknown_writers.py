@@ -55,12 +55,14 @@ class UnknownWriters:
     _live: dict[str, list[JobId]] = field(default_factory=dict, init=False)
     _unanswered: dict[str, str] = field(default_factory=dict, init=False)
     _locations: dict[JobId, str | None] = field(default_factory=dict, init=False)
+    _recorded: set[JobId] = field(default_factory=set, init=False)
 
     def begin(self) -> None:
         """A new invocation: forget what SageMaker listed for an earlier one."""
         self._live.clear()
         self._unanswered.clear()
         self._locations.clear()
+        self._recorded.clear()
 
     def created(self, job: JobId, checkpoint_uri: str | None) -> None:
         """A job that Respot has created after the listing, and that the ledger does not know yet."""
@@ -119,6 +121,8 @@ class UnknownWriters:
     def _writes(self, job: JobId, checkpoint_uri: str | None) -> bool:
         """Whether the job of that name is alive and writes there, according to SageMaker now."""
         seen = self.jobs.describe(job.region, job.name)
+        if seen is None and job in self._recorded:
+            return False  # the ledger has missed its deletion
         if seen is None:
             message = f"{job}: SageMaker lists this job as alive and does not describe it; repeat later"
             raise UpstreamUnavailableError(message)
@@ -138,8 +142,15 @@ class UnknownWriters:
             except UpstreamUnavailableError as error:
                 self._unanswered[region] = str(error)
                 raise
+            known = self.runs.live(region)
             # One whose location cannot be read is described.
-            self._locations.update((job, uri) for job, uri in self.runs.live(region) if uri is not None)
+            self._locations.update((job, uri) for job, uri in known if uri is not None)
+            # The bound of the list may have advanced since the decision read the ledger: what was recorded
+            # in between is in neither.
+            listed = {job.name for job in self._live[region]}
+            between = [job for job, _ in known if job.name not in listed]
+            self._recorded.update(between)
+            self._live[region] += between
         return tuple(self._live[region])
 
     def _list(self, region: str) -> list[JobId]:

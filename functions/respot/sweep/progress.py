@@ -32,7 +32,7 @@ SETTLING: Final = timedelta(minutes=5)
 SageMaker's list may not show a younger one yet.
 """
 AWAITED: Final = timedelta(hours=1)
-"""For how long a live job that the ledger lacks keeps `recorded_until` from advancing.
+"""For how long a live job that the ledger lacks keeps `recorded_until` from advancing, once it was found missing.
 
 `record` may be late by an outage. A job that it can never record must not hold up every creation of the region.
 """
@@ -57,7 +57,8 @@ class SweepProgress:
         last_began: when the last complete pass began; `None` if there was none.
         last_full: when the last complete full pass began; `None` if there was none.
         recorded_until: the ledger has every live job that was created before; `None` if that is not known.
-        unrecorded: this pass has listed a live job that the ledger should have by now.
+        missing: the creation of the oldest live job that this pass has listed and the ledger should have by now.
+        missing_since: when the first of the passes in a row began that found such a job; `None` if the last found none.
     """
 
     scope: str
@@ -70,7 +71,8 @@ class SweepProgress:
     last_began: datetime | None = None
     last_full: datetime | None = None
     recorded_until: datetime | None = None
-    unrecorded: bool = False
+    missing: datetime | None = None
+    missing_since: datetime | None = None
 
     def age(self, now: datetime) -> timedelta:
         """Time since the last complete pass began, or since the scope is watched."""
@@ -85,17 +87,19 @@ def resumed(before: SweepProgress | None, *, scope: str, now: datetime, watched_
     """
     if before is None or now - before.leased_at > ABANDONED:
         return SweepProgress(scope=scope, watched_since=watched_since, leased_at=now)
-    began, last_began, last_full, recorded_until = (
+    began, last_began, last_full, missing_since = (
         None if moment and moment > now + _SKEW else moment
-        for moment in (before.began, before.last_began, before.last_full, before.recorded_until)
+        for moment in (before.began, before.last_began, before.last_full, before.missing_since)
     )
+    until = before.recorded_until
     return replace(
         before,
         leased_at=now,
         began=began,
         last_began=last_began,
         last_full=last_full,
-        recorded_until=recorded_until,
+        recorded_until=None if until and until > now + _SKEW - SETTLING else until,
+        missing_since=missing_since,
     )
 
 
@@ -115,30 +119,43 @@ def oldest_for_quick_pass(*, oldest_alive: datetime | None, now: datetime) -> da
 
 def started(progress: SweepProgress, *, now: datetime, down_to: datetime | None) -> SweepProgress:
     """A pass at its beginning; a full one if `down_to` is `None`."""
-    return replace(progress, began=now, token=None, reached=None, down_to=down_to, unrecorded=False)
+    return replace(progress, began=now, token=None, reached=None, down_to=down_to, missing=None)
 
 
-def is_awaited(summary: Summary, progress: SweepProgress, *, grace: timedelta) -> bool:
-    """Whether the ledger should have this live job by now, and may still get it."""
-    settled = _settled(progress, grace)
-    return not is_terminal(summary.status) and settled - AWAITED <= summary.job.created < settled
+def is_awaited(created: datetime, progress: SweepProgress, *, grace: timedelta) -> bool:
+    """Whether the ledger should have a live job of that creation by now, and may still get it."""
+    if created >= _settled(progress, grace) or created < (progress.recorded_until or BEGINNING):
+        return False
+    # A job created before `missing_since` has been missing all that time.
+    return not _awaited_for_long(progress) or created >= (progress.missing_since or BEGINNING)
 
 
-def recorded_until(progress: SweepProgress, *, grace: timedelta) -> datetime | None:
-    """Until when the ledger has every live job, after a pass that has come to its end.
+def with_proof(progress: SweepProgress, *, grace: timedelta) -> SweepProgress:
+    """The progress with `recorded_until` as it is at the end of a pass.
 
     A quick pass proves it only if it has listed all that was not proven before.
     """
-    before = progress.recorded_until
-    is_proven = progress.down_to is None or (before is not None and progress.down_to <= before)
-    if progress.unrecorded or not is_proven:
-        return before
-    settled = _settled(progress, grace)
-    return settled if before is None else max(before, settled)
+    before, oldest, since = progress.recorded_until, progress.missing, progress.missing_since
+    if progress.down_to is not None and (before is None or progress.down_to > before):
+        return progress
+    until = max(before or BEGINNING, min(_settled(progress, grace), oldest or datetime.max.replace(tzinfo=UTC)))
+    if oldest is None:
+        since = None
+    elif since is None or _awaited_for_long(progress):
+        since = _began(progress)
+    return replace(progress, recorded_until=until, missing_since=since)
+
+
+def _awaited_for_long(progress: SweepProgress) -> bool:
+    return progress.missing_since is not None and _began(progress) - progress.missing_since >= AWAITED
 
 
 def _settled(progress: SweepProgress, grace: timedelta) -> datetime:
-    return (progress.began or progress.leased_at) - grace - SETTLING
+    return _began(progress) - grace - SETTLING
+
+
+def _began(progress: SweepProgress) -> datetime:
+    return progress.began or progress.leased_at
 
 
 def completed(progress: SweepProgress) -> SweepProgress:

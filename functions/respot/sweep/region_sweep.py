@@ -7,6 +7,7 @@ from typing import Final
 
 from respot.errors import PolicyInvalidError, UnreadableItemError, UpstreamUnavailableError
 from respot.jobs.job import JobId, JobState, Market
+from respot.jobs.lifecycle import is_terminal
 from respot.jobs.listing import LONGEST_LIFE, Page, Summary
 from respot.jobs.merge import same_creation
 from respot.jobs.ports import Clock, JobLists, JobQueue, JobStore
@@ -25,9 +26,9 @@ from respot.sweep.progress import (
     is_full_due,
     oldest_for_quick_pass,
     oldest_to_list,
-    recorded_until,
     should_record,
     started,
+    with_proof,
 )
 from respot.sweep.report import SweepReport
 
@@ -89,13 +90,18 @@ class RegionSweep:
         page, now = self._page(progress), self.clock()
         oldest = oldest_to_list(progress, backfill=self.backfill, now=now)
         listed = tuple(each for each in page.summaries if each.job.created >= oldest)
-        known = self.index.state_of([each.job for each in listed])
+        odd = [each.job for each in page.unreadable]
+        known = self.index.state_of([*(each.job for each in listed), *filter(None, odd)])
         compared = [each for each in listed if each.job in known or self._should_record(each, progress)]
         rechecks = [
             self._recheck(progress, each.job.name, now, after=self._delay(each, now))
             for each in compared
             if self._differs(each, known)
         ]
+        live = [each.job for each in listed if not is_terminal(each.status)]
+        missing = [job for job in (*live, *odd) if self._is_missing(job, known, progress)]
+        # What else is missing differs.
+        rechecks += [self._recheck(progress, job.name, now) for job in missing if job and job in odd]
         last = page.token is None or len(listed) < len(page.summaries)
         reached = oldest if last else min(each.job.created for each in listed) if listed else progress.reached
         rechecks += self._not_listed(progress, compared, BEGINNING if last and is_pass else reached, now)
@@ -107,11 +113,23 @@ class RegionSweep:
         for job in self._waiting_too_long(states, report, last=progress.last_began):
             self.recoveries.send(job)
             report.recoveries += 1
-        unrecorded = progress.unrecorded or any(
-            is_awaited(each, progress, grace=self.grace) and not self._is_known(each, known) for each in listed
+        created = [*(_created(job, progress) for job in missing), *filter(None, [progress.missing])]
+        after = replace(
+            progress, token=None if last else page.token, reached=reached, missing=min(created, default=None)
         )
-        after = replace(progress, token=None if last else page.token, reached=reached, unrecorded=unrecorded)
-        return replace(after, recorded_until=recorded_until(after, grace=self.grace)) if last else after
+        return with_proof(after, grace=self.grace) if last else after
+
+    def _is_missing(self, job: JobId | None, states: Mapping[JobId, JobState | None], progress: SweepProgress) -> bool:
+        """Whether the ledger should have the job as alive by now and has not; of `None`, nothing is known.
+
+        A state that cannot be read is there, and `recover` has its job described.
+        """
+        if not is_awaited(_created(job, progress), progress, grace=self.grace):
+            return False
+        if job is None:
+            return True
+        known = [states[job]] if job in states else self._known_otherwise(job)
+        return not known or any(state is not None and is_terminal(state.status) for state in known)
 
     def _page(self, progress: SweepProgress) -> Page:
         if self._last_call is not None:
@@ -124,18 +142,14 @@ class RegionSweep:
     def _should_record(self, summary: Summary, progress: SweepProgress) -> bool:
         return should_record(summary, watched_since=progress.watched_since, backfill=self.backfill)
 
-    def _is_known(self, summary: Summary, states: Mapping[JobId, JobState | None]) -> bool:
-        return summary.job in states or bool(self._known_otherwise(summary))
-
     def _differs(self, summary: Summary, states: Mapping[JobId, JobState | None]) -> bool:
-        known = [states[summary.job]] if summary.job in states else self._known_otherwise(summary)
+        known = [states[summary.job]] if summary.job in states else self._known_otherwise(summary.job)
         if None in known:
             return False  # its state is there and cannot be read: what a recheck finds could not be written
         return differs(summary, known[0] if known else None)
 
-    def _known_otherwise(self, summary: Summary) -> Sequence[JobState | None]:
+    def _known_otherwise(self, job: JobId) -> Sequence[JobState | None]:
         """The state of a job whose creation the list rounds differently than Describe does."""
-        job = summary.job
         same = next((other for other in self.ledger.find(job.region, job.name) if _is_same(other, job)), None)
         return () if same is None else tuple(self.index.state_of([same]).values())
 
@@ -214,6 +228,11 @@ class RegionSweep:
             asked = due or is_time_to_ask(transitions, limit or timedelta(), last=last, now=now)
             if asked and may_give_up(state, transitions, account, now=now):
                 yield state.job
+
+
+def _created(job: JobId | None, progress: SweepProgress) -> datetime:
+    """When the job was created; of one of which nothing is known, as early as matters."""
+    return job.created if job else progress.recorded_until or BEGINNING
 
 
 def _is_same(one: JobId, other: JobId) -> bool:

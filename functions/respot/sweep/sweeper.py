@@ -52,13 +52,16 @@ class Sweeper:
             return ()
         regions = [each for scope in self.regions if (each := self._lease(scope, now, unreadable))]
         regions.sort(key=lambda each: each.last_began or each.watched_since)
-        run = [self._run(each, time_left) for each in (checks, *regions)]
+        run = [self._run(checks, SweepReport(scope=CHECKS, age=checks.age(now)), time_left)]
+        reports = [SweepReport(scope=each.scope, age=each.age(now)) for each in regions]
+        if any(each.began for each in regions):  # a pass that takes several invocations leaves the others no time
+            regions = [self._list_newest(*each, time_left) for each in zip(regions, reports, strict=True)]
+        run += [self._run(*each, time_left) for each in zip(regions, reports, strict=True)]
         for progress, report in reversed(run):  # the checks last: their lease keeps other invocations out
             self._release(progress, report)
-        reports = tuple(report for _, report in run)
-        for report in reports:
+        for _, report in run:
             report.unreadable += [error] if (error := unreadable.get(report.scope)) else []
-        return reports
+        return tuple(report for _, report in run)
 
     def _lease(self, scope: str, now: datetime, unreadable: dict[str, Exception]) -> SweepProgress | None:
         """The scope's progress, leased; what cannot be read is only a cursor, and a new pass begins without it.
@@ -73,14 +76,13 @@ class Sweeper:
             unreadable[scope] = error
             return self.sweeps.lease_anew(scope, now=now, lease=LEASE, watched_since=deployed)
 
-    def _run(self, progress: SweepProgress, time_left: Callable[[], timedelta]) -> tuple[SweepProgress, SweepReport]:
-        report = SweepReport(scope=progress.scope, age=progress.age(self.clock()))
+    def _run(
+        self, progress: SweepProgress, report: SweepReport, time_left: Callable[[], timedelta]
+    ) -> tuple[SweepProgress, SweepReport]:
         part = self.ledger_check if progress.scope == CHECKS else self.region_sweep
         try:
             if progress.scope != CHECKS and time_left() >= LONGEST_PAGE:
                 report.held_back = self.region_sweep.must_hold_back()
-                if not report.held_back:
-                    progress = self._list_newest(progress, report, time_left)
             while not report.complete and not report.held_back and time_left() >= LONGEST_PAGE:
                 if progress.began is None:
                     progress = part.start(progress)
@@ -98,18 +100,22 @@ class Sweeper:
     def _list_newest(
         self, progress: SweepProgress, report: SweepReport, time_left: Callable[[], timedelta]
     ) -> SweepProgress:
-        """Compare the jobs created since `recorded_until`, before a pass of several invocations goes on.
+        """Compare the jobs created since `recorded_until`, wherever the passes are.
 
-        `recover` lists as far back before each creation, and has few pages. Half of the time is left for the pass.
+        `recover` lists as far back before each creation, and has few pages. Half of the time is left for what follows.
         """
-        if progress.began is None or progress.recorded_until is None:
+        least = LONGEST_PAGE + max((time_left() - LONGEST_PAGE) / 2, PACE)
+        if progress.recorded_until is None or time_left() < least:
             return progress
         newest = started(progress, now=self.clock(), down_to=progress.recorded_until)
-        least = LONGEST_PAGE + max((time_left() - LONGEST_PAGE) / 2, PACE)
-        while time_left() >= least:
-            newest = self.region_sweep.step(newest, report, is_pass=False)
-            if newest.token is None:
-                return replace(progress, recorded_until=newest.recorded_until)
+        try:
+            while time_left() >= least and not self.region_sweep.must_hold_back():
+                newest = self.region_sweep.step(newest, report, is_pass=False)
+                if newest.token is None:
+                    until, since = newest.recorded_until, newest.missing_since
+                    return replace(progress, recorded_until=until, missing_since=since)
+        except RespotError as error:  # the pass goes on: it may fare better
+            report.error = error
         return progress
 
     def _release(self, progress: SweepProgress, report: SweepReport) -> None:

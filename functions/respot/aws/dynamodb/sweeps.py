@@ -106,7 +106,8 @@ def progress_item(progress: SweepProgress, *, until: datetime) -> Item:
             "last_began": progress.last_began and iso(progress.last_began),
             "last_full": progress.last_full and iso(progress.last_full),
             RECORDED_UNTIL: progress.recorded_until and iso(progress.recorded_until),
-            "unrecorded": progress.unrecorded or None,
+            "missing": progress.missing and iso(progress.missing),
+            "missing_since": progress.missing_since and iso(progress.missing_since),
         }
     )
 
@@ -126,5 +127,6 @@ def read_progress(item: Item) -> SweepProgress:
             last_began=values.moment_or_none("last_began"),
             last_full=values.moment_or_none("last_full"),
             recorded_until=values.moment_or_none(RECORDED_UNTIL),
-            unrecorded=bool(values.flag_or_none("unrecorded")),
+            missing=values.moment_or_none("missing"),
+            missing_since=values.moment_or_none("missing_since"),
         )
