@@ -27,10 +27,7 @@ _CHECKS: Final = 9
 FRESH_DEPLOYMENT: Final = timedelta(hours=1)
 """A region that is first swept this soon after the deployment counts as watched since the deployment."""
 SETTLING: Final = timedelta(minutes=5)
-"""How old a job must be, beyond the grace for events, to count as recorded once a sweep has found it in the ledger.
-
-SageMaker's list may not show a younger one yet.
-"""
+"""SageMaker's list may not show a younger job yet. One that is older, beyond the grace for events, must be recorded."""
 AWAITED: Final = timedelta(hours=1)
 """For how long a live job that the ledger lacks keeps `recorded_until` from advancing, once it was found missing.
 

@@ -20,6 +20,7 @@ from respot.recovery.ports import Policies
 from respot.sweep.ports import JobIndex, RecheckQueue
 from respot.sweep.progress import (
     BEGINNING,
+    SETTLING,
     SweepProgress,
     differs,
     is_awaited,
@@ -40,8 +41,6 @@ Source: `ListTrainingJobs` is limited to 2 requests a second, which cannot be ra
 BACKLOG: Final = 500
 """Waiting observations from which on a list is not compared: events in a queue are not lost, and rechecks would only
 make the queue longer. It also paces a long backfill: one sweep's jobs are recorded before the next one lists more."""
-_SETTLED: Final = timedelta(minutes=5)
-"""A job younger than this may be missing from SageMaker's list only because it is new."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -180,7 +179,7 @@ class RegionSweep:
         self, progress: SweepProgress, compared: Sequence[Summary], reached: datetime | None, now: datetime
     ) -> list[tuple[SweepObservation, timedelta]]:
         """Jobs that are open in the ledger and were not compared; `record` asks whether they still exist."""
-        until = min(progress.reached or now, now - _SETTLED)
+        until = min(progress.reached or now, now - SETTLING)
         if reached is None or reached > until:
             return []
         return [
