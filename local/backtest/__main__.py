@@ -35,11 +35,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.judge:
         return _judge(console, by_zone, options)
     found: dict[str, float] = {}
-    for places, windows in (("zones", by_zone), ("unions of zones", traces.regions(by_zone))):
+    for places, by_place in (("zones", by_zone), ("unions of zones", traces.regions(by_zone))):
         for work in DEADLINES:
             rows, columns = [], []
             for name in names:
-                results = measure(windows, name, work=work, starts=options.starts, scenario=options.scenario)
+                results = measure(by_place, name, work=work, starts=options.starts, scenario=options.scenario)
                 cells = {} if options.summary else {(f"{d:g} h", f"{o:g} h"): each for (d, o), each in results.items()}
                 for place, each in (cells | {("all", "all"): [*chain(*results.values())]}).items():
                     summed = figures(each)
@@ -52,14 +52,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _judge(console: Console, by_zone: Mapping[str, Mapping[int, Trace]], options: argparse.Namespace) -> int:
+def _judge(console: Console, by_zone: Mapping[str, Trace], options: argparse.Namespace) -> int:
     """Run Respot in each scenario, and compare with the limits."""
     wrong: list[str] = []
     left: dict[str, float] = {}
-    for places, windows in (("zones", by_zone), ("unions of zones", traces.regions(by_zone))):
+    for places, by_place in (("zones", by_zone), ("unions of zones", traces.regions(by_zone))):
         rows, columns = [], []
         for scenario in SCENARIOS:
-            found, name = judge(windows, scenario, starts=options.starts), f"{scenario}, {places}"
+            found, name = judge(by_place, scenario, starts=options.starts), f"{scenario}, {places}"
             columns = [*found]
             rows.append([scenario, *(f"{value:,.2f}".removesuffix(".00") for value in found.values())])
             left |= {f"{name}: {column}": value for column, value in found.items()}

@@ -11,8 +11,8 @@ from local.backtest.world import HOUR, Case, Policy, World, play
 
 OVERHEADS: Final = (0.05, 0.2, 0.5)
 """Hours."""
-DEADLINES: Final[Mapping[float, Sequence[float]]] = {48: (52, 59.9), 8: (8.7, 10, 12, 16)}
-"""Hours of work, and the deadlines that fit into a window with it, in hours. A window has two minutes less than 60."""
+DEADLINES: Final[Mapping[float, Sequence[float]]] = {48: (52, 60, 70, 96), 8: (8.7, 10, 12, 16)}
+"""Hours of work, and deadlines for it, in hours."""
 POLICIES: Final[Mapping[str, tuple[Policy, bool]]] = {
     "on-demand only": (published.OnDemandOnly, False),
     "native spot": (published.NativeSpot, False),
@@ -79,19 +79,18 @@ class Result:
         return self.late is None or self.late > self.unstated
 
 
-def cases(windows: Mapping[str, Mapping[int, Trace]], *, work: float, deadline: float, starts: int) -> Iterator[Case]:
-    """Random starts at which the deadline fits into the window: the same each time, for each policy and overhead."""
+def cases(by_place: Mapping[str, Trace], *, work: float, deadline: float, starts: int) -> Iterator[Case]:
+    """Random starts at which the deadline fits into the trace: the same each time, for each policy and overhead."""
     random = Random(f"{work} {deadline}")  # noqa: S311 - a simulation
-    every = [windows[place][number] for place in sorted(windows) for number in sorted(windows[place])]
     seconds = round(deadline * HOUR)
     for seed in range(starts):
-        trace = random.choice(every)
+        trace = by_place[random.choice(sorted(by_place))]
         offset = random.randint(0, trace.length - seconds)
         yield Case(trace=trace.starting_at(offset), work=round(work * HOUR), deadline=seconds, seed=seed)
 
 
 def measure(
-    windows: Mapping[str, Mapping[int, Trace]], name: str, *, work: float, starts: int, scenario: str = "measured"
+    by_place: Mapping[str, Trace], name: str, *, work: float, starts: int, scenario: str = "measured"
 ) -> dict[tuple[float, float], list[Result]]:
     """The results of a policy by deadline and overhead, in hours."""
     policy, is_published = POLICIES[name]
@@ -101,7 +100,7 @@ def measure(
             seconds = round(overhead * HOUR)
             own = replace(World(overhead=seconds), **SCENARIOS[scenario])
             world = World.published(seconds) if is_published else own
-            every = cases(windows, work=work, deadline=deadline, starts=starts)
+            every = cases(by_place, work=work, deadline=deadline, starts=starts)
             results[deadline, overhead] = [run(world, case, policy) for case in every]
     return results
 
@@ -164,13 +163,13 @@ LIMITS: Final[Mapping[str, Limit]] = {
 """A run in a scenario counts where on-demand alone, started at once, would have been in time."""
 
 
-def judge(windows: Mapping[str, Mapping[int, Trace]], scenario: str, *, starts: int) -> dict[str, float]:
+def judge(by_place: Mapping[str, Trace], scenario: str, *, starts: int) -> dict[str, float]:
     """The figures of Respot in a scenario, over both lengths of work; `starts` for each deadline and overhead."""
     found, others = (
         [
             each
             for work in DEADLINES
-            for cell in measure(windows, name, work=work, starts=starts, scenario=scenario).values()
+            for cell in measure(by_place, name, work=work, starts=starts, scenario=scenario).values()
             for each in cell
             if each.on_demand_in_time
         ]

@@ -1,9 +1,10 @@
-"""Reads the traces of spot availability: windows of single zones, and unions of a region's zones."""
+"""Reads the traces of spot availability: single zones, and unions of a region's zones."""
 
+import csv
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Final
 
@@ -82,20 +83,47 @@ def parse(text: str, *, name: str) -> dict[int, Trace]:
     return windows
 
 
-def zones(directory: Path = DIRECTORY) -> dict[str, dict[int, Trace]]:
-    """The windows of each zone."""
+def joined(windows: Mapping[int, Trace], first_ticks: Mapping[int, int], *, name: str) -> Trace:
+    """The trace that these windows were cut from, by the tick of it at which each begins.
+
+    Raises:
+        TraceError: two windows differ where they overlap, a tick is in none, or the windows are others.
+    """
+    if windows.keys() != first_ticks.keys():
+        raise TraceError(f"{name}: windows.csv does not name the same windows")
+    ticks: dict[int, bool] = {}
+    for number, window in windows.items():
+        available = {tick for begin, end in window.periods for tick in range(begin // TICK, end // TICK)}
+        for tick in range(window.length // TICK):
+            if ticks.setdefault(first_ticks[number] + tick, tick in available) != (tick in available):
+                raise TraceError(f"{name}, window {number}: it differs from one that it overlaps, at tick {tick}")
+    if ticks.keys() != set(range(len(ticks))):
+        raise TraceError(f"{name}: the windows leave a gap")
+    periods = []
+    for available_now, period in groupby(range(len(ticks)), key=ticks.__getitem__):
+        first, *rest = period
+        periods += [(first * TICK, (first + len(rest) + 1) * TICK)] if available_now else []
+    return Trace(periods=tuple(periods), length=len(ticks) * TICK)
+
+
+def zones(directory: Path = DIRECTORY) -> dict[str, Trace]:
+    """The trace of each zone."""
     files = sorted(directory.glob("*.txt"))
     if not files:
         raise TraceError(f"{directory}: there is no trace")
-    return {path.stem.partition("_")[0]: parse(path.read_text(encoding="ascii"), name=path.name) for path in files}
-
-
-def regions(by_zone: Mapping[str, Mapping[int, Trace]]) -> dict[str, dict[int, Trace]]:
-    """The windows of each region: the unions of its zones. The region is the zone's name without its last letter."""
-    members: dict[str, list[Mapping[int, Trace]]] = {}
-    for zone, windows in by_zone.items():
-        members.setdefault(zone[:-1], []).append(windows)
+    with (directory / "windows.csv").open(encoding="ascii", newline="") as file:
+        first_ticks = {int(row["window"]): int(row["first_tick"]) for row in csv.DictReader(file)}
     return {
-        region: {number: union(windows[number] for windows in every) for number in every[0]}
-        for region, every in members.items()
+        path.stem.partition("_")[0]: joined(
+            parse(path.read_text(encoding="ascii"), name=path.name), first_ticks, name=path.name
+        )
+        for path in files
+    }
+
+
+def regions(by_zone: Mapping[str, Trace]) -> dict[str, Trace]:
+    """The trace of each region: the union of its zones. The region is the zone's name without its last letter."""
+    return {
+        region: union(by_zone[zone] for zone in members)
+        for region, members in groupby(sorted(by_zone), key=lambda zone: zone[:-1])
     }

@@ -24,7 +24,7 @@ from local.backtest.table import (
     measure,
     run,
 )
-from local.backtest.traces import TICK, Trace, TraceError, parse, union
+from local.backtest.traces import TICK, Trace, TraceError, joined, parse, union
 from local.backtest.world import HOUR, ON_DEMAND, Case, Controller, Ledger, Policy, Request, Truth, World, play
 from respot.jobs.job import JobState, Market
 from respot.recovery.planning.latest_start import next_look
@@ -107,10 +107,27 @@ def test_a_file_of_another_format_is_refused(text: str) -> None:
         parse(text, name="zone")
 
 
-def test_the_shipped_traces_are_nine_zones_of_a_hundred_windows() -> None:
+def test_the_shipped_traces_are_nine_zones_of_the_same_44_days() -> None:
     assert len(ZONES) == 9
-    assert {len(windows) for windows in ZONES.values()} == {100}
-    assert {window.length for windows in ZONES.values() for window in windows.values()} == {1107 * TICK}
+    assert {trace.length for trace in ZONES.values()} == {19_838 * TICK}
+
+
+WINDOWS: Final = parse("0 1 2 3\n1 0 1 2 1 1\n", name="zone")
+"""11000 and 01101."""
+
+
+def test_windows_that_overlap_are_joined() -> None:
+    trace = joined(WINDOWS, {0: 0, 1: 4}, name="zone")
+    assert trace == Trace(periods=((0, 2 * TICK), (5 * TICK, 7 * TICK), (8 * TICK, 9 * TICK)), length=9 * TICK)
+
+
+@pytest.mark.parametrize(
+    ("first_ticks", "why"),
+    [({0: 0, 1: 3}, "it differs"), ({0: 0, 1: 6}, "a gap"), ({0: 0}, "the same windows"), ({0: 1, 1: 5}, "a gap")],
+)
+def test_windows_that_do_not_fit_together_are_refused(first_ticks: dict[int, int], why: str) -> None:
+    with pytest.raises(TraceError, match=why):
+        joined(WINDOWS, first_ticks, name="zone")
 
 
 def test_a_region_is_available_where_a_zone_is() -> None:
@@ -269,13 +286,13 @@ def test_one_way_uniform_progress_does_not_leave_on_demand() -> None:
 
 
 @pytest.mark.parametrize("work", [8, 48])
-@pytest.mark.parametrize("windows", [ZONES, traces.regions(ZONES)], ids=["zones", "unions"])
+@pytest.mark.parametrize("by_place", [ZONES, traces.regions(ZONES)], ids=["zones", "unions"])
 def test_respot_costs_less_than_uniform_progress_that_cannot_see_spot_either(
-    windows: dict[str, dict[int, Trace]], work: float
+    by_place: dict[str, Trace], work: float
 ) -> None:
     """With the same frictions; the published one is cheaper, as it sees spot while it is on demand."""
     spent = {
-        name: sum(each.cost for cell in measure(windows, name, work=work, starts=15).values() for each in cell)
+        name: sum(each.cost for cell in measure(by_place, name, work=work, starts=15).values() for each in cell)
         for name in ("Respot places every attempt", "Uniform Progress, one way", "Uniform Progress")
     }
     respot, one_way, published_one = spent.values()
@@ -429,10 +446,10 @@ def counted(policy: Policy, world: World, starts: int) -> list[Result]:
     """Runs whose deadline on-demand alone would have met."""
     return [
         result
-        for windows in (ZONES, traces.regions(ZONES))
+        for by_place in (ZONES, traces.regions(ZONES))
         for work, deadlines in DEADLINES.items()
         for deadline in deadlines
-        for each in cases(windows, work=work, deadline=deadline, starts=starts)
+        for each in cases(by_place, work=work, deadline=deadline, starts=starts)
         if (result := run(world, each, policy)).on_demand_in_time
     ]
 
@@ -460,7 +477,7 @@ def test_the_users_own_first_job_meets_a_deadline_with_room_for_a_fruitless_star
         for each in cases(ZONES, work=work, deadline=deadline, starts=8)
         if each.deadline - each.work > 2 * HOUR - 60
     ]
-    assert len(results) == 40
+    assert len(results) == 56
     assert [result.late for result in results if result.missed] == []
 
 
