@@ -22,7 +22,7 @@ from infra.constructs.training_job_permissions import (
 )
 from respot import metrics as metric_names
 from respot import schema
-from respot.jobs.lifecycle import DELETING, ENDS, TERMINAL_STATUSES
+from respot.jobs.lifecycle import DELETING, ENDS, INTERRUPTED, TERMINAL_STATUSES
 from respot.settings import Settings
 
 _TIMEOUT_SECONDS: Final = 120
@@ -39,13 +39,14 @@ _LONGEST_RETRY: Final = 30
 """Minutes between two attempts at a job, at most (respot/handlers/recover.py)."""
 
 _PATTERNS: Final = (
-    new_items(schema.ItemKind.TRANSITION, **{schema.STATUS: sorted(ENDS)}),
+    new_items(schema.ItemKind.TRANSITION, **{schema.STATUS: sorted(ENDS | {INTERRUPTED})}),
     marked_ends(TERMINAL_STATUSES | {DELETING}),
     HEARTBEAT,
 )
-"""The items that `enqueue_ended` gets: jobs that have ended, and no drill.
+"""The items that `enqueue_ended` gets: jobs that have ended, or were interrupted, and no drill.
 
-The first pattern is for ends that an older version wrote: they carry no mark.
+An interrupted job waits again, perhaps beyond its latest on-demand start, and for less time than between two sweeps.
+The first pattern is also for ends that an older version wrote: they carry no mark.
 """
 
 
@@ -76,7 +77,7 @@ class Recovery(Construct):
             self,
             "EnqueueEnded",
             shared,
-            description="Sends jobs that have ended to the recovery queue",
+            description="Sends jobs that have ended, or were interrupted, to the recovery queue",
             settings=Settings(recovery_queue_url=self.queue.url),
         )
         stream = StreamReader(

@@ -127,7 +127,8 @@ class Respot:
         """What `WaitTimeout` does with a job that a sweep or its schedule sends."""
         attempt, moment = self._attempt(ledger.jobs[-1]), _at(now)
         live, transitions = attempt.state, attempt.transitions
-        called = self._new or now == self._scheduled  # else no sweep sends a job that does not wait
+        # No sweep sends a job that does not wait.
+        called = self._new or now in {self._scheduled, ledger.jobs[-1].reported}
         self._new = False
         if moment < self._not_before:
             return False

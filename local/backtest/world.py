@@ -29,7 +29,7 @@ class World:
         hidden: the share of the overhead that passes in the status `Training`.
         launch: the shortest and the longest wait for on-demand instances.
         stop: how long a job takes to stop, with its instances.
-        reaction: from a job's end until the next one is created.
+        reaction: from a job's end until the next one is created, and from an interruption until it is known.
         checkpoint_every: between two checkpoints; 0 saves everything at the moment of an interruption or a stop.
         kept: how many checkpoints the framework keeps; 0 is all.
         sweep: between two sweeps.
@@ -105,6 +105,7 @@ class Job:
         launched: when it first got instances.
         held: for how long it had instances, without the present ones.
         preparing: since when instances are being prepared; `None` if they are not.
+        reported: when its last interruption becomes known; `None` if there was none.
         ended: whether it has.
     """
 
@@ -114,6 +115,7 @@ class Job:
     launched: int | None = None
     held: int = 0
     preparing: int | None = None
+    reported: int | None = None
     ended: bool = False
 
     @property
@@ -146,7 +148,7 @@ class Controller(Protocol):
         """The run's first job."""
 
     def stops(self, ledger: Ledger, now: int) -> bool:
-        """Whether to stop the present job; asked at each sweep, and when it is scheduled."""
+        """Whether to stop the present job; asked at each sweep, after an interruption, and when it is scheduled."""
 
     def scheduled(self) -> int | None:
         """When the present job is checked without a sweep."""
@@ -243,6 +245,7 @@ class _Life:
             if asked is None and until == end < min(limit, over):
                 self._released(job, begin, until)
                 job.transitions.append(("Interrupted", end))
+                job.reported = end + self._world.reaction
                 now = end
                 continue
             self._released(job, begin, until + self._world.stop)
@@ -266,8 +269,8 @@ class _Life:
         return None
 
     def _next_check(self, controller: Controller, since: int, sweep: int) -> int:
-        scheduled = controller.scheduled()
-        return sweep if scheduled is None or scheduled <= since else min(scheduled, sweep)
+        others = (controller.scheduled(), self.ledger.jobs[-1].reported)
+        return min([sweep, *(moment for moment in others if moment is not None and moment > since)])
 
     def _next_sweep(self, since: int) -> int:
         """The next sweep after this moment that does not fail."""

@@ -154,3 +154,20 @@ def test_a_job_that_never_gets_spot_ends_on_demand_in_time_if_its_work_is_known(
     assert notice.kind is NoticeKind.DEADLINE_AT_RISK
     assert "Set the tag respot:work" in notice.summary
     assert deployed.runs().stop_intent(left) is None
+
+
+def test_an_interrupted_job_is_checked_for_its_deadline_at_once(deployed: DeployedAccount) -> None:
+    """Its latest on-demand start passed while it trained. It may wait for less than the time between two sweeps."""
+    tags = {"respot:restart-overhead": "1 min", "respot:on-demand-wait": "1 min", "respot:deadline": "36 min"}
+    deployed.ground.create(
+        "interrupted",
+        lifecycle="Starting=0.1 Downloading=0.1 Training=1 Interrupted=600 / Starting=0.2 Downloading=0.1 Training=0.3",
+        tags={"respot:resume": "on", "respot:work": "1 min"} | tags,
+    )
+    recorded(deployed, "interrupted")
+
+    stopped, on_demand = settled(deployed, "interrupted")
+    statuses = [transition.status for transition in stopped.record.transitions]
+    assert statuses == ["Starting", "Downloading", "Training", "Interrupted", "Stopping", "Stopped"]
+    assert on_demand.described["EnableManagedSpotTraining"] is False
+    assert on_demand.described["TrainingEndTime"] <= stopped.described["CreationTime"] + timedelta(minutes=36)

@@ -62,6 +62,15 @@ def test_enqueue_ended_sends_each_ended_job(queue: MemoryJobQueue, printed: Prin
     assert counted["JobsEnded"] == [2.0]
 
 
+def test_enqueue_ended_sends_an_interrupted_job_at_once(queue: MemoryJobQueue, printed: Printed) -> None:
+    """It waits again, perhaps beyond its latest on-demand start; it has not ended."""
+    interrupted = transition_item(job_id("one"), transition("Interrupted", 9000), now=at(9001), retention=None)
+    assert failed(enqueue_ended.handler(stream(interrupted, ending("two")), Context())) == []
+    assert queue.sent == [job_id("one"), job_id("two")]
+    (counted,) = printed()
+    assert counted["JobsEnded"] == [1.0]
+
+
 def test_enqueue_ended_repeats_only_what_was_not_sent(queue: MemoryJobQueue, printed: Printed) -> None:
     queue.refused = {job_id("two")}
     assert failed(enqueue_ended.handler(stream(ending("one"), ending("two"), ending("three")), Context())) == ["s2"]

@@ -29,7 +29,7 @@ from respot.aws.dynamodb.run_items import (
 from respot.aws.dynamodb.starts import start_item
 from respot.aws.dynamodb.sweeps import progress_item
 from respot.jobs.job import JobId, JobRecord, JobSnapshot, Market
-from respot.jobs.lifecycle import ENDS
+from respot.jobs.lifecycle import ENDS, INTERRUPTED
 from respot.jobs.merge import reconcile
 from respot.recovery.planning.decision import Action, Decision, Placement
 from respot.recovery.planning.run import run_id
@@ -142,7 +142,7 @@ START = MeasuredStart(
 POST = {schema.PK: "drill#1", schema.SK: schema.POST_KEY, schema.KIND: "drill-post"}
 STATUSES = (*KIND_BY_STATUS, *sorted(ENDS), "Starting", "Training", "Stopping", "Deleting", "NewInThe2030s")
 CASES: dict[str, tuple[Item, set[str]]] = {
-    **{s: (recorded(s), shown(alert=s in KIND_BY_STATUS, recover=s in ENDS)) for s in STATUSES},
+    **{s: (recorded(s), shown(alert=s in KIND_BY_STATUS, recover=s in ENDS | {INTERRUPTED})) for s in STATUSES},
     "stopped, marked: alert declines it": (recorded("Stopped", "Stopped"), {ALERT, RECOVER}),
     "completed, marked": (recorded("Completed", "Completed"), {RECOVER}),
     "failed, marked": (recorded("Failed", "Failed"), {ALERT, RECOVER}),

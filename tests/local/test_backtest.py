@@ -412,7 +412,7 @@ def test_respot_never_stops_a_job_that_trains() -> None:
         watched = Watched(each)
         play(WORLD, each, lambda *_, watched=watched: watched)
         stopped += watched.stopped
-    assert set(stopped) == {"Starting"}
+    assert set(stopped) == {"Starting", "Interrupted"}
 
 
 def test_the_planner_sees_each_attempt_from_its_own_creation_to_its_own_end() -> None:
@@ -529,7 +529,7 @@ def test_the_command_fails_beyond_a_limit(
     figures = tmp_path / "figures.json"
     assert main(["--judge", "--starts", "1", "--figures", str(figures)]) == code
     found = json.loads(figures.read_text(encoding="utf-8"))
-    assert (found["measured, zones: runs"], found["beyond limits"]) == (18, 2 * code)
+    assert (found["measured, zones: runs"], found["beyond limits"]) == (24, 2 * code)
 
 
 def test_instances_that_are_prepared_do_not_show_yet() -> None:

@@ -1,15 +1,16 @@
-"""Sends ended jobs from the ledger's stream to the recovery queue."""
+"""Sends jobs that have ended, or were interrupted, from the ledger's stream to the recovery queue."""
 
 from functools import cache
 from typing import Any
 
-from respot.aws.dynamodb.stream import key_of, kind_of, read_job
+from respot.aws.dynamodb.stream import key_of, kind_of, read_job, status_of
 from respot.aws.sqs.jobs import SqsJobQueue
 from respot.bootstrap.clients import client, required, settings
 from respot.bootstrap.dead_letters import give_up
 from respot.bootstrap.observability import count, logger, report_unreadable
 from respot.bootstrap.time_budget import begin
 from respot.handlers.lambda_events import BatchResponse, Context, failed, time_left
+from respot.jobs.lifecycle import INTERRUPTED
 from respot.log_events import ENQUEUE_FAILED
 from respot.metrics import JOBS_ENDED
 from respot.schema import ItemKind
@@ -17,9 +18,9 @@ from respot.settings import RECOVERY_QUEUE_URL
 
 
 def handler(event: dict[str, Any], context: Context) -> BatchResponse:
-    """Forward terminal transitions; nothing is decided here, so that no run holds up the stream."""
+    """Forward transitions; nothing is decided here, so that no run holds up the stream."""
     begin(time_left(context))
-    failures, sent = [], 0
+    failures, ended = [], 0
     for record in event["Records"]:
         identifier = record["dynamodb"]["SequenceNumber"]
         try:
@@ -33,8 +34,8 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:
             if not give_up(record, error):
                 failures.append(identifier)
         else:
-            sent += 1
-    count({JOBS_ENDED: sent})
+            ended += status_of(record) != INTERRUPTED
+    count({JOBS_ENDED: ended})
     return failed(failures)
 
 

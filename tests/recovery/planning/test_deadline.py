@@ -16,11 +16,12 @@ from tests.support.builders import at
 from tests.support.decisions import NEVER, SAVED, decide, ending
 from tests.support.runs import ENDED, HOUR, NEVER_LAUNCHED, OUT_OF_TIME, attempt, repeated, run, saved, without_pause
 
-WORK = timedelta(seconds=6510 + 4 * HOUR)
+PROVED = timedelta(seconds=6510) - ASSUMED_OVERHEAD
+WORK = PROVED + timedelta(hours=4)
 OVERHEAD = timedelta(minutes=4)
 WAIT = timedelta(minutes=6)
 NEEDED = timedelta(hours=4) + OVERHEAD + WAIT
-"""What is left of the work once 6510 s are proved, and a start on demand."""
+"""What is left of the work after what is proved, and a start on demand."""
 RESERVE = WAIT + OVERHEAD + ASSUMED_INTERVAL + 2 * SWEEP_INTERVAL + SPARE
 SPOT = (HANDOVER + RESERVE).total_seconds()
 """From this slack on, beyond what on-demand needs, there is room for spot."""

@@ -160,16 +160,16 @@ def test_inputs_have_all_that_the_decision_was_made_from() -> None:
         "obstacles": "no instances",
         "refused_pools": "spot ml.g5.2xlarge (a quota of 0)",
         "work_expected": "6 h 00 min",
-        "work_done": "1 h 48 min: training that checkpoints cover",
+        "work_done": "1 h 18 min: training that checkpoints cover",
         "work_lost": "3 min",
         "instance_hours_billed": "1.00",
         "restart_overhead": "30 min: assumed, nothing better is known",
         "on_demand_wait": "1 h 00 min: assumed for GPU types, nothing better is known",
         "deadline": "2026-09-17T05:00:00.000Z",
-        "on_demand_by": "2026-09-16T21:28:30.000Z",
-        "slack": "slack 8 h 13 min",
+        "on_demand_by": "2026-09-16T20:58:30.000Z",
+        "slack": "slack 7 h 43 min",
         "reserve": "1 h 45 min",
-        "return_to_spot": "would wait for spot, and keep 1 h 00 min of slack for a return",
+        "return_to_spot": "would wait for spot, and keep 1 h 05 min of slack for a return",
     }
 
 

@@ -23,7 +23,7 @@ from respot.recovery.planning.wait_limit import (
     simulate_stop,
 )
 from respot.recovery.policy.policy import AccountPolicy, BackOff, Policy, Resolved, Rung, parse_ladder
-from tests.support.builders import CREATED, WAITS, at, history, state
+from tests.support.builders import WAITS, at, history, job_id, state
 from tests.support.runs import HOUR, NEVER_LAUNCHED, asked, attempt, context, repeated, run, saved, timed_out
 
 LADDER: Final = parse_ladder("spot:2 spot/ml.g5.4xlarge:2 on-demand:1")
@@ -332,23 +332,18 @@ def test_a_sweep_sends_each_job_in_time_that_is_to_be_stopped(
 
 
 @pytest.mark.parametrize(
-    ("run_tag", "hours", "checked"),
+    ("name", "hours", "checked"),
     [
-        pytest.param(None, 10, False, id="the attempt's own creation, if no tag says otherwise"),
-        pytest.param(
-            f"us-east-1/spot-job/{round((CREATED - timedelta(hours=9)).timestamp() * 1000)}", 10, True, id="tag"
-        ),
-        pytest.param(
-            f"us-east-1/spot-job/{round((CREATED + timedelta(hours=9)).timestamp() * 1000)}", 14, True, id="lie"
-        ),
-        pytest.param("us-east-1/spot-job/9", 14, True, id="no run"),
+        pytest.param("spot-job", 10, False, id="not yet"),
+        pytest.param("spot-job", 14, True, id="14 h before the deadline, with 4 h of work"),
+        pytest.param("spot-job-r2", 0, True, id="an attempt, at once: the run began earlier"),
+        pytest.param("spot-job-r2-b", 10, False, id="no attempt's name"),
     ],
 )
-def test_a_span_counts_from_the_creation_of_the_runs_first_job(
-    run_tag: str | None, hours: int, *, checked: bool
-) -> None:
-    """With 4 h of work, a job is checked from 14 h before its deadline on."""
-    live, _ = waiting(tags={} if run_tag is None else {"respot:run": run_tag})
+@pytest.mark.parametrize("tags", [{}, {"respot:run": "us-east-1/spot-job/9"}], ids=["no tag", "a tag"])
+def test_a_span_may_have_begun_before_an_attempt(name: str, hours: int, tags: dict[str, str], *, checked: bool) -> None:
+    """Tags say nothing of it: others can change or remove them."""
+    live, _ = waiting(job=job_id(name), tags=tags)
     policy = due(deadline=timedelta(hours=28)).policy
     assert may_be_due(live, policy, now=at(hours * HOUR)) is checked
 

@@ -56,7 +56,8 @@ PREPARING = "Preparing the instances for training"
         ("Starting", PREPARING, False, True),
         ("Starting", "Launched instance was unhealthy, replacing it!", False, True),
         ("Starting", "Reticulating splines", False, False),
-        ("Interrupted", "Spot instances interrupted", False, False),
+        ("Interrupted", "Spot instances interrupted", True, True),
+        ("Interrupted", PREPARING, False, True),
         ("Starting", "Insufficient capacity error from EC2 resolved, instances launched", False, False),
         ("Pending", "Training job waiting for capacity of your training plan", False, False),
         ("Training", NO_CAPACITY, False, True),
@@ -65,7 +66,10 @@ PREPARING = "Preparing the instances for training"
     ],
 )
 def test_only_known_words_say_that_a_job_waits(status: str, message: str | None, *, waits: bool, known: bool) -> None:
-    """The words are those of public logs; two of these are the local account's own, which no real job has shown."""
+    """The words are those of public logs; two of these are the local account's own, which no real job has shown.
+
+    Of an interrupted job the instances were taken away: its name says so, and no public log shows its words.
+    """
     job = state(secondary_status=status, status_message=message, last_modified=at(7200))
     assert is_waiting(job, now=at(7200)) is waits
     assert unknown_message(job) == (None if known else message)

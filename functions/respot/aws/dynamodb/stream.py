@@ -10,7 +10,7 @@ from respot.aws.dynamodb.reading import reading
 from respot.aws.dynamodb.run_items import read_decision, read_notice, read_outcome
 from respot.errors import UnreadableItemError
 from respot.jobs.job import JobId
-from respot.schema import KIND, PK, SK, ItemKind
+from respot.schema import KIND, PK, SK, STATUS, ItemKind
 
 
 def read_change(record: Mapping[str, Any]) -> LedgerChange | None:
@@ -56,6 +56,16 @@ def read_job(record: Mapping[str, Any]) -> JobId:
     """
     with reading(image_of(record)) as values:
         return values.job()
+
+
+def status_of(record: Mapping[str, Any]) -> str:
+    """The SecondaryStatus of the transition that a record is about.
+
+    Raises:
+        UnreadableItemError: the item has none.
+    """
+    with reading(image_of(record)) as values:
+        return values.text(STATUS)
 
 
 def image_of(record: Mapping[str, Any]) -> Item:

@@ -1,6 +1,7 @@
 """What an attempt is created as: its job name, its lineage, its placement."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -56,6 +57,7 @@ class AttemptRequest:
 LONGEST_NAME: Final = 63
 """SageMaker's names match `[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}`."""
 _DIGEST_LENGTH: Final = 8
+_NUMBERED: Final = re.compile(r"-r[0-9]+\Z")
 
 
 def attempt_name(stem: str, attempt: int, *, run: str) -> str:
@@ -75,3 +77,8 @@ def attempt_name(stem: str, attempt: int, *, run: str) -> str:
     tail = f"-{hashlib.sha256(run.encode()).hexdigest()[:_DIGEST_LENGTH]}{suffix}"
     # The cut may leave a hyphen at the end, and `a--1f…` would seem a mistake.
     return stem[: LONGEST_NAME - len(tail)].rstrip("-") + tail
+
+
+def may_be_attempt(name: str) -> bool:
+    """Whether Respot may have created a job of this name, which nobody can change, unlike its tags."""
+    return _NUMBERED.search(name) is not None

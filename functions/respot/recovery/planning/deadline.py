@@ -10,12 +10,11 @@ from respot.recovery.planning.estimates import Estimate, on_demand_wait, restart
 from respot.recovery.planning.run import Run
 from respot.recovery.planning.start_history import StartHistory
 from respot.recovery.planning.waiting import LONGEST_PREPARATION
+from respot.recovery.planning.work import ASSUMED_INTERVAL
 from respot.recovery.policy.policy import Policy
 
 HANDOVER: Final = timedelta(minutes=5)
 """From the stop of a spot attempt until the next one is asked for: the stop, its event, the creation."""
-ASSUMED_INTERVAL: Final = timedelta(minutes=15)
-"""Between two checkpoints, until this run has shown its own."""
 SWEEP_INTERVAL: Final = timedelta(minutes=5)
 """The default of `sweep_minutes`, and what counts where it is less."""
 SPARE: Final = timedelta(minutes=20)

@@ -9,11 +9,9 @@ from typing import Final
 from respot.jobs.formatting import in_words
 from respot.recovery.planning.run import Run, may_be_accelerated
 from respot.recovery.planning.start_history import StartHistory, StartSample
-from respot.recovery.planning.work import Proof
+from respot.recovery.planning.work import ASSUMED_OVERHEAD, Proof
 from respot.recovery.policy.policy import Policy
 
-ASSUMED_OVERHEAD: Final = timedelta(minutes=30)
-"""From getting instances to training, where nothing better is known. Large images and datasets take 12 to 30."""
 ASSUMED_GPU_WAIT: Final = timedelta(minutes=60)
 """Until on-demand instances with GPUs are there, where nothing better is known. Public reports measure 28 to 58."""
 ASSUMED_WAIT: Final = timedelta(minutes=10)

@@ -5,10 +5,10 @@ from typing import Final
 
 from respot.jobs.job import JobState, Market
 from respot.jobs.lifecycle import IN_PROGRESS
-from respot.recovery.planning.attempt import RUN_TAG
+from respot.recovery.planning.attempt import may_be_attempt
 from respot.recovery.planning.context import PlanContext
 from respot.recovery.planning.deadline import forecast
-from respot.recovery.planning.wait_limit import due_from, is_before_deadline
+from respot.recovery.planning.wait_limit import due_from, may_be_before_deadline
 from respot.recovery.policy.policy import Resolved
 
 LOOK_AGAIN: Final = timedelta(minutes=10)
@@ -31,10 +31,10 @@ def next_look(state: JobState, resolved: Resolved, *, now: datetime) -> datetime
     It may lose its instances after its latest on-demand start, while sweeps fail.
     """
     policy = resolved.policy
-    known = policy.work is not None or RUN_TAG in (state.tags or {})
+    known = policy.work is not None or may_be_attempt(state.job.name)
     if state.status != IN_PROGRESS or state.market is Market.ON_DEMAND or state.parent or resolved.bad_tags:
         return None
     due = due_from(state, policy)
-    if policy.dry_run or not known or due is None or not is_before_deadline(state, policy, now=now):
+    if policy.dry_run or not known or due is None or not may_be_before_deadline(state, policy, now=now):
         return None
     return max(due, now + LOOK_AGAIN)

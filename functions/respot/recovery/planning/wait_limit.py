@@ -5,14 +5,14 @@ A job waits no longer than its policy allows, and where there is a deadline, not
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from respot.jobs.formatting import in_words, iso, readable
 from respot.jobs.job import JobState, Market, Transition
 from respot.jobs.lifecycle import STOPPED, STOPPING
 from respot.jobs.type_lists import split_types
-from respot.recovery.planning.attempt import RUN_TAG
+from respot.recovery.planning.attempt import may_be_attempt
 from respot.recovery.planning.context import PlanContext
 from respot.recovery.planning.deadline import DEFAULT_MAX_RUNTIME, Forecast, forecast
 from respot.recovery.planning.decision import Action, Decision, Placement
@@ -28,8 +28,6 @@ _FORESIGHT: Final = timedelta(hours=6)
 
 The ledger's state of a job shows neither what is saved nor how long starts take; the check then finds it out.
 """
-_DIGITS: Final = 13
-"""Of milliseconds since 1970, for three centuries from 2001 on."""
 _SIMULATED: Final = "its owner wants the next pool after that time"
 """The reason of a stop intent that is only simulated."""
 
@@ -86,7 +84,7 @@ def is_time_for_deadline(state: JobState, policy: Policy, *, last: datetime | No
 
     Until its deadline and for `ASKED_EACH_TIME` after it always, then once in each such span.
     """
-    deadline = _deadline(state, policy)
+    deadline = _latest_deadline(state, policy)
     return deadline is not None and may_be_due(state, policy, now=now) and _is_asked(deadline, last=last, now=now)
 
 
@@ -125,41 +123,34 @@ def _within_limit(policy: Policy, since: datetime, resolved: Resolved, *, now: d
 
 
 def may_be_due(state: JobState, policy: Policy, *, now: datetime) -> bool:
-    """Whether a deadline may ask for on-demand soon, by what the ledger's state of the job shows: early, never late.
-
-    An attempt's tag names the creation of the run's first job, from which a span counts. Anybody can write the tag: a
-    wrong one only has the job checked too often.
-    """
+    """Whether a deadline may ask for on-demand soon, by what the ledger's state of the job shows: early, never late."""
     due = due_from(state, policy)
     return due is not None and now >= due
 
 
 def due_from(state: JobState, policy: Policy) -> datetime | None:
-    """From when on `may_be_due` is true; `None`: never."""
-    deadline = _deadline(state, policy)
+    """From when on `may_be_due` is true; `None`: never.
+
+    A span counts from the creation of the run's first job, which the state of a later attempt does not show.
+    """
+    deadline = _latest_deadline(state, policy)
     if not policy.resume or deadline is None:
         return None
+    if may_be_attempt(state.job.name):
+        return state.job.created
     work = policy.work or state.max_runtime or DEFAULT_MAX_RUNTIME
     # The work once more: without a checkpoint, a fruitless start may cost as much as the work that is left.
     return deadline - 2 * work - _FORESIGHT
 
 
-def is_before_deadline(state: JobState, policy: Policy, *, now: datetime) -> bool:
-    """Whether the job's deadline is still to come, by what the ledger's state of the job shows."""
-    deadline = _deadline(state, policy)
+def may_be_before_deadline(state: JobState, policy: Policy, *, now: datetime) -> bool:
+    """Whether the job's deadline may be still to come, by what the ledger's state of the job shows."""
+    deadline = _latest_deadline(state, policy)
     return deadline is not None and now < deadline
 
 
-def _deadline(state: JobState, policy: Policy) -> datetime | None:
-    began = min(state.job.created, _run_began(state) or state.job.created)
-    return began + policy.deadline if isinstance(policy.deadline, timedelta) else policy.deadline
-
-
-def _run_began(state: JobState) -> datetime | None:
-    milliseconds = (state.tags or {}).get(RUN_TAG, "").rpartition("/")[2]
-    if not (milliseconds.isascii() and milliseconds.isdigit() and len(milliseconds) == _DIGITS):
-        return None
-    return datetime.fromtimestamp(int(milliseconds) / 1000, tz=UTC)
+def _latest_deadline(state: JobState, policy: Policy) -> datetime | None:
+    return state.job.created + policy.deadline if isinstance(policy.deadline, timedelta) else policy.deadline
 
 
 def _by_deadline(live: JobState, context: PlanContext, found: Forecast, *, now: datetime) -> WaitDecision | None:

@@ -26,6 +26,8 @@ Whole sentences: one that continues differently may say the opposite ("… resol
 initiates actions" (API reference of SecondaryStatusTransition). Nothing else distinguishes a waiting job from
 one that is about to start. Therefore an unknown message never leads to a stop, and is counted.
 """
+_PENDING: Final = "Pending"
+"""This SecondaryStatus means waiting by its documentation alone, where there is no message."""
 PREPARING: Final = "Preparing the instances for training"
 """StatusMessage, as a rule, once the instances are there; the job is still in `Starting` or `Pending`."""
 LONGEST_PREPARATION: Final = timedelta(minutes=30)
@@ -37,8 +39,6 @@ capacity; 08:06:33 Pending - Preparing the instances for training.
 """
 _LAUNCHED: Final = "Launched instance was unhealthy"
 """Not waiting, but known: an instance came, and is replaced (the service model's documentation)."""
-_WAITING_BY_NAME: Final = frozenset({"Pending", INTERRUPTED})
-"""SecondaryStatus values that mean waiting by their documentation alone, where there is no message."""
 
 STOP_ATTRIBUTION_WINDOW: Final = timedelta(minutes=6)
 """By how much Respot's stop and its stop intent may lie apart.
@@ -97,19 +97,19 @@ def is_waiting(state: JobState, *, now: datetime) -> bool:
     """Whether there is positive evidence that the job waits for capacity; only then may it be stopped for that."""
     if not _may_wait(state):
         return False
-    if not state.status_message:
-        return state.secondary_status in _WAITING_BY_NAME
-    message = _unpunctuated(state.status_message)
+    message = _unpunctuated(state.status_message or "")
     if message == PREPARING:
         has_instances = state.training_started is not None or state.training_time is not None
         return not has_instances and now - state.last_modified > LONGEST_PREPARATION
-    return message in _WAITS
+    if state.secondary_status == INTERRUPTED:
+        return True  # by its documentation its instances were taken away, and no text of its messages is published
+    return message in _WAITS or (not message and state.secondary_status == _PENDING)
 
 
 def unknown_message(state: JobState) -> str | None:
     """The message of a job that may be waiting, if it does not say whether it is; else `None`."""
     message = state.status_message
-    if not message or not _may_wait(state) or message.startswith(_LAUNCHED):
+    if not message or not _may_wait(state) or state.secondary_status == INTERRUPTED or message.startswith(_LAUNCHED):
         return None
     return None if _unpunctuated(message) in _WAITS | {PREPARING} else message
 

@@ -9,8 +9,12 @@ from typing import Final
 
 from respot.recovery.checkpoints.checkpoint import LATE_SYNC, Checkpoint, resume_point
 
+ASSUMED_OVERHEAD: Final = timedelta(minutes=30)
+"""From getting instances to training, where nothing better is known. Large images and datasets take 12 to 30."""
+ASSUMED_INTERVAL: Final = timedelta(minutes=15)
+"""Between two checkpoints, until this run has shown its own."""
 _SHORTEST_SPAN: Final = timedelta(minutes=1)
-"""Checkpoints that arrive within this time show no rate: an upload may have delayed the first of them."""
+"""Checkpoints that arrive within this time show neither rate nor interval: an upload may have delayed the first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +67,8 @@ def prove(
 
     With steps, the work is the newest checkpoint's step by the least time that a step took within one period: what is
     lost and repeated, and what starting takes, does not count. Without steps, or without such a rate, a period counts
-    up to its last checkpoint. One without a checkpoint counts for nothing: what it trained may be lost.
+    up to its last checkpoint, but for what starting may have taken before the first one. A period without a checkpoint
+    counts for nothing: what it trained may be lost.
 
     Args:
         periods: the run's periods of training, oldest first.
@@ -82,7 +87,7 @@ def prove(
     steps = _steps(every, newest)
     rates = [rate for period in periods if (rate := _rate(period, steps)) is not None]
     if not rates:
-        done = _in_time(periods, moments)
+        done = _in_time(periods, moments, interval)
         return Proof(done=done, evidence="training that checkpoints cover", interval=interval, unsaved=unsaved)
     rate, step, trained = min(rates), steps[-1][1], _until(periods, newest.saved_at)
     before = max((number for at, number in steps if at <= began), default=0)
@@ -128,11 +133,21 @@ def _overhead(period: Training, steps: Sequence[tuple[datetime, int]], rate: tim
     return saved[0][0] - period.launched - (saved[0][1] - before) * rate
 
 
-def _in_time(periods: Iterable[Training], moments: Sequence[datetime]) -> timedelta:
-    return sum(
-        (min(saves[-1], period.ended) - period.started for period in periods if (saves := period.saves(moments))),
-        timedelta(),
-    )
+def _in_time(periods: Iterable[Training], moments: Sequence[datetime], interval: timedelta | None) -> timedelta:
+    covered = (_covered(period, saves, interval) for period in periods if (saves := period.saves(moments)))
+    return sum(covered, timedelta())
+
+
+def _covered(period: Training, saves: Sequence[datetime], interval: timedelta | None) -> timedelta:
+    """The work that a period's checkpoints cover: what its beginning took does not count.
+
+    The first checkpoint followed the beginning of the work by an interval, or by more where older ones were deleted:
+    then by what passed without the longest start.
+    """
+    first, last = min(saves[0], period.ended), min(saves[-1], period.ended)
+    passed = first - period.started
+    before = max(min(passed, interval or ASSUMED_INTERVAL), passed - ASSUMED_OVERHEAD)
+    return before + last - first
 
 
 def _until(periods: Iterable[Training], moment: datetime) -> timedelta:
@@ -142,7 +157,8 @@ def _until(periods: Iterable[Training], moment: datetime) -> timedelta:
 
 def _interval(periods: Sequence[Training], moments: Sequence[datetime]) -> timedelta | None:
     """The usual time between two checkpoints of one period."""
-    gaps = [gap for each in periods for one, other in pairwise(each.saves(moments)) if (gap := other - one)]
+    pairs = (pair for each in periods for pair in pairwise(each.saves(moments)))
+    gaps = [gap for one, other in pairs if (gap := other - one) >= _SHORTEST_SPAN]
     return median_high(gaps) if gaps else None
 
 
