@@ -16,7 +16,7 @@ from respot.recovery.planning.context import PlanContext
 from respot.recovery.planning.deadline import forecast
 from respot.recovery.planning.decision import Action
 from respot.recovery.planning.ending import Budget
-from respot.recovery.planning.latest_start import latest_start_of, next_look
+from respot.recovery.planning.latest_start import latest_start_of
 from respot.recovery.planning.planner import plan
 from respot.recovery.planning.run import Attempt, Run, run_id
 from respot.recovery.planning.start_history import StartHistory, StartSample
@@ -106,7 +106,6 @@ class Respot:
         self._intent: StopIntent | None = None
         self._not_before = _BEGAN
         self._scheduled: int | None = None
-        self._new = True
         self._shown: tuple[tuple[int, int, int | None], Attempt] | None = None
         if not own_first_job:
             self._begin(Job(request=self._request, created=0, transitions=[("Starting", 0), ("Failed", 0)], ended=True))
@@ -124,17 +123,10 @@ class Respot:
         return self._request
 
     def stops(self, ledger: Ledger, now: int) -> bool:
-        """What `WaitTimeout` does with a job that a sweep or its schedule sends."""
+        """What `WaitTimeout` does with a job that a sweep, an interruption or its schedule sends."""
         attempt, moment = self._attempt(ledger.jobs[-1]), _at(now)
         live, transitions = attempt.state, attempt.transitions
-        # No sweep sends a job that does not wait.
-        called = self._new or now in {self._scheduled, ledger.jobs[-1].reported}
-        self._new = False
-        if moment < self._not_before:
-            return False
-        if reason_to_keep_waiting(live, transitions, self._resolved, now=moment):
-            if called:
-                self._schedule(next_look(live, self._resolved, now=moment))
+        if moment < self._not_before or reason_to_keep_waiting(live, transitions, self._resolved, now=moment):
             return False
         tried = simulate_stop(live, transitions, now=moment)
         stopped = replace(attempt, state=tried.state, transitions=tried.transitions, stop_intent=tried.stop_intent)
@@ -143,24 +135,20 @@ class Respot:
         found = forecast(context.run, self._resolved.policy, self._history, now=moment)
         if found and self._resolved.policy.give_up_waiting_after is None:
             self._not_before = found.latest_start  # the same as long as the job waits
-        if not decision.stop:
-            self._schedule(latest_start_of(context, now=moment))
+        if not decision.stop and (latest := latest_start_of(context, now=moment)):
+            self._scheduled = math.ceil((latest - _BEGAN + _PRECISION).total_seconds())
         if decision.stop:
             since = waiting_since(transitions) or moment
             self._intent = StopIntent(job=live.job, waiting_since=since, decided_at=moment, reason=decision.reason)
         return decision.stop
 
-    def _schedule(self, at: datetime | None) -> None:
-        if at:
-            self._scheduled = math.ceil((at - _BEGAN + _PRECISION).total_seconds())
-
     def scheduled(self) -> int | None:
-        """The job's one-time schedule, as `LatestStart` keeps it."""
+        """The job's one-time schedule for its latest on-demand start, as `LatestStart` keeps it."""
         return self._scheduled
 
     def following(self, ledger: Ledger, now: int) -> tuple[Request, int] | None:
         """What `Decider` and `Creator` do at a job's end."""
-        self._scheduled, self._new = None, True
+        self._scheduled = None
         last, self._intent = replace(self._attempt(ledger.jobs[-1]), stop_intent=self._intent), None
         return self._decide(last, ledger, now)
 

@@ -1,7 +1,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -26,9 +26,8 @@ from local.backtest.table import (
 )
 from local.backtest.traces import TICK, Trace, TraceError, joined, parse, union
 from local.backtest.world import HOUR, ON_DEMAND, Case, Controller, Ledger, Policy, Request, Truth, World, play
-from respot.jobs.job import JobState, Market
-from respot.recovery.planning.latest_start import next_look
-from respot.recovery.policy.policy import Resolved, Rung
+from respot.jobs.job import Market
+from respot.recovery.policy.policy import Rung
 
 WORLD: Final = World(overhead=720)
 PUBLISHED: Final = World.published(720)
@@ -392,18 +391,19 @@ def test_respot_stops_a_wait_at_the_first_sweep_after_its_limit() -> None:
     assert 0 < outcome.finished - (HOUR + 60 + 60 + 120 + 720 + 4 * HOUR) <= WORLD.sweep
 
 
-def test_respot_checks_a_job_that_trains_every_ten_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A schedule fires within the minute that follows, here at its end."""
-    looked: list[datetime] = []
+def test_an_interruption_is_known_before_the_next_sweep() -> None:
+    jobs = Jobs(Request.spot(10 * HOUR))
+    play(replace(WORLD, blind=2 * HOUR), case(GAP), jobs)
+    assert jobs.asked == [2 * HOUR + WORLD.reaction]
 
-    def noted(state: JobState, resolved: Resolved, *, now: datetime) -> datetime | None:
-        looked.append(now)
-        return next_look(state, resolved, now=now)
 
-    monkeypatch.setattr(product, "next_look", noted)
-    play(WORLD, case(ALWAYS, work=8), product.placed_by_respot())
-    assert len(looked) > 40
-    assert {later - before for before, later in pairwise(looked)} == {timedelta(minutes=11)}
+def test_respot_stops_a_wait_that_no_sweep_sees() -> None:
+    """The latest on-demand start passes while the job trains; the instances are back within four minutes."""
+    periods = ((0, 3 * HOUR), (3 * HOUR + 240, 20 * HOUR))
+    each = case(Trace(periods=periods, length=60 * HOUR), work=8, deadline=9)
+    watched = Watched(each)
+    play(replace(WORLD, blind=2 * HOUR), each, lambda *_: watched)
+    assert watched.stopped == ["Interrupted"]
 
 
 def test_respot_never_stops_a_job_that_trains() -> None:

@@ -63,13 +63,18 @@ def test_it_moves_with_the_latest_start(env: RecoveryEnvironment, latest_start: 
 
 
 @pytest.mark.usefixtures("latest_start")
-@pytest.mark.parametrize("settings", [{"resume": False}, {"deadline": timedelta(days=9)}], ids=["not asked", "not yet"])
-def test_a_job_that_is_not_judged_has_none(env: RecoveryEnvironment, settings: dict[str, object]) -> None:
-    env.set_policy(**settings)
-    job = env.submit(tags={})
-    env.clock.pass_by(timedelta(hours=1))
-    env.recover(job)
+def test_a_job_that_is_not_judged_has_none(env: RecoveryEnvironment) -> None:
+    env.set_policy(resume=False)
+    checked(env, tags={})
     assert "scheduler.keep" not in env.calls
+
+
+@pytest.mark.usefixtures("latest_start")
+def test_a_job_whose_deadline_is_far_away_is_judged_later(env: RecoveryEnvironment) -> None:
+    """Twice its work and six hours before the deadline: an interruption may be all that has it checked before."""
+    env.set_policy(deadline=timedelta(days=9))
+    job = checked(env)
+    assert env.schedules.schedules == {job: CREATED + timedelta(days=9) - timedelta(hours=2 * 4 + 6)}
 
 
 def test_a_first_job_whose_work_is_not_known_has_none(env: RecoveryEnvironment) -> None:
@@ -108,74 +113,6 @@ def test_a_job_that_is_stopped_needs_none(env: RecoveryEnvironment) -> None:
     env.set_policy(deadline=timedelta(hours=6))
     checked(env)
     assert env.sagemaker.stopped == [NAME]
-    assert "scheduler.keep" not in env.calls
-
-
-# --- a job that trains: it may lose its instances when it is too late for spot, while sweeps fail
-
-
-def trains(env: RecoveryEnvironment, **others: Any) -> JobId:  # noqa: ANN401
-    """A job that got its instances before a sweep saw it wait."""
-    job = env.submit(**others)
-    env.sagemaker.move(NAME, "Downloading")
-    env.sagemaker.move(NAME, "Training")
-    env.observe(NAME)
-    return job
-
-
-def test_a_job_that_trains_is_checked_again_and_again(env: RecoveryEnvironment) -> None:
-    job = trains(env)
-    for _ in range(3):
-        checked(env, job)
-        assert env.schedules.schedules == {job: env.clock() + timedelta(minutes=10)}
-    assert env.sagemaker.stopped == []
-
-
-def test_it_is_checked_first_when_its_deadline_may_ask_for_on_demand(env: RecoveryEnvironment) -> None:
-    """Twice the work and six hours before the deadline."""
-    env.set_policy(deadline=timedelta(hours=30))
-    job = trains(env)
-    checked(env, job)
-    assert env.schedules.schedules == {job: CREATED + timedelta(hours=16)}
-
-
-def test_a_job_that_loses_its_instances_after_its_latest_start_is_stopped_without_sweeps(
-    env: RecoveryEnvironment,
-) -> None:
-    job = trains(env)
-    env.clock.pass_by(timedelta(hours=7))
-    checked(env, job)
-    for status in ("Interrupted", "Starting"):
-        env.sagemaker.move(NAME, status)
-    env.clock.pass_by(env.schedules.schedules[job] - env.clock())
-    env.recover(job)
-    assert env.sagemaker.stopped == [NAME]
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [{"deadline": None}, {"dry_run": True}, {"work": None}, {"resume": False}, {"deadline": timedelta(minutes=50)}],
-    ids=["no deadline", "dry run", "work not known", "not asked", "over"],
-)
-def test_a_job_that_trains_and_would_not_be_stopped_has_none(
-    env: RecoveryEnvironment, settings: dict[str, object]
-) -> None:
-    env.set_policy(**settings)
-    checked(env, trains(env, tags={}))
-    assert "scheduler.keep" not in env.calls
-
-
-@pytest.mark.parametrize(
-    "others",
-    [
-        {"market": Market.ON_DEMAND, "max_wait": None},
-        {"tags": {"sagemaker:pipeline-execution-arn": "arn:of:pipeline"}},
-        {"tags": {"respot:deadline": "soon"}},
-    ],
-    ids=["on demand", "of a pipeline", "a tag that cannot be read"],
-)
-def test_a_job_that_trains_and_is_not_ours_to_stop_has_none(env: RecoveryEnvironment, others: dict[str, Any]) -> None:
-    checked(env, trains(env, **others))
     assert "scheduler.keep" not in env.calls
 
 

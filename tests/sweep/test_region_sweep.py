@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -10,7 +9,6 @@ from respot.errors import (
     PolicyInvalidError,
     UpstreamUnavailableError,
 )
-from respot.jobs.job import Market
 from respot.jobs.listing import Page, UnreadableSummary
 from respot.recording.observation import SweepObservation, parse, write_recheck
 from respot.recording.recorder import Recorder
@@ -213,31 +211,6 @@ def test_a_waiting_job_is_sent_with_each_sweep_once_its_deadline_is_near(
         env.clock.pass_by(timedelta(minutes=5))
         env.sweep(sweeper)
     assert len(env.recoveries.sent) == (3 if sent else 0)
-
-
-@pytest.mark.parametrize(
-    ("settings", "others", "sent"),
-    [
-        pytest.param({}, {}, 1, id="a spot job with a deadline"),
-        pytest.param({"deadline": None}, {}, 0, id="no deadline"),
-        pytest.param({}, {"market": Market.ON_DEMAND, "max_wait": None}, 0, id="on demand"),
-        pytest.param({}, {"created": ago(minutes=30)}, 0, id="an older one"),
-    ],
-)
-def test_a_new_job_that_got_its_instances_at_once_is_sent_once(
-    env: Environment, settings: dict[str, Any], others: dict[str, Any], sent: int
-) -> None:
-    """It has a schedule from then on: it may lose them while sweeps fail."""
-    policy = replace(Policy(resume=True, deadline=timedelta(hours=11), work=timedelta(hours=2)), **settings)
-    sweeper = env.invocation(policies=MemoryPolicies(policy=AccountPolicy(defaults=policy)))
-    env.sweep(sweeper)
-    env.clock.pass_by(timedelta(minutes=5))
-    given: dict[str, Any] = {"created": env.clock() - timedelta(minutes=3), "tags": {}} | others
-    env.both(job_id("trains", created=given.pop("created")), "Starting=0 Training=60", **given)
-    for _ in range(3):
-        env.sweep(sweeper)
-        env.clock.pass_by(timedelta(minutes=5))
-    assert len(env.recoveries.sent) == sent
 
 
 def test_a_job_that_waits_for_days_after_its_deadline_is_sent_once_an_hour(env: Environment) -> None:

@@ -1,4 +1,4 @@
-"""Has a job checked again for its deadline: a second way beside the sweep."""
+"""Has a waiting job checked again at its latest on-demand start: a second way beside the sweep."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,9 +12,7 @@ from respot.recovery.ports import Schedules
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LatestStart:
-    """Keeps one schedule for each job that a deadline may have stopped.
-
-    A failure holds up nothing: sweeps check the job, too.
+    """Keeps one schedule for each waiting job with a deadline. A failure holds up nothing: sweeps check the job, too.
 
     Attributes:
         schedules: the schedules.

@@ -16,8 +16,14 @@ from respot.jobs.ports import Clock
 from respot.recovery.checked_clone import without_refused
 from respot.recovery.latest_start import LatestStart
 from respot.recovery.load_context import PlanContextLoader
-from respot.recovery.planning.latest_start import latest_start_of, next_look
-from respot.recovery.planning.wait_limit import WaitDecision, decide_wait, reason_to_keep_waiting, simulate_stop
+from respot.recovery.planning.latest_start import latest_start_of
+from respot.recovery.planning.wait_limit import (
+    WaitDecision,
+    decide_wait,
+    due_from,
+    reason_to_keep_waiting,
+    simulate_stop,
+)
 from respot.recovery.planning.waiting import (
     StopIntent,
     StoppedBy,
@@ -107,7 +113,7 @@ class WaitTimeout:
         live, now = seen.state, self.clock()
         resolved = self.contexts.resolve(live)
         if reason := reason_to_keep_waiting(live, seen.history, resolved, now=now):
-            self.latest_start.keep(live.job, next_look(live, resolved, now=now))
+            self.latest_start.keep(live.job, due_from(live, resolved.policy))
             return WaitDecision(stop=False, reason=reason)  # S3 need not be asked
         if self.stop_only_tagged and not opts_in(live.tags or {}):
             reason = f"the setting stop_only_tagged allows to stop only jobs with the tag {OPT_IN_TAG} = {OPT_IN}"

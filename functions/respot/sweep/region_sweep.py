@@ -6,13 +6,12 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from respot.errors import PolicyInvalidError, UnreadableItemError, UpstreamUnavailableError
-from respot.jobs.job import JobId, JobState, Market
+from respot.jobs.job import JobId, JobState
 from respot.jobs.lifecycle import is_terminal
 from respot.jobs.listing import LONGEST_LIFE, Page, Summary
 from respot.jobs.merge import same_creation
 from respot.jobs.ports import Clock, JobLists, JobQueue, JobStore
 from respot.recording.observation import SweepObservation
-from respot.recovery.planning.latest_start import next_look
 from respot.recovery.planning.wait_limit import is_time_for_deadline, is_time_to_ask, may_give_up
 from respot.recovery.planning.waiting import is_waiting, unknown_message
 from respot.recovery.policy.policy import resolve
@@ -192,27 +191,16 @@ class RegionSweep:
     def _waiting_too_long(
         self, states: Iterable[JobState], report: SweepReport, *, last: datetime | None
     ) -> Iterator[JobId]:
-        """Jobs that may have exceeded their policy's wait limit; `recover` decides whether they have.
-
-        Also, once, a new spot job that does not wait and has a deadline: `recover` has it checked later without sweeps.
-        """
-        now, every = self.clock(), [*states]
-        waiting = [state for state in every if is_waiting(state, now=now)]
-        new = [
-            state
-            for state in every
-            if last and state.job.created > last and state.market is Market.SPOT and state not in waiting
-        ]
-        if not (waiting or new):
+        """Jobs that may have exceeded their policy's wait limit; `recover` decides whether they have."""
+        now = self.clock()
+        waiting = [state for state in states if is_waiting(state, now=now)]
+        if not waiting:
             return
         try:
             account = self.policies.load()
         except (PolicyInvalidError, UpstreamUnavailableError) as error:
             report.policy_error = error
             return
-        for state in new:
-            if next_look(state, resolve(account, state, role=state.role_arn), now=now):
-                yield state.job
         for state in waiting:
             # Few jobs have such a policy, and only their transitions are read.
             policy = resolve(account, state, role=state.role_arn).policy

@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 
 from respot.jobs.job import Market
-from respot.recovery.planning.deadline import ASSUMED_INTERVAL, HANDOVER, SPARE, SWEEP_INTERVAL, deadline_of
+from respot.recovery.planning.deadline import HANDOVER, SPARE, SWEEP_INTERVAL, deadline_of
 from respot.recovery.planning.decision import Action, Decision, Placement, RefusedPool
 from respot.recovery.planning.ending import Budget, Trigger
-from respot.recovery.planning.estimates import ASSUMED_GPU_WAIT, ASSUMED_OVERHEAD
+from respot.recovery.planning.estimates import ASSUMED_GPU_WAIT
 from respot.recovery.planning.placement import LONGEST
+from respot.recovery.planning.work import ASSUMED_INTERVAL, ASSUMED_OVERHEAD
 from respot.recovery.policy.policy import BackOff, Policy, WhenMissed, parse_ladder
 from tests.support.builders import at
 from tests.support.decisions import NEVER, SAVED, decide, ending

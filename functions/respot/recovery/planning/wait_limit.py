@@ -143,12 +143,6 @@ def due_from(state: JobState, policy: Policy) -> datetime | None:
     return deadline - 2 * work - _FORESIGHT
 
 
-def may_be_before_deadline(state: JobState, policy: Policy, *, now: datetime) -> bool:
-    """Whether the job's deadline may be still to come, by what the ledger's state of the job shows."""
-    deadline = _latest_deadline(state, policy)
-    return deadline is not None and now < deadline
-
-
 def _latest_deadline(state: JobState, policy: Policy) -> datetime | None:
     return state.job.created + policy.deadline if isinstance(policy.deadline, timedelta) else policy.deadline
 
