@@ -21,6 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--starts", type=int, default=60, help="for each deadline and overhead (default: %(default)s)")
     parser.add_argument("--only", action="append", default=[], metavar="POLICY", help="only this (repeatable)")
     parser.add_argument("--scenario", choices=SCENARIOS, default="measured", help="the world (default: %(default)s)")
+    parser.add_argument("--traces", type=Path, default=traces.DIRECTORY, help="a folder of traces in the same format")
     parser.add_argument("--summary", action="store_true", help="only the rows over all deadlines and overheads")
     parser.add_argument("--figures", type=Path, help="leave the figures there, as JSON, for `make proof`")
     parser.add_argument(
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     names = chosen(console, "policy", POLICIES, options.only)
     if not names:
         return 1
-    by_zone = traces.zones()
+    by_zone = traces.zones(options.traces)
     if options.judge:
         return _judge(console, by_zone, options)
     found: dict[str, float] = {}
@@ -40,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             rows, columns = [], []
             for name in names:
                 results = measure(by_place, name, work=work, starts=options.starts, scenario=options.scenario)
+                if not results:
+                    continue  # no trace is long enough
                 cells = {} if options.summary else {(f"{d:g} h", f"{o:g} h"): each for (d, o), each in results.items()}
                 for place, each in (cells | {("all", "all"): [*chain(*results.values())]}).items():
                     summed = figures(each)

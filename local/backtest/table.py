@@ -80,11 +80,12 @@ class Result:
 
 
 def cases(by_place: Mapping[str, Trace], *, work: float, deadline: float, starts: int) -> Iterator[Case]:
-    """Random starts at which the deadline fits into the trace: the same each time, for each policy and overhead."""
+    """Random starts, the same for each policy and overhead, in the traces that are long enough: none if none is."""
     random = Random(f"{work} {deadline}")  # noqa: S311 - a simulation
     seconds = round(deadline * HOUR)
-    for seed in range(starts):
-        trace = by_place[random.choice(sorted(by_place))]
+    long_enough = [by_place[place] for place in sorted(by_place) if by_place[place].length >= seconds]
+    for seed in range(starts if long_enough else 0):
+        trace = random.choice(long_enough)
         offset = random.randint(0, trace.length - seconds)
         yield Case(trace=trace.starting_at(offset), work=round(work * HOUR), deadline=seconds, seed=seed)
 
@@ -96,11 +97,11 @@ def measure(
     policy, is_published = POLICIES[name]
     results: dict[tuple[float, float], list[Result]] = {}
     for deadline in DEADLINES[work]:
-        for overhead in OVERHEADS:
+        every = [*cases(by_place, work=work, deadline=deadline, starts=starts)]
+        for overhead in OVERHEADS if every else ():
             seconds = round(overhead * HOUR)
             own = replace(World(overhead=seconds), **SCENARIOS[scenario])
             world = World.published(seconds) if is_published else own
-            every = cases(by_place, work=work, deadline=deadline, starts=starts)
             results[deadline, overhead] = [run(world, case, policy) for case in every]
     return results
 

@@ -107,23 +107,27 @@ def joined(windows: Mapping[int, Trace], first_ticks: Mapping[int, int], *, name
 
 
 def zones(directory: Path = DIRECTORY) -> dict[str, Trace]:
-    """The trace of each zone."""
-    files = sorted(directory.glob("*.txt"))
+    """The trace of each zone; where `windows.csv` is missing, each window of each zone, as `<zone>/<window>`.
+
+    Raises:
+        TraceError: there is no trace, or one cannot be read.
+    """
+    files = {path.stem.partition("_")[0]: path for path in sorted(directory.glob("*.txt"))}
     if not files:
         raise TraceError(f"{directory}: there is no trace")
-    with (directory / "windows.csv").open(encoding="ascii", newline="") as file:
+    by_zone = {zone: parse(path.read_text(encoding="ascii"), name=path.name) for zone, path in files.items()}
+    index = directory / "windows.csv"
+    if not index.exists():
+        return {f"{zone}/{number}": each for zone, windows in by_zone.items() for number, each in windows.items()}
+    with index.open(encoding="ascii", newline="") as file:
         first_ticks = {int(row["window"]): int(row["first_tick"]) for row in csv.DictReader(file)}
-    return {
-        path.stem.partition("_")[0]: joined(
-            parse(path.read_text(encoding="ascii"), name=path.name), first_ticks, name=path.name
-        )
-        for path in files
-    }
+    return {zone: joined(windows, first_ticks, name=files[zone].name) for zone, windows in by_zone.items()}
 
 
 def regions(by_zone: Mapping[str, Trace]) -> dict[str, Trace]:
     """The trace of each region: the union of its zones. The region is the zone's name without its last letter."""
-    return {
-        region: union(by_zone[zone] for zone in members)
-        for region, members in groupby(sorted(by_zone), key=lambda zone: zone[:-1])
-    }
+    members: dict[str, list[Trace]] = {}
+    for place, trace in by_zone.items():
+        zone, slash, window = place.partition("/")
+        members.setdefault(zone[:-1] + slash + window, []).append(trace)
+    return {region: union(traces) for region, traces in members.items()}

@@ -129,6 +129,26 @@ def test_windows_that_do_not_fit_together_are_refused(first_ticks: dict[int, int
         joined(WINDOWS, first_ticks, name="zone")
 
 
+def test_windows_without_an_index_are_traces_of_their_own(tmp_path: Path) -> None:
+    for zone, text in (("x-1a_v100.txt", "7 1 1 1\n8 0 1 1\n"), ("x-1b_v100.txt", "7 0 1 1\n8 0 1 1\n")):
+        (tmp_path / zone).write_text(text, encoding="ascii")
+    by_zone = traces.zones(tmp_path)
+    assert list(by_zone) == ["x-1a/7", "x-1a/8", "x-1b/7", "x-1b/8"]
+    whole, second = ((0, 2 * TICK),), ((TICK, 2 * TICK),)
+    assert {place: trace.periods for place, trace in traces.regions(by_zone).items()} == {
+        "x-1/7": whole,
+        "x-1/8": second,
+    }
+
+
+def test_a_deadline_that_no_trace_is_long_enough_for_is_left_out() -> None:
+    by_place = {"short": replace(ALWAYS, length=50 * HOUR), "long": ALWAYS}
+    found = [len([*cases(by_place, work=48, deadline=deadline, starts=4)]) for deadline in (49, 52, 61)]
+    assert found == [4, 4, 0]
+    measured = measure(by_place, "on-demand only", work=48, starts=2)
+    assert {deadline for deadline, _ in measured} == {52, 60}
+
+
 def test_a_region_is_available_where_a_zone_is() -> None:
     one, other = Trace(periods=((0, 4), (8, 9)), length=20), Trace(periods=((2, 6), (9, 12)), length=20)
     assert union([one, other]).periods == ((0, 6), (8, 12))
