@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from aws_cdk import Stack, Token
+from aws_cdk import Duration, Stack, Token
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_scheduler as scheduler
@@ -38,6 +38,8 @@ class LatestStarts(Construct):
             description="Lets schedules send waiting jobs to Respot's recovery queue",
         )
         self.role_arn: Final = self._role.role_arn
+        group = scheduler.ScheduleGroup.from_schedule_group_name(self, "Named", self.group)
+        self.dropped: Final = group.metric_dropped(period=Duration.minutes(5), statistic="Sum")
         queue.grant_send(self._role)
 
     def grant_keep(self, function: lambda_.Function) -> None:

@@ -159,6 +159,12 @@ class Recovery(Construct):
             datapoints=2,
             meaning="Jobs with a deadline have no schedule for their latest on-demand start: only sweeps notice it.",
         )
+        alarms.add(
+            "SchedulesDropped",
+            latest_starts.dropped,
+            threshold=1,
+            meaning="A schedule could not send a job with a deadline to the recovery queue: only sweeps notice it.",
+        )
         self.outputs: Final = {
             "RecoveryQueueUrl": self.queue.url,
             "RecoveryDlqUrl": self.queue.dead_letters.queue_url,

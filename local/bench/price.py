@@ -34,7 +34,7 @@ TYPICAL_JOBS: Final = 1_000  # of 31 days
 # What is deployed; tests count it.
 MEMORY_GIGABYTES: Final = 0.5
 CUSTOM_METRICS: Final = 24  # in each hour, at the most expensive: only `SweepAge` is emitted when nothing happens
-ALARMS: Final = 35  # of the hub, with Slack; a forwarder's region has one of its own
+ALARMS: Final = 36  # of the hub, with Slack; a forwarder's region has one of its own
 POLLED_QUEUES: Final = 5  # that Lambda reads, with Slack
 SWEEP_INTERVAL: Final = timedelta(minutes=5)  # as shipped (`sweep_minutes`)
 SWEEPS: Final = MONTH / SWEEP_INTERVAL

@@ -127,6 +127,14 @@ CAUSES: Final = {
     # Two failures, counted in the five minutes of each, when these are over.
     "RecoveryFailing": ours(FAILED_RECOVERY_AGE, failing_recovery, threshold=600, minutes=16),
     # The second of two sweeps.
+    "SchedulesDropped": Cause(
+        "AWS/Scheduler/InvocationDroppedCount",
+        "${RecoveryLatestStartsGroup}",
+        "Sum",
+        1,
+        lambda _: [Sample(START, 1)],
+        6,
+    ),
     "SchedulesFailing": ours(SCHEDULES_FAILED, failing_schedules, statistic="Sum", threshold=1, minutes=16),
     "RecoveryDeadLetters": dead_letters("RecoveryQueue"),
     "LostEvents": ours(TRANSITIONS_FIRST_SEEN_BY_SWEEP, lost_events, statistic="Sum", threshold=1, minutes=6),
