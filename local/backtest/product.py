@@ -185,33 +185,38 @@ class Respot:
 
     def _new_attempt(self, job: Job, number: int) -> Attempt:
         run = run_id(self.ended[0].state.job) if self.ended else ""
-        identity = JobId(
-            region="us-east-1",
-            name=_NAME if number == 1 else attempt_name(_NAME, number, run=run),
-            created=_at(job.created),
-        )
-        secondary, since = job.transitions[-1]
-        state = JobState(
-            job=identity,
-            arn=f"arn:aws:sagemaker:us-east-1:111122223333:training-job/{identity.name}",
-            status=_PRIMARY.get(secondary, "InProgress"),
-            secondary_status=secondary,
-            last_modified=_at(since if job.preparing is None else max(since, job.preparing)),
-            status_message=_MESSAGES.get(secondary) if job.preparing is None else PREPARING,
-            training_started=None if job.launched is None else _at(job.launched),
-            market=job.request.market,
-            instance_type="ml.p3.2xlarge",
-            instance_count=1,
-            max_runtime=timedelta(seconds=job.request.max_runtime),
-            max_wait=None if job.request.max_wait is None else timedelta(seconds=job.request.max_wait),
-            checkpoint_uri=f"s3://bucket/{_NAME}",
-            training_time=timedelta(seconds=job.held) if job.ended and job.launched is not None else None,
-            tags={},
-        )
-        end = _PRIMARY.get(secondary) if job.ended else None
-        transitions = [Transition(status=status, started=_at(moment)) for status, moment in job.transitions]
-        transitions[-1] = replace(transitions[-1], ended_as=end)
-        return Attempt(number=number, state=state, transitions=tuple(transitions), checkpoint=None)
+        name = _NAME if number == 1 else attempt_name(_NAME, number, run=run)
+        return attempt_of(job, JobId(region="us-east-1", name=name, created=_at(job.created)), number=number)
+
+
+def attempt_of(job: Job, identity: JobId, *, number: int = 1, began: datetime = _BEGAN) -> Attempt:
+    """What SageMaker shows of a job of the simulation that began then."""
+
+    def at(seconds: int) -> datetime:
+        return began + timedelta(seconds=seconds)
+
+    secondary, since = job.transitions[-1]
+    state = JobState(
+        job=identity,
+        arn=f"arn:aws:sagemaker:us-east-1:111122223333:training-job/{identity.name}",
+        status=_PRIMARY.get(secondary, "InProgress"),
+        secondary_status=secondary,
+        last_modified=at(since if job.preparing is None else max(since, job.preparing)),
+        status_message=_MESSAGES.get(secondary) if job.preparing is None else PREPARING,
+        training_started=None if job.launched is None else at(job.launched),
+        market=job.request.market,
+        instance_type="ml.p3.2xlarge",
+        instance_count=1,
+        max_runtime=timedelta(seconds=job.request.max_runtime),
+        max_wait=None if job.request.max_wait is None else timedelta(seconds=job.request.max_wait),
+        checkpoint_uri=f"s3://bucket/{_NAME}",
+        training_time=timedelta(seconds=job.held) if job.ended and job.launched is not None else None,
+        tags={},
+    )
+    end = _PRIMARY.get(secondary) if job.ended else None
+    transitions = [Transition(status=status, started=at(moment)) for status, moment in job.transitions]
+    transitions[-1] = replace(transitions[-1], ended_as=end)
+    return Attempt(number=number, state=state, transitions=tuple(transitions), checkpoint=None)
 
 
 def _at(seconds: int) -> datetime:

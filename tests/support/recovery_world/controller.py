@@ -231,8 +231,8 @@ class Controller:
         self._read("recover", self._recover_one)
 
     def _recover_one(self, item: Mapping[str, Any]) -> None:
-        if "ended" in item:
-            self.send(write_message(item["ended"]))
+        if "recover" in item:
+            self.send(write_message(item["recover"]))
 
     def enqueue(self, body: str) -> None:
         """The recovery queue takes a message, sometimes twice."""

@@ -12,7 +12,7 @@ from respot.alerting.alert import kind_of
 from respot.aws.dynamodb.job_items import state_item, transition_item
 from respot.aws.dynamodb.run_items import decision_item, notice_item, outcome_item
 from respot.jobs.job import JobId, Market, Transition
-from respot.jobs.lifecycle import is_end
+from respot.jobs.lifecycle import INTERRUPTED, is_end
 from respot.jobs.merge import Change
 from respot.jobs.ports import Clock
 from respot.queueing import QueueMessage
@@ -102,8 +102,8 @@ class StreamedLedger(MemoryLedger):
             seen: dict[str, Any] = {}
             if kind_of(transition) is not None:
                 seen["alert"] = transition_item(job, transition, now=self.clock(), retention=None)
-            if is_end(transition):
-                seen["ended"] = job
+            if is_end(transition) or transition.status == INTERRUPTED:
+                seen["recover"] = job
             self.stream.append(seen)
         return written
 
