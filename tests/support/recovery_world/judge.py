@@ -184,7 +184,7 @@ class Judge:
             transition.started
             for transition in takewhile(lambda transition: transition.status in WAITING, reversed(fake.transitions))
         ]
-        within = limit is None or world.host_clock() - spell[-1] <= limit
+        within = limit is None or not found.policy.ladder or world.host_clock() - spell[-1] <= limit
         if within and not self._is_due(state, found.policy):
             self.broken(f"{job} is stopped after {world.clock() - spell[-1]} of waiting, of {limit}")
         self._check_alone(fake)
@@ -194,8 +194,7 @@ class Judge:
             self.broken(f"{job} is stopped while the kill switch is on")
         if not found.policy.resume or found.bad_tags or found.policy.dry_run or state.parent:
             self.broken(f"{job} is stopped against its owner's will")
-        no_pool = not found.policy.ladder and not within
-        if world.origins[job].number >= found.policy.max_attempts or no_pool or fake.unclonable:
+        if world.origins[job].number >= found.policy.max_attempts or fake.unclonable:
             self.broken(f"{job} is stopped, and nothing can follow")
         if state.checkpoint_uri is None and found.policy.require_checkpoint:
             self.broken(f"{job} is stopped, and starts from scratch")
