@@ -1,13 +1,15 @@
 """What the hand-drawn pictures share: colours for light and dark pages, boxes, arrows and text, as SVG."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
 FONT: Final = "system-ui, 'Segoe UI', Helvetica, Arial, sans-serif"
 
-# Selector, property, colour on a light page, colour on a dark page.
-_PALETTE: Final = (
+Colour = tuple[str, str, str, str]
+"""Selector, property, colour on a light page, colour on a dark page."""
+
+_PALETTE: Final[Sequence[Colour]] = (
     (".page", "fill", "#ffffff", "#0d1117"),
     (".card", "fill", "#f6f8fa", "#161b22"),
     (".card,.box", "stroke", "#afb8c1", "#484f58"),
@@ -40,10 +42,12 @@ _ARROW_HEAD: Final = (
 )
 
 
-def document(width: int, height: int, parts: Iterable[str], *, label: str, font_size: int) -> str:
-    """A whole picture; what it shows is said in its label."""
-    light = "".join(f"{selector}{{{name}:{colour}}}" for selector, name, colour, _ in _PALETTE)
-    dark = "".join(f"{selector}{{{name}:{colour}}}" for selector, name, _, colour in _PALETTE)
+def document(
+    width: int, height: int, parts: Iterable[str], *, label: str, font_size: int, colours: Sequence[Colour] = ()
+) -> str:
+    """A whole picture, with colours of its own; what it shows is said in its label."""
+    light = "".join(f"{selector}{{{name}:{colour}}}" for selector, name, colour, _ in (*_PALETTE, *colours))
+    dark = "".join(f"{selector}{{{name}:{colour}}}" for selector, name, _, colour in (*_PALETTE, *colours))
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
         f'font-family="{FONT}" font-size="{font_size}" role="img" aria-label={quoteattr(label)}>'
