@@ -41,6 +41,10 @@ class UpstreamUnavailableError(RespotError):
     """SageMaker, S3 or Systems Manager gave no usable answer: conclude nothing, try again later."""
 
 
+class UpstreamRefusedError(UpstreamUnavailableError):
+    """It refused the call, and will until a person adds a permission or changes something else."""
+
+
 class LedgerUnavailableError(RespotError):
     """DynamoDB refused or did not answer: what was to be written may be there or not, try again later."""
 

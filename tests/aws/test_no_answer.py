@@ -33,6 +33,7 @@ from respot.errors import (
     StaleTokenError,
     StopFailedError,
     TopicUnavailableError,
+    UpstreamRefusedError,
     UpstreamUnavailableError,
     WebhookRefusedError,
 )
@@ -159,6 +160,16 @@ def test_a_refusal_is_the_ports_error_with_the_words_of_aws(case: Case, code: st
     assert code in str(caught.value)
     assert "is in status Stopped or not found" in str(caught.value)
     assert not isinstance(caught.value, StaleTokenError)
+
+
+@pytest.mark.parametrize(("code", "refused"), [("ThrottlingException", False), ("AccessDeniedException", True)])
+def test_a_refused_list_is_distinguished_from_one_without_an_answer(code: str, *, refused: bool) -> None:
+    client = client_of("sagemaker")
+    with Stubber(client) as stub:
+        stub.add_client_error("list_training_jobs", code)
+        with pytest.raises(UpstreamUnavailableError) as caught:
+            lists(client).page(REGION, None)
+    assert isinstance(caught.value, UpstreamRefusedError) is refused
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)

@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from respot.errors import CreateLaterError, Postponement, UpstreamUnavailableError
+from respot.errors import CreateLaterError, Postponement, UpstreamRefusedError, UpstreamUnavailableError
 from respot.jobs.job import JobId, Market
 from respot.jobs.listing import LONGEST_LIFE, Page, UnreadableSummary
 from respot.jobs.message import write_message
@@ -290,6 +290,15 @@ def test_while_sagemaker_does_not_list_its_jobs_nothing_is_decided_or_created(en
     env.faults.clear()
     env.recover(job)
     assert env.sagemaker.created == [SECOND]
+
+
+def test_a_refused_call_is_not_repeated(env: RecoveryEnvironment) -> None:
+    """A permission is missing: at this pace, repeated calls would only hold up the batch."""
+    job = env.ended()
+    env.faults["sagemaker.page"] = UpstreamRefusedError("AccessDeniedException")
+    with pytest.raises(UpstreamRefusedError):
+        env.recover(job)
+    assert (env.runs.decisions, env.sagemaker.created, pages(env)) == ({}, [], 1)
 
 
 def test_a_call_without_an_answer_is_repeated_at_the_same_pace(

@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from respot.aws.error_codes import answer_of
-from respot.errors import RespotError, UpstreamUnavailableError
+from respot.errors import RespotError, UpstreamRefusedError, UpstreamUnavailableError
 
 NONSENSE: Final = (AttributeError, LookupError, TypeError, ValueError, ResponseParserError)
 """What botocore's parser and ours raise when something other than AWS has answered."""
@@ -25,12 +25,14 @@ def raising(error: Callable[[str], RespotError], message: str) -> Iterator[None]
 
 @contextmanager
 def asking(what: str) -> Iterator[None]:
-    """Raise UpstreamUnavailableError if AWS refuses the call, does not answer or answers nonsense."""
+    """Raise UpstreamUnavailableError if AWS does not answer or answers nonsense, UpstreamRefusedError if it refuses."""
     try:
         yield
     except (ClientError, BotoCoreError) as cause:
-        failed = "was refused" if answer_of(cause).is_definite else "did not answer"
-        message = f"{what} {failed}; try again later: {cause}"
+        if answer_of(cause).is_definite:
+            message = f"{what} was refused; try again later: {cause}"
+            raise UpstreamRefusedError(message) from cause
+        message = f"{what} did not answer; try again later: {cause}"
         raise UpstreamUnavailableError(message) from cause
     except NONSENSE as cause:
         message = f"{what}: the answer makes no sense; try again later: {cause!r}"

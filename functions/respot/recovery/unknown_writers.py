@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from respot.errors import UnreadableItemError, UpstreamUnavailableError
+from respot.errors import UnreadableItemError, UpstreamRefusedError, UpstreamUnavailableError
 from respot.jobs.formatting import readable
 from respot.jobs.job import JobId, JobState
 from respot.jobs.lifecycle import is_terminal
@@ -166,9 +166,9 @@ class UnknownWriters:
         for _ in range(MOST_PAGES):
             try:
                 page = self._page(region, token)
-            except UpstreamUnavailableError:
+            except UpstreamUnavailableError as error:
                 unanswered += 1
-                if unanswered > MOST_UNANSWERED:
+                if unanswered > MOST_UNANSWERED or isinstance(error, UpstreamRefusedError):
                     raise
                 continue
             live += (each.job for each in page.summaries if not is_terminal(each.status))
