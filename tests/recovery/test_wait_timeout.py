@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -57,6 +57,18 @@ def stopped(env: RecoveryEnvironment, name: str = NAME) -> JobId:
 
 
 # --- the usual course -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("settings", [{"resume": False}, {"give_up_waiting_after": None}], ids=str)
+def test_of_a_job_whose_wait_nothing_limits_sagemaker_is_not_asked(
+    env: RecoveryEnvironment, settings: dict[str, Any]
+) -> None:
+    """Each interruption of each job comes here."""
+    env.set_policy(**settings)
+    job = env.submit(tags={})
+    env.clock.pass_by(LONGER)
+    env.recover(job)
+    assert [call for call in env.calls if call.startswith("sagemaker.")] == []
 
 
 def test_a_job_that_waits_too_long_is_stopped_and_goes_on_in_the_next_pool(env: RecoveryEnvironment) -> None:

@@ -21,6 +21,7 @@ from respot.recovery.planning.wait_limit import (
     WaitDecision,
     decide_wait,
     due_from,
+    limits_waiting,
     reason_to_keep_waiting,
     simulate_stop,
 )
@@ -72,6 +73,8 @@ class WaitTimeout:
             StopRefusedError: it refused the stop for good, now or within the last hour; repeat later.
         """
         job = known.job
+        if known.tags is not None and not limits_waiting(self.contexts.resolve(known).policy):
+            return  # most interrupted jobs: SageMaker need not be asked
         seen = self._describe(job)
         if seen is None:
             return

@@ -60,6 +60,11 @@ class SimulatedStop:
     stop_intent: StopIntent
 
 
+def limits_waiting(policy: Policy) -> bool:
+    """Whether the policy may have a waiting job stopped at all."""
+    return policy.resume and (policy.deadline is not None or policy.give_up_waiting_after is not None)
+
+
 def may_give_up(state: JobState, transitions: Sequence[Transition], account: AccountPolicy, *, now: datetime) -> bool:
     """Whether a job may be over its wait limit, by what the ledger knows; no other service is asked."""
     return reason_to_keep_waiting(state, transitions, resolve(account, state, role=state.role_arn), now=now) is None
