@@ -12,6 +12,7 @@ class ExitCode(IntEnum):
     NOT_FOUND = 3
     AWS_UNAVAILABLE = 4
     INCOMPLETE = 5
+    TIMED_OUT = 6
     OUTPUT_LOST = 74
     INTERRUPTED = 130
     PIPE_CLOSED = 141

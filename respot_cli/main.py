@@ -2,7 +2,8 @@
 
 Exit codes: 0 done; 1 not done, the message says why; 2 wrong usage; 3 what was asked for is not there;
 4 AWS could not be asked; 5 done as far as it goes: some of it could not be read or reached, the notes say what and why;
-74 the output could not be written; 130 interrupted (Ctrl-C); 141 the reader of the output has closed the pipe.
+6 it took longer than --timeout; 74 the output could not be written; 130 interrupted (Ctrl-C);
+141 the reader of the output has closed the pipe.
 """
 
 import sys
@@ -23,6 +24,7 @@ except KeyboardInterrupt:  # `shielded`, which answers a later one, is not loade
 
 COMMANDS: Final = {
     "timeline": "respot_cli.timeline.command",
+    "wait": "respot_cli.wait.command",
     "drill": "respot_cli.drill.command",
     "dlq": "respot_cli.dlq",
     "checkpoints": "respot_cli.checkpoints.command",

@@ -9,15 +9,13 @@ from respot.aws.dynamodb.keys import STATE_KEY, partition_of
 from respot.errors import LedgerUnavailableError, UnreadableItemError
 from respot.jobs.formatting import clause, iso
 from respot.jobs.job import JobId, JobState, Transition
-from respot.jobs.merge import same_creation
 from respot.recovery.ports import RunStore
-from respot.recovery.records import AttemptRecord, Outcome, OutcomeKind
-from respot.recovery.run_place import MAX_CLOCK_SKEW, place_in_run
+from respot.runs.load import attempts_of
 from respot_cli import deployment, output
 from respot_cli.deployment import Deployment
 from respot_cli.errors import CommandError, ExitCode
 from respot_cli.job_reference import JobReference, job_reference
-from respot_cli.timeline.history import History, RunAttempt, to_document
+from respot_cli.timeline.history import History, to_document
 from respot_cli.timeline.view import render
 
 
@@ -167,7 +165,7 @@ def load(
         others=tuple(other for other in jobs if other != job),
         stop_intent=runs.stop_intent(job),
         recovery_records=runs.recovery_records(job),
-        run=_run(ledger, runs, state),
+        run=attempts_of(ledger, runs, state),
     )
 
 
@@ -180,51 +178,6 @@ def _without_state(job: JobId, transitions: tuple[Transition, ...]) -> JobState:
         status=last.ended_as or "unknown",
         secondary_status=last.status,
         last_modified=last.started,
-    )
-
-
-def _run(ledger: Ledger, runs: RunStore, state: JobState) -> tuple[RunAttempt, ...]:
-    """The attempts of the job's run, which its decision or the ledger's attempts name.
-
-    The last attempt that was decided on counts only if it was created.
-    """
-    decided = runs.decision(state.job)
-    run, _ = (decided.run, decided.number) if decided else place_in_run(runs, ledger, state)
-    planned = runs.attempts(run)
-    rows = [
-        _attempt(ledger, runs, number, job)
-        for number, job in enumerate([attempt.parent for attempt in planned] or [state.job], start=1)
-    ]
-    if planned:
-        last, outcome = planned[-1], rows[-1].outcome
-        if job := _created(ledger, runs, last, outcome):
-            rows.append(_attempt(ledger, runs, last.number, job))
-        elif outcome and outcome.kind is OutcomeKind.CREATED:
-            rows.append(RunAttempt(number=last.number, state=None, name=last.name, decision=None, outcome=None))
-    return tuple(rows)
-
-
-def _created(ledger: Ledger, runs: RunStore, attempt: AttemptRecord, outcome: Outcome | None) -> JobId | None:
-    """The job that was created for an attempt, if the ledger knows it. Another job of that name does not count."""
-    if outcome and outcome.kind is not OutcomeKind.CREATED:
-        return None
-    since = attempt.decided_at - MAX_CLOCK_SKEW
-    jobs = [job for job in reversed(ledger.find(attempt.region, attempt.name)) if job.created >= since]
-    if outcome:
-        bound = outcome.job_created
-        return next((job for job in jobs if bound is None or same_creation(job.created, bound)), None)
-    of_run = (attempt.run, attempt.number)
-    states = (ledger.load(job).state for job in jobs)
-    return next((own.job for own in states if own and place_in_run(runs, ledger, own) == of_run), None)
-
-
-def _attempt(ledger: Ledger, runs: RunStore, number: int, job: JobId) -> RunAttempt:
-    return RunAttempt(
-        number=number,
-        state=ledger.load(job).state,
-        name=job.name,
-        decision=runs.decision(job),
-        outcome=runs.outcome(job),
     )
 
 

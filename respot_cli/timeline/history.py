@@ -11,26 +11,8 @@ from respot.jobs.job import JobId, JobState, Transition, savings_percent
 from respot.jobs.lifecycle import Figures, figures, is_terminal, status_periods
 from respot.recovery.planning.decision import Action
 from respot.recovery.planning.waiting import StopIntent
-from respot.recovery.records import DecisionRecord, Notice, NoticeKind, Outcome, RecoveryRecords
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunAttempt:
-    """One attempt of the run that a job belongs to.
-
-    Attributes:
-        number: its place.
-        state: its state; `None` until SageMaker's first event about it.
-        name: its job name.
-        decision: what was decided when it had ended.
-        outcome: the outcome of that decision.
-    """
-
-    number: int
-    state: JobState | None
-    name: str
-    decision: DecisionRecord | None
-    outcome: Outcome | None
+from respot.recovery.records import DecisionRecord, Notice, NoticeKind, RecoveryRecords
+from respot.runs.run_state import RunAttempt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

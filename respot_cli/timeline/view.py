@@ -14,9 +14,10 @@ from respot.jobs.formatting import clause, in_words, iso, sentence
 from respot.jobs.lifecycle import has_held_instances, is_terminal
 from respot.recovery.planning.decision import Decision
 from respot.recovery.records import OutcomeKind
+from respot.runs.run_state import RunAttempt
 from respot_cli.rows import Rows
 from respot_cli.timeline.bar import Bar, Legend, Stretch, style_of
-from respot_cli.timeline.history import History, RunAttempt, headline
+from respot_cli.timeline.history import History, headline
 
 
 def render(history: History, *, now: datetime) -> RenderableType:

@@ -1,0 +1,1 @@
+"""What a run is now: one state for all of its attempts."""

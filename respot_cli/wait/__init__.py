@@ -1,0 +1,1 @@
+"""The command `respot wait`: waits until a run has ended."""
