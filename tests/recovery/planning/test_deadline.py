@@ -248,19 +248,22 @@ def test_more_work_done_than_expected_needs_no_time_but_to_restart() -> None:
 
 
 @pytest.mark.parametrize(
-    ("hours", "action"),
+    ("hours", "when_missed", "action"),
     [
-        pytest.param(9, Action.RESUBMIT, id="it can be met from scratch"),
-        pytest.param(3, Action.REFUSE, id="it cannot"),
+        pytest.param(9, WhenMissed.STOP, Action.RESUBMIT, id="it can be met from scratch"),
+        pytest.param(3, WhenMissed.ON_DEMAND, Action.RESUBMIT, id="it cannot, and the run continues on demand"),
+        pytest.param(3, WhenMissed.STOP, Action.REFUSE, id="it cannot, and the run ends"),
     ],
 )
 def test_a_deadline_leads_to_on_demand_rather_than_to_a_refusal_for_want_of_a_checkpoint(
-    hours: float, action: Action
+    hours: float, when_missed: WhenMissed, action: Action
 ) -> None:
-    decision = decide(run(), deadline=ENDED + timedelta(hours=hours), work=timedelta(hours=4))
+    within = {"deadline": ENDED + timedelta(hours=hours), "when_deadline_missed": when_missed}
+    decision = decide(run(), work=timedelta(hours=4), **within)
     assert decision.action is action
-    assert "the next attempt would start from scratch" in (decision.warning or decision.reason)
-    assert action is Action.REFUSE or placed(decision).market is Market.ON_DEMAND
+    if action is Action.RESUBMIT:
+        assert "the next attempt would start from scratch" in (decision.warning or "")
+        assert placed(decision).market is Market.ON_DEMAND
 
 
 @pytest.mark.parametrize(

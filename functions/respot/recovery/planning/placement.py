@@ -41,7 +41,7 @@ def choose_placement(
     now: datetime,
     refused: Sequence[RefusedPool] = (),
     found: Forecast | None = None,
-    from_scratch: bool = False,
+    only_on_demand: str | None = None,
 ) -> PlacementChoice:
     """The placement on this rung, or on demand where the deadline asks for it; never in a pool that was refused.
 
@@ -52,7 +52,7 @@ def choose_placement(
         now: the moment of the decision.
         refused: pools that cannot be used.
         found: what the deadline needs; `None` without one.
-        from_scratch: nothing was saved, and the policy requires a checkpoint: only on-demand may repeat the work.
+        only_on_demand: why only on-demand may repeat the work; `None` if nothing speaks against spot.
     """
     if found is None:
         return PlacementChoice(placement=_placement(run, rung), reason=f"next: {_pool(run, rung)}")
@@ -73,8 +73,9 @@ def choose_placement(
         return PlacementChoice(placement=on_demand, reason=reason, warning=f"{lost}: {words}")
     if rung.market is Market.ON_DEMAND or not found.allows_spot(now):
         return PlacementChoice(placement=on_demand, reason=f"{words}: on demand from here{more}")
-    if from_scratch:
-        return PlacementChoice(placement=on_demand, reason=f"{words}: from scratch, and therefore on demand{more}")
+    if only_on_demand:
+        reason = f"{words}: {only_on_demand}, and therefore on demand{more}"
+        return PlacementChoice(placement=on_demand, reason=reason)
     if not _may_follow(run, policy, refused):
         reason = f"{words}, and nothing may follow a spot attempt: on demand{more}"
         return PlacementChoice(placement=on_demand, reason=reason)
@@ -111,11 +112,11 @@ class _Limits:
 def _limits(run: Run, policy: Policy, found: Forecast, now: datetime) -> _Limits:
     """The time left and the reserve, so that SageMaker ends no job that is nearly done; exactly the time left to stop.
 
-    MaxRuntime covers the work that is left only if that is known, and if `max_billable_hours` allows it.
+    MaxRuntime covers the work that is left only if its owner sets it, and if `max_billable_hours` allows it.
     """
     left, least = found.deadline - now, found.work_left + found.overhead.value
     wait = left if policy.when_deadline_missed is WhenMissed.STOP else max(left + found.reserve, least)
-    if not found.known:
+    if policy.work is None:  # steps prove what is done, not how much there is
         return _Limits(runtime=None, wait=wait)
     runtime = found.work_left + found.work_left * WORK_MARGIN + found.overhead.value
     if policy.max_billable_hours is not None:
@@ -168,7 +169,8 @@ def rung_for(run: Run, policy: Policy, number: int, *, refused: Sequence[Refused
     - An attempt that Respot stopped because it waited too long was its rung's last.
     - A refused pool is skipped, for a rung below it that has attempts left.
     - With a deadline, on-demand always comes after all of them.
-    - If all are refused, the run goes back to a pool that it gave up, if that has attempts left.
+    - If all are refused, the run goes back to a pool that it gave up, if that has attempts left. With a deadline it
+      need not: Respot may have given that pool up for on-demand alone.
     """
     left = _rungs_left(run, policy, number)
     if not left and policy.deadline and not _goes_on_demand(policy):
@@ -176,7 +178,7 @@ def rung_for(run: Run, policy: Policy, number: int, *, refused: Sequence[Refused
     if left and refused:
         below = [rung for rung in left[1:] if _has_attempts_left(run, policy, rung)]
         last = [Rung(market=Market.ON_DEMAND)] if policy.deadline and not _goes_on_demand(policy) else []
-        back = [rung for rung in _given_up(run, policy) if _has_attempts_left(run, policy, rung)]
+        back = [rung for rung in _given_up(run, policy) if policy.deadline or _has_attempts_left(run, policy, rung)]
         left = tuple(_usable(run, (left[0], *below, *last, *back), refused))
     return left[0] if left else None
 

@@ -24,7 +24,7 @@ from respot.recovery.policy.policy import AccountPolicy, Policy, Resolved, resol
 ASKED_EACH_TIME: Final = timedelta(hours=1)
 """After its limit or deadline a waiting job is checked with each sweep for this long, then once in this time."""
 _FORESIGHT: Final = timedelta(hours=6)
-"""Room for two starts and a wait for on-demand, however long they are estimated to take.
+"""Room for two starts and a wait for on-demand, however long earlier jobs took for them.
 
 The ledger's state of a job shows neither what is saved nor how long starts take; the check then finds it out.
 """
@@ -145,7 +145,8 @@ def due_from(state: JobState, policy: Policy) -> datetime | None:
         return state.job.created
     work = policy.work or state.max_runtime or DEFAULT_MAX_RUNTIME
     # The work once more: without a checkpoint, a fruitless start may cost as much as the work that is left.
-    return deadline - 2 * work - _FORESIGHT
+    stated = 2 * (policy.restart_overhead or timedelta()) + (policy.on_demand_wait or timedelta())
+    return deadline - 2 * work - stated - _FORESIGHT
 
 
 def _latest_deadline(state: JobState, policy: Policy) -> datetime | None:
