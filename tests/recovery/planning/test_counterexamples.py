@@ -1,4 +1,4 @@
-"""Counterexamples to the deadline rule. Each test states what issue 15 or the docs demand."""
+"""Lives of jobs in which an earlier form of the deadline rule was wrong."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -16,9 +16,14 @@ from tests.support.builders import at
 from tests.support.runs import HOUR, asked, attempt, context, run, saved, shifted, timed_out
 
 MIN = 60
-FRUITLESS = (
-    f"Starting=0 Downloading=60 Training=120 Interrupted={14 * MIN} Starting={14 * MIN} MaxWaitTimeExceeded={2 * HOUR}"
-)
+
+
+def interrupted(at_second: int, over: int) -> str:
+    """A job that trains from second 120 on, is interrupted, and waits until its MaxWait is over."""
+    return f"Starting=0 Downloading=60 Training=120 Interrupted={at_second} Starting={at_second} MaxWaitTimeExceeded={over}"
+
+
+FRUITLESS = interrupted(14 * MIN, 2 * HOUR)
 
 
 def test_two_fruitless_attempts_with_a_deadline_go_on_demand_and_are_not_given_up() -> None:
@@ -27,14 +32,16 @@ def test_two_fruitless_attempts_with_a_deadline_go_on_demand_and_are_not_given_u
     policy = asked(deadline=timedelta(hours=20), work=timedelta(hours=4))
     decision = plan(context(run(one, two), policy), now=at(4 * HOUR + 600))
     assert decision.action is Action.RESUBMIT, decision.reason
-    assert decision.placement and decision.placement.market is Market.ON_DEMAND
+    assert decision.placement
+    assert decision.placement.market is Market.ON_DEMAND
 
 
 def test_after_two_fruitless_attempts_a_waiting_job_is_still_stopped_at_its_latest_start() -> None:
     one = attempt(FRUITLESS)
     begin = 2 * HOUR + 120
     waiting = attempt(
-        f"Starting={begin} Downloading={begin + 60} Training={begin + 120} Interrupted={begin + 14 * MIN} Starting={begin + 14 * MIN}",
+        f"Starting={begin} Downloading={begin + 60} Training={begin + 120} Interrupted={begin + 14 * MIN} "
+        f"Starting={begin + 14 * MIN}",
         number=2,
         status_message="Training job waiting for capacity",
         max_wait=timedelta(hours=30),
@@ -74,7 +81,7 @@ def test_loading_that_the_policy_states_is_no_work_without_steps() -> None:
 
 
 def test_steps_that_begin_above_zero_do_not_make_lost_time_work() -> None:
-    """A run that begins from a base model at step 100,000, elsewhere: ten periods are lost, the last saves 2 x 15 min."""
+    """A run that begins from a model at step 100,000: ten periods are lost, the last one saves 2 x 15 min."""
     lost = periods(10, load=0, work=14 * MIN)
     began = 10 * HOUR
     script = (
@@ -85,8 +92,8 @@ def test_steps_that_begin_above_zero_do_not_make_lost_time_work() -> None:
 
 
 def test_an_upload_that_is_delayed_by_40_s_makes_no_loading_work() -> None:
-    """Two kept checkpoints, two minutes apart; the upload of the second takes 40 s longer. 20 of 60 min were loading."""
-    script = f"Starting=0 Downloading=60 Training=120 Interrupted={120 + 60 * MIN + 60} Starting={120 + 61 * MIN} MaxWaitTimeExceeded={3 * HOUR}"
+    """Two kept checkpoints, two minutes apart; the second upload takes 40 s longer. 20 of 60 min were loading."""
+    script = interrupted(120 + 60 * MIN + 60, 3 * HOUR)
     found = (saved(120 + 58 * MIN, "checkpoint-1900"), saved(120 + 60 * MIN + 40, "checkpoint-2000"))
     done = run(attempt(script), checkpoints=found).work_done()
     assert done <= timedelta(minutes=41), done
@@ -94,17 +101,17 @@ def test_an_upload_that_is_delayed_by_40_s_makes_no_loading_work() -> None:
 
 def test_a_counter_of_samples_is_not_rounded_to_whole_microseconds() -> None:
     """1.5e9 samples in 15 min: 0.6 us each, which becomes 1 us. Half of the time was loading."""
-    script = f"Starting=0 Downloading=60 Training=120 Interrupted={120 + 90 * MIN} Starting={120 + 91 * MIN} MaxWaitTimeExceeded={3 * HOUR}"
+    script = interrupted(120 + 90 * MIN, 3 * HOUR)
     found = tuple(saved(120 + (45 + 15 * n) * MIN, f"checkpoint-{1_500_000_000 * n}") for n in (1, 2, 3))
     done = run(attempt(script), checkpoints=found).work_done()
     assert done <= timedelta(minutes=46), done
 
 
 def test_files_of_no_known_layout_cease_to_count_once_there_are_checkpoints() -> None:
-    """At the end of attempt 1 only a core dump was there, after 2 h of training; attempt 2 saved its first checkpoint."""
+    """At the end of attempt 1 only a core dump was there, after 2 h; attempt 2 saved its first checkpoint."""
     log = saved(2 * HOUR, "core.123", layout=None, step=None, position=(), is_counted=False)
     first = attempt(
-        f"Starting=0 Downloading=60 Training=120 Interrupted={2 * HOUR + 60} Starting={2 * HOUR + 60} MaxWaitTimeExceeded={3 * HOUR}",
+        interrupted(2 * HOUR + 60, 3 * HOUR),
         checkpoint=log,
     )
     second = attempt(
@@ -121,7 +128,7 @@ def test_files_of_no_known_layout_cease_to_count_once_there_are_checkpoints() ->
 def test_an_incomplete_checkpoint_proves_no_work() -> None:
     """One of two shards: no framework resumes from it."""
     part = saved(120 + 5 * HOUR, "checkpoint-500", complete=False, flaw="1 of 2 shards")
-    script = f"Starting=0 Downloading=60 Training=120 Interrupted={6 * HOUR} Starting={6 * HOUR} MaxWaitTimeExceeded={7 * HOUR}"
+    script = interrupted(6 * HOUR, 7 * HOUR)
     what = run(attempt(script, checkpoint=part), checkpoints=(part,))
     assert what.work_done() == timedelta()
 
@@ -140,7 +147,7 @@ def test_a_rate_that_drifts_makes_no_overhead_of_hours() -> None:
 
 def test_steps_without_work_do_not_raise_the_users_own_cap() -> None:
     """MaxRuntime 24 h is SageMaker's default. Steps prove a rate, but nobody said how much work there is."""
-    script = f"Starting=0 Downloading=60 Training=120 Interrupted={2 * HOUR} Starting={2 * HOUR} MaxWaitTimeExceeded={6 * HOUR}"
+    script = interrupted(2 * HOUR, 6 * HOUR)
     found = (saved(120 + 15 * MIN, "checkpoint-90"), saved(120 + 30 * MIN, "checkpoint-180"))
     day = timedelta(days=1)
     what = run(attempt(script, max_runtime=day, max_wait=day), checkpoints=found)
@@ -167,7 +174,7 @@ def test_the_first_check_for_a_deadline_is_not_later_than_the_latest_start(overh
 
 
 def test_a_deadline_that_is_lost_without_a_checkpoint_still_goes_on_demand() -> None:
-    """Guide: "Once the deadline cannot be met, the run continues on demand." It waits on for spot instead, for hours."""
+    """Guide: "Once the deadline cannot be met, the run continues on demand"."""
     script = f"Starting=0 Downloading=60 Training=120 Interrupted={3 * HOUR} Starting={3 * HOUR}"
     waiting = attempt(script, status_message="Training job waiting for capacity", max_wait=timedelta(hours=30))
     now = at(3 * HOUR + 60)
@@ -198,4 +205,5 @@ def test_without_an_on_demand_quota_the_run_continues_on_spot() -> None:
     pools = (RefusedPool(market=Market.ON_DEMAND, instance_type="ml.g5.2xlarge", why="a quota of 0"),)
     decision = plan(context(run(first), policy, refused_pools=pools), now=at(2 * HOUR + 60))
     assert decision.action is Action.RESUBMIT, decision.reason
-    assert decision.placement and decision.placement.market is Market.SPOT
+    assert decision.placement
+    assert decision.placement.market is Market.SPOT
