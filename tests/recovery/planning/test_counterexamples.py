@@ -20,7 +20,8 @@ MIN = 60
 
 def interrupted(at_second: int, over: int) -> str:
     """A job that trains from second 120 on, is interrupted, and waits until its MaxWait is over."""
-    return f"Starting=0 Downloading=60 Training=120 Interrupted={at_second} Starting={at_second} MaxWaitTimeExceeded={over}"
+    waits = f"Interrupted={at_second} Starting={at_second} MaxWaitTimeExceeded={over}"
+    return f"Starting=0 Downloading=60 Training=120 {waits}"
 
 
 FRUITLESS = interrupted(14 * MIN, 2 * HOUR)

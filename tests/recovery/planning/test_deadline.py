@@ -258,8 +258,8 @@ def test_more_work_done_than_expected_needs_no_time_but_to_restart() -> None:
 def test_a_deadline_leads_to_on_demand_rather_than_to_a_refusal_for_want_of_a_checkpoint(
     hours: float, when_missed: WhenMissed, action: Action
 ) -> None:
-    within = {"deadline": ENDED + timedelta(hours=hours), "when_deadline_missed": when_missed}
-    decision = decide(run(), work=timedelta(hours=4), **within)
+    deadline, work = ENDED + timedelta(hours=hours), timedelta(hours=4)
+    decision = decide(run(), deadline=deadline, when_deadline_missed=when_missed, work=work)
     assert decision.action is action
     if action is Action.RESUBMIT:
         assert "the next attempt would start from scratch" in (decision.warning or "")
