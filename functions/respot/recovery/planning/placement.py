@@ -52,7 +52,7 @@ def choose_placement(
         now: the moment of the decision.
         refused: pools that cannot be used.
         found: what the deadline needs; `None` without one.
-        only_on_demand: why only on-demand may repeat the work; `None` if nothing speaks against spot.
+        only_on_demand: why only on-demand may repeat the work; `None` if spot may, too.
     """
     if found is None:
         return PlacementChoice(placement=_placement(run, rung), reason=f"next: {_pool(run, rung)}")
