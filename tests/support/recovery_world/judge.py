@@ -287,10 +287,14 @@ class Judge:
             due = record.decision.action is Action.RESUBMIT and not record.decision.dry_run
             if due is not (job in world.runs.outcomes):
                 self.broken(f"{record.decision.action} of {job} with outcome {world.runs.outcomes.get(job)}")
-        announced = {outcome.name for outcome in world.runs.outcomes.values() if outcome.kind is OutcomeKind.CREATED}
+        outcomes = [each for each in world.runs.outcomes.values() if each.kind is OutcomeKind.CREATED]
+        announced = {outcome.name for outcome in outcomes}
+        # SageMaker denied the ended job: by the ledger alone a job of the next name may be the attempt, and people are
+        # warned that nothing else could be compared.
+        unsure = {outcome.name for outcome in outcomes if outcome.job in world.lied and outcome.warning}
         created = set(world.sagemaker.created)
         hidden = {job.name for job in world.origins if world.is_poisoned(job)} | world.unannounced
-        if announced - created or created - announced - hidden:
+        if announced - created - unsure or created - announced - hidden:
             self.broken(f"created {world.sagemaker.created}, and said so of {announced}")
         world.seen["alerts on postponed jobs"] += sum(kind is NoticeKind.POSTPONED for _, kind in world.runs.notices)
         for outcome in world.runs.outcomes.values():
