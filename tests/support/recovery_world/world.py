@@ -261,10 +261,16 @@ class World:
         return fake if fake and fake.state.job == job else None
 
     def is_poisoned(self, job: JobId) -> bool:
-        """Whether an item of the job or of its run cannot be read, or of the run whose attempt may have its name."""
+        """Whether an item of the job or of its run cannot be read, or of a run whose attempt may have its name.
+
+        Or of a job that took the name of its run's next attempt.
+        """
+        planned = self.runs.planned.values() if self.poison else ()
         roots = {self.origins[each].root for each in self.poison}
-        names = (each.name for each in self.runs.planned.values() if self.origins[each.parent].root in roots)
-        return self.origins[job].root in roots or (bool(roots) and job.name in names)
+        names = {each.name for each in planned if self.origins[each.parent].root in roots}
+        taken = {each.name for each in self.poison}
+        roots |= {self.origins[each.parent].root for each in planned if each.name in taken}
+        return self.origins[job].root in roots or job.name in names
 
     def forget_stream(self) -> None:
         """A new table has a new stream."""
