@@ -8,6 +8,7 @@ import pytest
 from respot.errors import PolicyInvalidError, ScheduleUnavailableError, UpstreamUnavailableError
 from respot.jobs.job import JobId, Market
 from respot.recovery import wait_timeout
+from respot.recovery.records import OutcomeKind
 from tests.support.builders import CREATED, NAME
 from tests.support.recovery_environment import SECOND, RecoveryEnvironment
 
@@ -116,6 +117,47 @@ def test_a_job_that_is_stopped_needs_none(env: RecoveryEnvironment) -> None:
     assert "scheduler.keep" not in env.calls
 
 
+# --- Respot's own attempt
+
+
+def test_respots_own_attempt_has_one_as_soon_as_it_is_created(env: RecoveryEnvironment) -> None:
+    """Otherwise it would have none while no sweep runs."""
+    env.set_policy(deadline=timedelta(hours=20))
+    env.set_ladder("spot on-demand")
+    env.recover(env.ended())
+    second = env.sagemaker.jobs[SECOND].state
+    assert second.market is Market.SPOT
+    at = env.schedules.schedules.pop(second.job)
+    assert env.schedules.schedules == {}
+    assert env.clock() < at < CREATED + timedelta(hours=20 - 4)
+    env.observe(SECOND)
+    checked(env, second.job)
+    assert abs(env.schedules.schedules[second.job] - at) < timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("ladder", "deadline"), [("on-demand", timedelta(hours=20)), ("spot on-demand", None)], ids=["on demand", "none"]
+)
+def test_an_attempt_without_a_latest_start_has_none(
+    env: RecoveryEnvironment, ladder: str, deadline: timedelta | None
+) -> None:
+    env.set_policy(deadline=deadline)
+    env.set_ladder(ladder)
+    env.recover(env.ended())
+    assert env.sagemaker.created == [SECOND]
+    assert "scheduler.keep" not in env.calls
+
+
+def test_a_schedule_that_fails_holds_up_no_attempt(env: RecoveryEnvironment) -> None:
+    env.set_policy(deadline=timedelta(hours=20))
+    env.set_ladder("spot on-demand")
+    env.faults["scheduler.keep"] = FAILURE
+    job = env.ended()
+    assert env.recover(job) is None
+    assert env.outcome(job).kind is OutcomeKind.CREATED
+    assert env.schedule_failures == [f"{SECOND}: {FAILURE}"]
+
+
 # --- the end
 
 
@@ -124,7 +166,7 @@ def test_the_schedule_goes_when_the_job_has_ended(env: RecoveryEnvironment, stat
     job = checked(env)
     env.end(status)
     env.recover(job)
-    assert env.schedules.schedules == {}
+    assert job not in env.schedules.schedules
     env.calls.clear()
     env.recover(job)
     assert "scheduler.forget" not in env.calls  # once

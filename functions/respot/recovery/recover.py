@@ -154,6 +154,7 @@ def build_recovery(
         sweep_interval=sweep_interval,
     )
     decider = Decider(jobs=jobs, ledger=ledger, runs=runs, contexts=contexts, clone=allowed, clock=clock)
+    latest_start = LatestStart(schedules=schedules, clock=clock, on_failure=on_schedule_failure)
     creator = Creator(
         jobs=jobs,
         ledger=ledger,
@@ -165,8 +166,8 @@ def build_recovery(
         clone=allowed,
         clone_any=clone,
         clock=clock,
+        latest_start=latest_start,
     )
-    latest_start = LatestStart(schedules=schedules, clock=clock, on_failure=on_schedule_failure)
     wait_timeout = WaitTimeout(
         jobs=jobs,
         runs=runs,
