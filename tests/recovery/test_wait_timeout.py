@@ -545,3 +545,18 @@ def test_the_kill_switch_prevents_a_stop_for_a_deadline_too() -> None:
     env.kill_switch.is_on = True
     env.recover(job)
     assert env.sagemaker.stopped == []
+
+
+def test_a_job_that_hangs_in_preparing_after_an_interruption_is_stopped() -> None:
+    """It keeps the TrainingStartTime of before."""
+    env = by_deadline(deadline=timedelta(hours=8), work=timedelta(hours=4))
+    job = env.submit()
+    env.end("Interrupted")
+    env.sagemaker.move(NAME, "Starting")
+    fake = env.sagemaker.jobs[NAME]
+    fake.state = replace(fake.state, status_message="Preparing the instances for training")
+    env.recover(job)
+    assert env.sagemaker.stopped == []
+    env.clock.pass_by(timedelta(hours=2))
+    env.recover(job)
+    assert env.sagemaker.stopped == [NAME]

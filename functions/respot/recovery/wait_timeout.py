@@ -156,7 +156,7 @@ class WaitTimeout:
             self._withdraw(intent, before, f"{kill_switch}: it is not stopped")
         elif (
             seen is None
-            or not is_waiting(seen.state, now=self.clock())
+            or not is_waiting(seen.state, seen.history, now=self.clock())
             or waiting_since(seen.history) != intent.waiting_since
         ):
             self._withdraw(intent, before, "waits no longer: it is not stopped")

@@ -105,7 +105,7 @@ def reason_to_keep_waiting(
     policy, since = resolved.policy, waiting_since(transitions)
     if words := unknown_message(state):
         return f"whether it waits for capacity is not known: SageMaker says {words!r}"
-    if since is None or not is_waiting(state, now=now):
+    if since is None or not is_waiting(state, transitions, now=now):
         return f"does not wait for capacity, it is {state.status}/{state.secondary_status}"
     if resolved.bad_tags:
         return "; ".join(resolved.bad_tags)
