@@ -155,6 +155,10 @@ class NoticeKind(StrEnum):
     """Of a job that still waits."""
 
 
+WARNINGS: Final = frozenset({NoticeKind.DEADLINE_AT_RISK})
+"""Of a job that goes on: however it ends, Respot owes no news of it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
     """What people must know of a job's recovery before its outcome; written once.
@@ -185,3 +189,8 @@ class RecoveryRecords:
     decision: DecisionRecord | None = None
     outcome: Outcome | None = None
     notices: tuple[Notice, ...] = ()
+
+    @property
+    def owes_news(self) -> bool:
+        """Whether people were notified of something that they must hear the end of; a warning asks for no more."""
+        return any(notice.kind not in WARNINGS for notice in self.notices)

@@ -85,8 +85,12 @@ class Judge:
 
     def _check_wait(self, record: DecisionRecord) -> None:
         """People who were notified that a job waits are notified how the wait ended."""
-        decision = record.decision
-        if decision.action is Action.RESUBMIT or not self.world.runs.recovery_records(record.job).notices:
+        decision, notices = record.decision, self.world.runs.recovery_records(record.job).notices
+        if decision.action is Action.RESUBMIT or not notices:
+            return
+        if {each.kind for each in notices} <= {NoticeKind.DEADLINE_AT_RISK}:  # a warning, of a job that went on
+            if decision.action is Action.NOTHING and decision.notify:
+                self.broken(f"an alert on {record.job}, which no one waits for: {decision.reason}")
             return
         if not decision.notify:
             self.broken(f"no alert says what became of {record.job}, which waited: {decision.reason}")
