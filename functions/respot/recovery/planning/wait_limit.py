@@ -18,11 +18,13 @@ from respot.recovery.planning.deadline import DEFAULT_MAX_RUNTIME, Forecast, for
 from respot.recovery.planning.decision import Action, Decision, Placement
 from respot.recovery.planning.placement import went_back
 from respot.recovery.planning.planner import plan
-from respot.recovery.planning.waiting import StopIntent, is_waiting, unknown_message, waiting_since
+from respot.recovery.planning.waiting import StopIntent, is_waiting, unknown_message, waiting_since, waits_from
 from respot.recovery.policy.policy import AccountPolicy, Policy, Resolved, resolve
 
 ASKED_EACH_TIME: Final = timedelta(hours=1)
 """After its limit or deadline a waiting job is checked with each sweep for this long, then once in this time."""
+CHECKED_AGAIN: Final = timedelta(minutes=30)
+"""A job that waits on after its latest on-demand start is checked again after this time, also if sweeps fail."""
 _FORESIGHT: Final = timedelta(hours=6)
 """Room for two starts and a wait for on-demand, however long they are estimated to take.
 
@@ -146,6 +148,26 @@ def due_from(state: JobState, policy: Policy) -> datetime | None:
     work = policy.work or state.max_runtime or DEFAULT_MAX_RUNTIME
     # The work once more: without a checkpoint, a fruitless start may cost as much as the work that is left.
     return deadline - 2 * work - _FORESIGHT
+
+
+def next_check(
+    live: JobState, transitions: Sequence[Transition], resolved: Resolved, *, now: datetime
+) -> datetime | None:
+    """When a job that is left waiting must be checked again for its deadline; `None` if nothing would be done then.
+
+    A job that has been preparing for too long counts as waiting from a moment that is known.
+    """
+    policy, deadline, due = resolved.policy, _latest_deadline(live, resolved.policy), due_from(live, resolved.policy)
+    if deadline is None or due is None or waiting_since(transitions) is None or live.market is Market.ON_DEMAND:
+        return None
+    if policy.dry_run or resolved.bad_tags or live.parent:
+        return None
+    if due > now:
+        return due
+    again = now + CHECKED_AGAIN
+    if (over := waits_from(live)) is not None and over >= now:
+        again = max(over, now + timedelta(minutes=1))
+    return again if again < deadline else None
 
 
 def _latest_deadline(state: JobState, policy: Policy) -> datetime | None:

@@ -102,12 +102,17 @@ def seems_waiting(state: JobState, *, now: datetime) -> bool:
     """Whether the job waits by its state alone, which does not say in which wait the signs of instances arose."""
     if not _may_wait(state):
         return False
-    if _is_preparing(state):
-        return now - state.last_modified > LONGEST_PREPARATION
+    if (over := waits_from(state)) is not None:
+        return now > over
     if state.secondary_status == INTERRUPTED:
         return True  # by its documentation its instances were taken away, and no text of its messages is published
     message = _unpunctuated(state.status_message or "")
     return message in _WAITS or (not message and state.secondary_status == _PENDING)
+
+
+def waits_from(state: JobState) -> datetime | None:
+    """After which moment a job that is preparing counts as waiting; `None` if it is not preparing."""
+    return state.last_modified + LONGEST_PREPARATION if _may_wait(state) and _is_preparing(state) else None
 
 
 def _is_preparing(state: JobState) -> bool:
