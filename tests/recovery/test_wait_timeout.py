@@ -560,3 +560,15 @@ def test_a_job_that_hangs_in_preparing_after_an_interruption_is_stopped() -> Non
     env.clock.pass_by(timedelta(hours=2))
     env.recover(job)
     assert env.sagemaker.stopped == [NAME]
+
+
+@pytest.mark.parametrize("work", [timedelta(hours=4), None], ids=["known", "proven by steps"])
+def test_the_kill_switch_makes_no_false_risk(work: timedelta | None) -> None:
+    """S3 is not asked while it is on: saved work must not count as lost."""
+    env = by_deadline(deadline=timedelta(hours=6, minutes=15), work=work)
+    job = env.submit()
+    env.end("Interrupted")
+    env.turn_switch(on=True)
+    env.recover(job)
+    assert (env.sagemaker.stopped, env.runs.notices) == ([], {})
+    assert env.notes == [env.kill_switch.why_on()]

@@ -214,6 +214,8 @@ def decide_wait(
     reason = reason_to_keep_waiting(live, transitions, resolved, now=now)
     if since is None or reason:
         return WaitDecision(stop=False, reason=reason or "does not wait for capacity")
+    if context.kill_switch:  # S3 was not asked: a forecast would take saved work for lost
+        return WaitDecision(stop=False, reason=context.kill_switch)
     found = forecast(context.run, resolved.policy, context.start_history, now=now, sweep=context.sweep_interval)
     within = _within_limit(resolved.policy, since, resolved, now=now)
     if within:
@@ -235,8 +237,6 @@ def decide_wait(
 
 def _why_it_waits_on(live: JobState, context: PlanContext, decision: Decision) -> str | None:
     """Why a job is not stopped although it has waited for too long; `None` if it is."""
-    if context.kill_switch:
-        return context.kill_switch
     if went_back(context.run, context.run.last.number):
         return "exceeded the wait limit before, and the run went back to this pool: all others were refused"
     if decision.action is not Action.RESUBMIT or decision.placement is None:
