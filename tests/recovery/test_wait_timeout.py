@@ -303,6 +303,25 @@ def test_with_stop_only_tagged_a_job_without_the_opt_in_tag_waits_on(tags: dict[
     assert (env.notes[-1] == words) is not may
 
 
+def test_with_stop_only_tagged_a_deadline_is_watched_all_the_same() -> None:
+    env = RecoveryEnvironment(stop_only_tagged=True)
+    env.set_policy(resume=True, deadline=timedelta(hours=12), work=timedelta(hours=4))
+    job = env.submit(tags={})
+    env.clock.pass_by(timedelta(hours=1))
+    env.recover(job)
+    at = env.schedules.schedules.pop(job)
+    env.clock.pass_by(at - env.clock())
+    env.recover(job)
+    assert env.schedules.schedules == {job: at + timedelta(minutes=30)}
+    assert env.runs.notices == {}
+    env.clock.pass_by(timedelta(hours=3))
+    env.recover(job)
+    assert (env.sagemaker.stopped, env.runs.stop_intents) == ([], {})
+    (notice,) = env.runs.notices.values()
+    assert notice.kind is NoticeKind.DEADLINE_AT_RISK
+    assert notice.summary.endswith("stop only jobs with the tag respot:resume = on")
+
+
 def test_the_tag_is_read_again_just_before_the_stop() -> None:
     env = RecoveryEnvironment(stop_only_tagged=True)
     env.set_policy(resume=True, give_up_waiting_after=TWO_HOURS)

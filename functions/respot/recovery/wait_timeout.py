@@ -122,9 +122,9 @@ class WaitTimeout:
         if reason := reason_to_keep_waiting(live, seen.history, resolved, now=now):
             self.latest_start.keep(live.job, again)
             return WaitDecision(stop=False, reason=reason)  # S3 need not be asked
-        if self.stop_only_tagged and not opts_in(live.tags or {}):
-            reason = f"the setting stop_only_tagged allows to stop only jobs with the tag {OPT_IN_TAG} = {OPT_IN}"
-            return WaitDecision(stop=False, reason=reason)
+        forbidden = self._why_forbidden(live)
+        if forbidden and resolved.policy.deadline is None:
+            return WaitDecision(stop=False, reason=forbidden)  # people need no warning
         now = self.clock()
         tried = simulate_stop(live, seen.history, now=now)
         record = JobRecord(state=tried.state, transitions=tried.transitions)
@@ -133,7 +133,7 @@ class WaitTimeout:
         context = context.after(refusals)
         decision, _ = decide_on_trial(
             context,
-            lambda context: decide_wait(live, seen.history, context, now=now),
+            lambda context: decide_wait(live, seen.history, context, now=now, forbidden=forbidden),
             describe=lambda: self._description(live.job),
             clone=without_refused(self.clone, refusals),
             with_unknown_writers=self.contexts.with_unknown_writers,
@@ -142,6 +142,12 @@ class WaitTimeout:
         if not decision.stop and latest is not None:
             self.latest_start.keep(live.job, latest if latest > now else again)
         return decision
+
+    def _why_forbidden(self, live: JobState) -> str | None:
+        """Why IAM denies the stop; `None` if it does not."""
+        if not self.stop_only_tagged or opts_in(live.tags or {}):
+            return None
+        return f"the setting stop_only_tagged allows to stop only jobs with the tag {OPT_IN_TAG} = {OPT_IN}"
 
     def _description(self, job: JobId) -> JobDescription | None:
         seen = self.jobs.description(job.region, job.name)

@@ -203,12 +203,17 @@ def simulate_stop(state: JobState, transitions: Sequence[Transition], *, now: da
 
 
 def decide_wait(
-    live: JobState, transitions: Sequence[Transition], context: PlanContext, *, now: datetime
+    live: JobState,
+    transitions: Sequence[Transition],
+    context: PlanContext,
+    *,
+    now: datetime,
+    forbidden: str | None = None,
 ) -> WaitDecision:
     """Whether to stop the live job; the last attempt of the context's run is the job as if it had been stopped.
 
     Only if the plan made after the stop is another attempt in another pool. A job must not lose its place in a queue
-    for the end of the same queue, or for nothing.
+    for the end of the same queue, or for nothing. `forbidden` says why it may not be stopped whatever is planned.
     """
     resolved, since = context.resolved, waiting_since(transitions)
     reason = reason_to_keep_waiting(live, transitions, resolved, now=now)
@@ -223,7 +228,7 @@ def decide_wait(
         if kept:
             return kept
     decision = plan(context, now=now)
-    if kept_for := _why_it_waits_on(live, context, decision):
+    if kept_for := forbidden or _why_it_waits_on(live, context, decision):
         risk = (
             f"the deadline is at risk: {found.in_words(now)}; {kept_for}" if found and found.is_at_risk(now) else None
         )
