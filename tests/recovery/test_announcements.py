@@ -159,7 +159,7 @@ def test_a_warning_hides_no_end_that_people_wait_for(env: RecoveryEnvironment) -
     for _ in range(2):
         env.clock.pass_by(timedelta(minutes=70))
         env.recover(job)
-    assert kinds(env) == [NoticeKind.DEADLINE_AT_RISK, STOPPED_BY_US]
+    assert kinds(env) == [NoticeKind.WORK_UNKNOWN, STOPPED_BY_US]
     env.set_tag("off")
     env.recover(stopped(env))
     assert env.decision(job).decision.notify

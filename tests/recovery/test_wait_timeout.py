@@ -553,8 +553,21 @@ def test_a_job_whose_work_is_not_known_is_left_alone_with_one_warning() -> None:
         env.clock.pass_by(timedelta(hours=4))
         env.recover(job)
     assert env.sagemaker.stopped == []
-    assert [(noticed, kind) for noticed, kind in env.runs.notices] == [(job, NoticeKind.DEADLINE_AT_RISK)]
-    assert "Set the tag respot:work" in env.runs.notices[job, NoticeKind.DEADLINE_AT_RISK].summary
+    assert [(noticed, kind) for noticed, kind in env.runs.notices] == [(job, NoticeKind.WORK_UNKNOWN)]
+    assert "Set the tag respot:work" in env.runs.notices[job, NoticeKind.WORK_UNKNOWN].summary
+
+
+def test_an_owner_who_then_sets_the_work_is_warned_of_a_deadline_at_risk_all_the_same() -> None:
+    env = by_deadline(deadline=timedelta(hours=8), work=None)
+    env.set_ladder("on-demand")
+    job = env.submit(market=Market.ON_DEMAND, max_wait=None)
+    env.clock.pass_by(timedelta(hours=1))
+    env.recover(job)
+    env.set_tag("4 h", "respot:work")
+    env.clock.pass_by(timedelta(hours=4))
+    for _ in range(2):
+        env.recover(job)
+    assert [kind for _, kind in env.runs.notices] == [NoticeKind.WORK_UNKNOWN, NoticeKind.DEADLINE_AT_RISK]
 
 
 def test_the_kill_switch_prevents_a_stop_for_a_deadline_too() -> None:

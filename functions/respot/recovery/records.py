@@ -144,7 +144,7 @@ class Outcome:
 
 
 class NoticeKind(StrEnum):
-    """What people must know of a job's recovery before its outcome; also the kind of the alert on it."""
+    """What people must know of a job's recovery before its outcome; as a rule also the kind of the alert on it."""
 
     POLICY_INVALID = "policy-invalid"
     POSTPONED = "postponed"
@@ -153,9 +153,11 @@ class NoticeKind(StrEnum):
     CREATION_POSTPONED = "creation-postponed"
     DEADLINE_AT_RISK = "deadline-at-risk"
     """Of a job that still waits."""
+    WORK_UNKNOWN = "work-unknown"
+    """Of such a job, too: its deadline cannot be kept. Its alert is of the kind `deadline-at-risk`."""
 
 
-WARNINGS: Final = frozenset({NoticeKind.DEADLINE_AT_RISK})
+WARNINGS: Final = frozenset({NoticeKind.DEADLINE_AT_RISK, NoticeKind.WORK_UNKNOWN})
 """Of a job that goes on: however it ends, Respot owes no news of it."""
 
 

@@ -88,7 +88,7 @@ class WaitTimeout:
         decision = self._judge(seen, resolved)
         self.note(job, decision.reason)
         if decision.warning:
-            self.runs.notice(job, NoticeKind.DEADLINE_AT_RISK, decision.warning)  # the first one counts
+            self.runs.notice(job, decision.notice, decision.warning)  # the first one counts
         since = waiting_since(seen.history)
         if not decision.stop or since is None:
             return

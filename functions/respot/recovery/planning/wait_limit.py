@@ -20,6 +20,7 @@ from respot.recovery.planning.placement import went_back
 from respot.recovery.planning.planner import plan
 from respot.recovery.planning.waiting import StopIntent, is_waiting, unknown_message, waiting_since, waits_from
 from respot.recovery.policy.policy import AccountPolicy, Policy, Resolved, resolve
+from respot.recovery.records import NoticeKind
 
 ASKED_EACH_TIME: Final = timedelta(hours=1)
 """After its limit or deadline a waiting job is checked with each sweep for this long, then once in this time."""
@@ -44,6 +45,7 @@ class WaitDecision:
         placement: where the next attempt would run; `None` if the job is not stopped.
         inputs: what it was decided from, in words.
         warning: what people should know of a job that waits on: its deadline is at risk.
+        notice: the kind of that warning; people are warned once of each.
     """
 
     stop: bool
@@ -51,6 +53,7 @@ class WaitDecision:
     placement: Placement | None = None
     inputs: dict[str, str] = field(default_factory=dict)
     warning: str | None = None
+    notice: NoticeKind = NoticeKind.DEADLINE_AT_RISK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +184,7 @@ def _by_deadline(live: JobState, context: PlanContext, found: Forecast, *, now: 
             "its deadline is not kept while it waits: the work is not known, and MaxRuntimeInSeconds may be much "
             "more. Set the tag respot:work, or `work` in the policy"
         )
-        return WaitDecision(stop=False, reason=reason, warning=reason)
+        return WaitDecision(stop=False, reason=reason, warning=reason, notice=NoticeKind.WORK_UNKNOWN)
     if live.market is Market.ON_DEMAND:
         late = now + found.work_left + found.overhead.value > found.deadline
         reason = f"waits for instances on demand: {found.in_words(now)}"
