@@ -40,6 +40,7 @@ from respot.recovery.trial import deleted
 
 REPORTED_AFTER: Final = timedelta(minutes=15)
 """People are notified of a creation that is postponed for longer."""
+_CREATE: Final = "sagemaker:CreateTrainingJob"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,8 +161,9 @@ class Creator:
             return Later(reason=str(error))
         except (CloneRefusedError, CreateRefusedError) as error:
             if isinstance(error, CreateRefusedError):
-                self._remember_refusal(context, placement, request, error)
-                error = _of_the_list(placement, error)
+                of_the_list = _of_the_list(placement, error)
+                self._remember_refusal(context, placement, request, of_the_list if error.permission else error)
+                error = of_the_list
             if error.reach is not Reach.ANYWHERE:
                 return context.without(placement, error)
             self._close(decided, OutcomeKind.FAILED, str(error))
@@ -439,8 +441,12 @@ def _elsewhere(planned: Placement | None, state: JobState) -> str:
 
 
 def _of_the_list(placement: Placement, error: CreateRefusedError) -> CreateRefusedError:
-    """The refusal of a list, which may be about the list as such; if not, that of its first type is final."""
-    if not placement.is_list or error.permission or error.reach is not Reach.ANYWHERE:
+    """The refusal of a list, which may be about the list as such; if not, that of its first type is final.
+
+    So may a denied creation be: the grant requires a key that AWS may not supply for lists.
+    """
+    of_the_job = error.permission not in {None, _CREATE}
+    if not placement.is_list or of_the_job or error.reach is not Reach.ANYWHERE:
         return error
     return CreateRefusedError(str(error), reach=Reach.POOL, why=error.why)
 
