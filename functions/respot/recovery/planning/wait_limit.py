@@ -216,7 +216,7 @@ def decide_wait(
     """Whether to stop the live job; the last attempt of the context's run is the job as if it had been stopped.
 
     Only if the plan made after the stop is another attempt in another pool. A job must not lose its place in a queue
-    for the end of the same queue, or for nothing. `forbidden` says why it may not be stopped whatever is planned.
+    for the end of the same queue, or for nothing. `forbidden` says why it may not be stopped for any plan.
     """
     resolved, since = context.resolved, waiting_since(transitions)
     reason = reason_to_keep_waiting(live, transitions, resolved, now=now)
