@@ -151,7 +151,7 @@ def test_a_job_that_never_gets_spot_ends_on_demand_in_time_if_its_work_is_known(
     assert on_demand.described["TrainingEndTime"] <= due.created + timedelta(minutes=36)
     assert eventually(lambda: bool(deployed.runs().recovery_records(left).notices))
     (notice,) = deployed.runs().recovery_records(left).notices
-    assert notice.kind is NoticeKind.DEADLINE_AT_RISK
+    assert notice.kind is NoticeKind.WORK_UNKNOWN
     assert "Set the tag respot:work" in notice.summary
     assert deployed.runs().stop_intent(left) is None
 
