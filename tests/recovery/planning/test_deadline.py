@@ -103,6 +103,12 @@ def test_max_runtime_on_demand_covers_the_work_that_is_known(settings: dict[str,
     assert ("instead of 4 h 00 min, for the work that is left" in decision.reason) is (runtime > timedelta(hours=4))
 
 
+def test_max_runtime_on_spot_has_room_for_interruptions() -> None:
+    """Each start counts in it, and each loss: one that is reached makes a third job."""
+    placement = placed(with_deadline(20 * HOUR))
+    assert (placement.market, placement.max_runtime) == (Market.SPOT, timedelta(hours=8) + OVERHEAD)
+
+
 def test_max_runtime_remains_the_users_own_while_the_work_is_not_known() -> None:
     for work, runtime in ((None, timedelta(hours=4)), (timedelta(hours=4), timedelta(hours=5) + OVERHEAD)):
         decision = with_deadline(0, what=NEVER, work=work, ladder=parse_ladder("on-demand"), back_off=without_pause())

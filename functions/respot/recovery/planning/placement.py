@@ -1,6 +1,6 @@
 """Chooses the next attempt's placement, by the ladder and the deadline."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import takewhile
@@ -18,8 +18,11 @@ from respot.recovery.policy.policy import Policy, Rung, WhenMissed
 
 SHORTEST: Final = timedelta(seconds=1)
 """SageMaker's least MaxRuntimeInSeconds."""
-WORK_MARGIN: Final = 0.25
-"""By how much the work may be longer than its owner says before MaxRuntime ends it."""
+WORK_MARGIN: Final = {Market.ON_DEMAND: 0.25, Market.SPOT: 1.0}
+"""By how much the work may be longer than its owner says before MaxRuntime ends it.
+
+On spot MaxRuntime also counts each start after an interruption, and what was lost; MaxWait bounds it there.
+"""
 LONGEST: Final = timedelta(days=28)
 """SageMaker's greatest MaxRuntimeInSeconds; MaxWait keeps to it too, as a job may last 30 days in all."""
 
@@ -101,11 +104,11 @@ class _Limits:
     """What a deadline makes of an attempt's time limits.
 
     Attributes:
-        runtime: what the attempt needs at least; `None` keeps the user's own MaxRuntime.
+        runtime: what the attempt needs at least, by market; without it the user's own MaxRuntime is kept.
         wait: MaxWait.
     """
 
-    runtime: timedelta | None
+    runtime: Mapping[Market, timedelta]
     wait: timedelta
 
 
@@ -117,11 +120,12 @@ def _limits(run: Run, policy: Policy, found: Forecast, now: datetime) -> _Limits
     left, least = found.deadline - now, found.work_left + found.overhead.value
     wait = left if policy.when_deadline_missed is WhenMissed.STOP else max(left + found.reserve, least)
     if policy.work is None:  # steps prove what is done, not how much there is
-        return _Limits(runtime=None, wait=wait)
-    runtime = found.work_left + found.work_left * WORK_MARGIN + found.overhead.value
+        return _Limits(runtime={}, wait=wait)
+    runtime = {each: found.work_left * (1 + more) + found.overhead.value for each, more in WORK_MARGIN.items()}
     if policy.max_billable_hours is not None:
         hours = max(0.0, policy.max_billable_hours - run.billable_hours)
-        runtime = min(runtime, timedelta(hours=hours) / (run.attempts[0].state.instance_count or 1))
+        allowed = timedelta(hours=hours) / (run.attempts[0].state.instance_count or 1)
+        runtime = {each: min(needed, allowed) for each, needed in runtime.items()}
     return _Limits(runtime=runtime, wait=wait)
 
 
@@ -136,8 +140,8 @@ def _raised(run: Run, placement: Placement) -> str:
 def _placement(run: Run, rung: Rung, *, limits: _Limits | None = None) -> Placement:
     first = run.attempts[0].state
     runtime = min(first.max_runtime or DEFAULT_MAX_RUNTIME, LONGEST)
-    if limits and limits.runtime is not None:
-        runtime = min(max(runtime, _whole(limits.runtime)), LONGEST)
+    if limits and rung.market in limits.runtime:
+        runtime = min(max(runtime, _whole(limits.runtime[rung.market])), LONGEST)
     instance_type = rung.instance_type or first.requested_type or ""
     if rung.market is Market.ON_DEMAND:
         return Placement(market=rung.market, instance_type=instance_type, max_runtime=runtime, max_wait=None)
