@@ -364,8 +364,8 @@ def test_the_published_policies_are_never_late_in_their_own_world(name: str) -> 
 
 def test_respot_sees_nothing_but_the_ledger() -> None:
     first = product.placed_by_respot()(WORLD, case(NEVER), Blind()).first()
-    # 10 h, and a reserve of 2 + 12 + 15 + 10 + 20 min; MaxRuntime is the user's own.
-    assert first == Request(market=Market.SPOT, max_runtime=6 * HOUR, max_wait=10 * HOUR + 59 * 60)
+    # 10 h, and a reserve of 2 + 12 + 15 + 10 + 20 min; MaxRuntime is twice the work, and a start.
+    assert first == Request(market=Market.SPOT, max_runtime=8 * HOUR + 720, max_wait=10 * HOUR + 59 * 60)
 
 
 def test_respot_goes_on_demand_in_time_if_there_is_no_spot() -> None:
