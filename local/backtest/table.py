@@ -32,16 +32,19 @@ SCENARIOS: Final[Mapping[str, Mapping[str, Any]]] = {
     "overhead-twice": {"assumed": 0.5},
     "overhead-half": {"assumed": 2.0},
     "hidden": {"hidden": 0.5},
+    "all-hidden": {"hidden": 1.0},
     "slow-on-demand": {"launch": (28 * 60, 58 * 60)},
     "launch-5-min": {"launch": (300, 300)},
     "preparing": {"preparing": 30 * 60},
     "two-checkpoints": {"kept": 2},
     "frequent-checkpoints": {"checkpoint_every": 300},
+    "rare-checkpoints": {"checkpoint_every": 2 * HOUR},
     "saved-when-interrupted": {"checkpoint_every": 0},
     "blind-sweeps": {"blind": 30 * 60},
     "throttled": {"throttled": 15 * 60},
     "more-work": {"stated": 1 / 1.2},
     "less-work": {"stated": 1.2},
+    "own-first-job": {},
 }
 """What differs from the measured world. The published world does not change."""
 
@@ -153,10 +156,16 @@ class Limit:
 
 
 RESPOT: Final = "Respot places every attempt"
+OWN_FIRST_JOB: Final = "the user's own first job"
 LIMITS: Final[Mapping[str, Limit]] = {
     **dict.fromkeys(SCENARIOS, Limit()),
     "measured": Limit(above_greedy=8),
     "overhead-twice": Limit(missed=0.5, missed_by_more=0.5, latest=20),
+    # What the guide says is not covered: a start that earlier jobs did not show, a loss of two hours before the first
+    # checkpoint, and a first job that trains at once although its deadline leaves less than the reserve.
+    "all-hidden": Limit(missed=1, missed_by_more=1, latest=30),
+    "rare-checkpoints": Limit(missed=3, missed_by_more=3, latest=120, worst=120, most_jobs=3),
+    "own-first-job": Limit(missed=4, missed_by_more=4, latest=150, most_jobs=3),
     # 0.5 % and 20 min are wanted, and cannot be had: 8 h of 48 h that nobody stated are more than any reserve.
     # No run may be later than by that work.
     "more-work": Limit(missed=100, latest=8 * 60, most_jobs=3),
@@ -174,7 +183,7 @@ def judge(by_place: Mapping[str, Trace], scenario: str, *, starts: int) -> dict[
             for each in cell
             if each.on_demand_in_time
         ]
-        for name in (RESPOT, "greedy")
+        for name in (OWN_FIRST_JOB if scenario == "own-first-job" else RESPOT, "greedy")
     )
     cost, greedy = (sum(each.cost for each in every) for every in (found, others))
     return figures(found) | {"above greedy %": (cost / greedy - 1) * 100}

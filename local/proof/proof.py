@@ -96,7 +96,7 @@ PARTS: Final = (
         module="local.backtest",
         arguments=("--judge",),
         demands=(
-            Demand(figure="scenarios", least=15),
+            Demand(figure="scenarios", least=18),
             Demand(figure="measured, zones: runs", least=1000),
             *_none_of("measured, zones: missed %", "measured, unions of zones: missed %", "beyond limits"),
         ),

@@ -97,6 +97,7 @@ _NOTICED: Final = {
     NoticeKind.WAIT_LIMIT_EXCEEDED: "Respot stopped it",
     NoticeKind.CREATION_POSTPONED: "its creation was postponed",
     NoticeKind.DEADLINE_AT_RISK: "its deadline was at risk",
+    NoticeKind.WORK_UNKNOWN: "its work was not known",
     NoticeKind.POLICY_INVALID: "the account's policy was invalid",
 }
 

@@ -103,6 +103,9 @@ def of_kind(kind: str) -> Item:
         pytest.param(
             notice(NoticeKind.DEADLINE_AT_RISK), [(AlertKind.DEADLINE_AT_RISK, "the summary", None)], id="a deadline"
         ),
+        pytest.param(
+            notice(NoticeKind.WORK_UNKNOWN), [(AlertKind.DEADLINE_AT_RISK, "the summary", None)], id="unknown work"
+        ),
         pytest.param(attempt(), NOTHING, id="attempt"),
         pytest.param(LEASED, NOTHING, id="the sweep's lease: a heartbeat"),
         pytest.param(of_kind(ItemKind.ALERT), NOTHING, id="alert"),

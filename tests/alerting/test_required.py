@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from respot.alerting.kinds import AlertKind
-from respot.alerting.required import RecoveryNews, news_of_decision, news_of_outcome, required_alerts
+from respot.alerting.required import RecoveryNews, missing_alerts, news_of_decision, news_of_outcome, required_alerts
 from respot.jobs.job import JobRecord, JobSnapshot, Market, Transition
 from respot.jobs.lifecycle import end_of
 from respot.jobs.merge import reconcile
@@ -103,6 +103,16 @@ def test_the_alert_on_a_stop_is_about_the_stop_whether_the_job_has_ended_or_not(
     records = RecoveryRecords(notices=(STOP,))
     for script in ("Starting=0", "Starting=0 Stopping=8 Stopped=9"):
         assert required(snapshot(script), records) == {("wait-limit-exceeded", 7)}
+
+
+def test_two_warnings_of_one_deadline_require_two_alerts() -> None:
+    """The owner sets the work after the first one; the second is as of another moment."""
+    moments = {NoticeKind.WORK_UNKNOWN: 7, NoticeKind.DEADLINE_AT_RISK: 9}
+    warnings = (Notice(job=JOB, kind=kind, summary="", noticed_at=at(second)) for kind, second in moments.items())
+    records = RecoveryRecords(notices=tuple(warnings))
+    assert required(snapshot("Starting=0"), records) == {("deadline-at-risk", 7), ("deadline-at-risk", 9)}
+    both = [(AlertKind.DEADLINE_AT_RISK, at(second)) for second in (7, 9)]
+    assert missing_alerts(both, both[:1]) == {both[1]}
 
 
 STATUSES = ("Starting", "Training", "Interrupted", "Failed", "MaxWaitTimeExceeded", "MaxRuntimeExceeded", "Deleting")

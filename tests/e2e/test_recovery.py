@@ -68,7 +68,7 @@ RUNS: Final[Mapping[str, Mapping[str, Any]]] = {
         "lifecycle": f"{OUT_OF_TIME} / {QUICK}",
         "tags": {**ON, "respot:ladder": "spot:3 on-demand:1", "local:refuse": "quota=0 / none=spot"},
     },
-    "listed": {
+    "several-types": {
         "lifecycle": f"{OUT_OF_TIME} / {QUICK}",
         "tags": {
             **ON,
@@ -201,7 +201,7 @@ def test_a_market_without_quota_is_passed_over_at_once(runs: Recovering) -> None
 
 
 def test_a_listed_type_without_quota_or_outside_the_settings_leaves_the_list(runs: Recovering) -> None:
-    run = runs.checked("listed")
+    run = runs.checked("several-types")
     assert [attempt.described["TrainingJobStatus"] for attempt in run] == ["Stopped", "Completed"]
     resources = run[1].described["ResourceConfig"]
     assert resources["InstancePreferences"] == [{"InstanceType": "ml.g5.8xlarge"}, {"InstanceType": "ml.g5.16xlarge"}]

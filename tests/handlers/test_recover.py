@@ -13,7 +13,7 @@ from respot.jobs.message import write_message
 from respot.recovery.consumer import RecoveryConsumer
 from respot.recovery.planning.ending import Budget
 from respot.recovery.policy.policy import BackOff
-from respot.schema import CHECKS, LEASE_HOLDER
+from respot.schema import CHECKS, LEASE_HOLDER, STATUS
 from respot.sweep.heartbeat import HEARTBEAT
 from respot.sweep.progress import SweepProgress
 from tests.handlers.test_handlers import Context, failed, sqs
@@ -76,6 +76,24 @@ def test_enqueue_ended_repeats_only_what_was_not_sent(queue: MemoryJobQueue, pri
     assert failed(enqueue_ended.handler(stream(ending("one"), ending("two"), ending("three")), Context())) == ["s2"]
     assert [job.name for job in queue.sent] == ["one", "three"]
     assert printed()[0]["message"] == "enqueue_failed"
+
+
+def test_a_transition_without_a_status_holds_up_no_other(
+    queue: MemoryJobQueue, monkeypatch: pytest.MonkeyPatch, printed: Printed
+) -> None:
+    given_up: list[object] = []
+
+    def give_up(record: object, _: Exception) -> bool:
+        given_up.append(record)
+        return True
+
+    monkeypatch.setattr(enqueue_ended, "give_up", give_up)
+    bad = {name: value for name, value in ending("one").items() if name != STATUS}
+    batch = stream(bad, ending("two"))
+    assert failed(enqueue_ended.handler(batch, Context())) == []
+    assert job_id("two") in queue.sent
+    assert given_up == batch["Records"][:1]
+    assert printed()[-1]["JobsEnded"] == [1.0]
 
 
 # --- recover --------------------------------------------------------------------------------------------------------

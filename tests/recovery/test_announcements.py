@@ -141,6 +141,30 @@ def test_the_announced_stop_has_an_end_although_its_owner_opted_out_meanwhile(en
     assert env.decision(job).decision.notify
 
 
+@pytest.mark.parametrize("status", ["Completed", "Stopped"])
+def test_a_job_that_had_only_a_warning_ends_without_an_alert(env: RecoveryEnvironment, status: str) -> None:
+    env.set_policy(give_up_waiting_after=None, deadline=timedelta(hours=14))
+    job = env.submit()
+    env.clock.pass_by(timedelta(hours=1))
+    env.recover(job)
+    assert len(kinds(env)) == 1
+    env.end(status)
+    env.recover(job)
+    assert not env.decision(job).decision.notify
+
+
+def test_a_warning_hides_no_end_that_people_wait_for(env: RecoveryEnvironment) -> None:
+    env.set_policy(deadline=timedelta(hours=6))
+    job = env.submit()
+    for _ in range(2):
+        env.clock.pass_by(timedelta(minutes=70))
+        env.recover(job)
+    assert kinds(env) == [NoticeKind.WORK_UNKNOWN, STOPPED_BY_US]
+    env.set_tag("off")
+    env.recover(stopped(env))
+    assert env.decision(job).decision.notify
+
+
 # --- creations
 
 

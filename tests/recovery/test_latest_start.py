@@ -1,15 +1,25 @@
 """A waiting job with a deadline has a schedule for its latest on-demand start; nothing depends on it."""
 
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pytest
 
-from respot.errors import PolicyInvalidError, ScheduleUnavailableError, UpstreamUnavailableError
+from respot.errors import (
+    LedgerIncompleteError,
+    PolicyInvalidError,
+    ScheduleUnavailableError,
+    StopRefusedError,
+    UpstreamUnavailableError,
+)
 from respot.jobs.job import JobId, Market
 from respot.recovery import wait_timeout
-from tests.support.builders import CREATED, NAME
-from tests.support.recovery_environment import SECOND, RecoveryEnvironment
+from respot.recovery.records import OutcomeKind
+from tests.support.builders import CREATED, NAME, job_id
+from tests.support.recovery_environment import OPTED_IN, SECOND, RecoveryEnvironment
 
 FAILURE: Final = ScheduleUnavailableError("CreateSchedule: AccessDeniedException")
 IN_A_DAY: Final = CREATED + timedelta(days=1)
@@ -101,12 +111,12 @@ def test_a_job_that_waits_on_demand_has_none(env: RecoveryEnvironment) -> None:
 
 
 @pytest.mark.parametrize("ago", [timedelta(), timedelta(hours=3)], ids=["now", "over"])
-def test_what_is_over_is_not_scheduled(
+def test_what_is_over_is_not_scheduled_but_half_an_hour_later(
     env: RecoveryEnvironment, latest_start: list[datetime | None], ago: timedelta
 ) -> None:
     latest_start.append(CREATED + timedelta(hours=1) - ago)
-    checked(env)
-    assert "scheduler.keep" not in env.calls
+    job = checked(env)
+    assert env.schedules.schedules == {job: env.clock() + timedelta(minutes=30)}
 
 
 def test_a_job_that_is_stopped_needs_none(env: RecoveryEnvironment) -> None:
@@ -114,6 +124,168 @@ def test_a_job_that_is_stopped_needs_none(env: RecoveryEnvironment) -> None:
     checked(env)
     assert env.sagemaker.stopped == [NAME]
     assert "scheduler.keep" not in env.calls
+
+
+PIPELINE: Final = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/p/execution/e"
+
+
+@pytest.mark.parametrize(
+    ("settings", "others"),
+    [
+        ({}, {"tags": OPTED_IN | {"sagemaker:pipeline-execution-arn": PIPELINE}}),
+        ({}, {"tags": OPTED_IN | {"respot:work": "soon"}}),
+        ({"dry_run": True}, {}),
+        ({}, {"market": Market.ON_DEMAND, "max_wait": None}),
+        ({"deadline": datetime(2030, 1, 1, tzinfo=UTC)}, {}),
+    ],
+    ids=["pipeline", "bad tag", "dry run", "on demand", "beyond its life"],
+)
+def test_of_a_job_with_a_far_deadline_for_which_nothing_would_be_done_there_is_none(
+    env: RecoveryEnvironment, settings: dict[str, object], others: dict[str, Any]
+) -> None:
+    env.set_policy(**({"deadline": timedelta(days=9)} | settings))
+    checked(env, **others)
+    assert "scheduler.keep" not in env.calls
+
+
+@pytest.mark.parametrize("status", ["Training", "Completed"])
+def test_a_job_of_which_an_interruption_comes_late_has_none(env: RecoveryEnvironment, status: str) -> None:
+    """The ledger does not know yet that it trains again, or has ended."""
+    env.set_policy(deadline=timedelta(days=9))
+    job = env.submit()
+    env.end("Interrupted")
+    env.sagemaker.move(NAME, status)
+    checked(env, job)
+    assert "scheduler.keep" not in env.calls
+
+
+# --- once its moment has passed
+
+
+def switch_on_late(env: RecoveryEnvironment) -> None:
+    """The kill switch is turned on just before the stop."""
+    env.after["runs.record_stop_intent"] = lambda: env.turn_switch(on=True)
+
+
+def says(message: str) -> Callable[[RecoveryEnvironment], None]:
+    """SageMaker's words, since ten minutes."""
+
+    def say(env: RecoveryEnvironment) -> None:
+        fake = env.sagemaker.jobs[NAME]
+        since = env.clock() - timedelta(minutes=10)
+        fake.state = replace(fake.state, status_message=message, last_modified=since)
+
+    return say
+
+
+def refuse(env: RecoveryEnvironment) -> None:
+    """SageMaker refuses the stop."""
+    env.faults["sagemaker.stop"] = StopRefusedError("AccessDeniedException")
+
+
+AGAIN: Final = pytest.mark.parametrize(
+    ("meddle", "minutes"),
+    [
+        (says("Preparing the instances for training"), 20),
+        (says("Something new"), 30),
+        (lambda env: env.turn_switch(on=True), 30),
+        (switch_on_late, 30),
+        (refuse, 30),
+        (lambda env: env.set_limits(instance_types=("ml.none",)), 30),
+    ],
+    ids=["preparing", "unknown message", "kill switch", "kill switch at the stop", "refused", "nothing follows"],
+)
+
+
+@AGAIN
+def test_a_job_that_is_not_stopped_then_has_a_new_one(
+    env: RecoveryEnvironment, meddle: Callable[[RecoveryEnvironment], None], minutes: int
+) -> None:
+    job = checked(env)
+    env.clock.pass_by(env.schedules.schedules.pop(job) - env.clock())
+    meddle(env)
+    with suppress(StopRefusedError):
+        env.recover(job)
+    assert env.sagemaker.stopped == []
+    assert env.schedules.schedules == {job: env.clock() + timedelta(minutes=minutes)}
+
+
+@AGAIN
+def test_there_is_no_new_one_beyond_the_deadline(
+    env: RecoveryEnvironment, meddle: Callable[[RecoveryEnvironment], None], minutes: int
+) -> None:
+    job = checked(env)
+    env.clock.pass_by(CREATED + timedelta(hours=14) - timedelta(minutes=minutes) - env.clock())
+    env.schedules.schedules.clear()
+    meddle(env)
+    with suppress(StopRefusedError):
+        env.recover(job)
+    assert (env.sagemaker.stopped, env.schedules.schedules) == ([], {})
+
+
+def test_a_stop_that_was_refused_lately_is_checked_again(env: RecoveryEnvironment) -> None:
+    job = checked(env)
+    env.clock.pass_by(timedelta(hours=8))
+    refuse(env)
+    for _ in range(2):
+        env.schedules.schedules.clear()
+        env.clock.pass_by(timedelta(minutes=5))
+        with pytest.raises(StopRefusedError):
+            env.recover(job)
+        assert env.schedules.schedules == {job: env.clock() + timedelta(minutes=30)}
+
+
+def test_a_job_that_hangs_in_preparing_is_checked_when_it_counts_as_waiting(env: RecoveryEnvironment) -> None:
+    job = checked(env)
+    env.clock.pass_by(env.schedules.schedules.pop(job) - env.clock())
+    says("Preparing the instances for training")(env)
+    env.clock.pass_by(timedelta(minutes=20))
+    env.recover(job)
+    assert env.sagemaker.stopped == []
+    env.clock.pass_by(env.schedules.schedules.pop(job) - env.clock())
+    env.recover(job)
+    assert env.sagemaker.stopped == [NAME]
+
+
+# --- Respot's own attempt
+
+
+def test_respots_own_attempt_has_one_as_soon_as_it_is_created(env: RecoveryEnvironment) -> None:
+    """Otherwise it would have none while no sweep runs."""
+    env.set_policy(deadline=timedelta(hours=20))
+    env.set_ladder("spot on-demand")
+    env.recover(env.ended())
+    second = env.sagemaker.jobs[SECOND].state
+    assert second.market is Market.SPOT
+    at = env.schedules.schedules.pop(second.job)
+    assert env.schedules.schedules == {}
+    assert env.clock() < at < CREATED + timedelta(hours=20 - 4)
+    env.observe(SECOND)
+    checked(env, second.job)
+    assert abs(env.schedules.schedules[second.job] - at) < timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("ladder", "deadline"), [("on-demand", timedelta(hours=20)), ("spot on-demand", None)], ids=["on demand", "none"]
+)
+def test_an_attempt_without_a_latest_start_has_none(
+    env: RecoveryEnvironment, ladder: str, deadline: timedelta | None
+) -> None:
+    env.set_policy(deadline=deadline)
+    env.set_ladder(ladder)
+    env.recover(env.ended())
+    assert env.sagemaker.created == [SECOND]
+    assert "scheduler.keep" not in env.calls
+
+
+def test_a_schedule_that_fails_holds_up_no_attempt(env: RecoveryEnvironment) -> None:
+    env.set_policy(deadline=timedelta(hours=20))
+    env.set_ladder("spot on-demand")
+    env.faults["scheduler.keep"] = FAILURE
+    job = env.ended()
+    assert env.recover(job) is None
+    assert env.outcome(job).kind is OutcomeKind.CREATED
+    assert env.schedule_failures == [f"{SECOND}: {FAILURE}"]
 
 
 # --- the end
@@ -124,7 +296,7 @@ def test_the_schedule_goes_when_the_job_has_ended(env: RecoveryEnvironment, stat
     job = checked(env)
     env.end(status)
     env.recover(job)
-    assert env.schedules.schedules == {}
+    assert job not in env.schedules.schedules
     env.calls.clear()
     env.recover(job)
     assert "scheduler.forget" not in env.calls  # once
@@ -144,6 +316,17 @@ def test_what_a_schedule_that_was_left_over_sends_changes_nothing(env: RecoveryE
     env.recover(job)
     created = list(env.sagemaker.created)
     assert (env.recover(job), env.sagemaker.created) == (None, created)
+
+
+@pytest.mark.parametrize(("days", "done"), [(34, False), (35, True)])
+def test_a_message_of_a_job_that_has_expired_from_the_ledger_is_done(
+    env: RecoveryEnvironment, days: int, *, done: bool
+) -> None:
+    """It may have lived for 31 days, and be decided on for three more."""
+    env.clock.pass_by(timedelta(days=days))
+    job = job_id()
+    with nullcontext() if done else pytest.raises(LedgerIncompleteError):
+        assert env.recover(job) is None
 
 
 # --- failures

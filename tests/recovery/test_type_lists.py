@@ -85,6 +85,38 @@ def test_a_refusal_leads_to_the_rest_of_the_list_or_to_its_types_one_by_one(
     assert env.outcome(job).kind is OutcomeKind.CREATED
 
 
+def denied(permission: str = "sagemaker:CreateTrainingJob") -> CreateRefusedError:
+    return CreateRefusedError(f"the permission {permission} is missing", permission=permission)
+
+
+def test_a_list_that_iam_denies_leads_to_its_types_and_blocks_nothing_else(env: RecoveryEnvironment) -> None:
+    """AWS may supply no sagemaker:InstanceTypes for InstancePreferences, and the grant requires it."""
+    asked = answers(env, {ALL: denied()})
+    job = env.ended()
+    assert env.recover(job) is None
+    assert asked == [ALL, A]
+    assert env.outcome(job).kind is OutcomeKind.CREATED
+    (refusal,) = env.refusals.refusals.values()
+    assert (refusal.market, refusal.instance_type, refusal.resource) == (Market.ON_DEMAND, ALL, None)
+
+
+def test_a_list_that_iam_denies_as_any_job_is_refused_for_the_region(env: RecoveryEnvironment) -> None:
+    asked = answers(env, dict.fromkeys((ALL, A), denied()))
+    job = env.ended()
+    assert env.recover(job) is None
+    assert asked == [ALL, A]
+    assert env.outcome(job).kind is OutcomeKind.FAILED
+    assert None in {refusal.instance_type for refusal in env.refusals.refusals.values()}
+
+
+def test_another_permission_that_is_missing_is_final_at_once(env: RecoveryEnvironment) -> None:
+    asked = answers(env, {ALL: denied("iam:PassRole")})
+    job = env.ended()
+    assert env.recover(job) is None
+    assert asked == [ALL]
+    assert env.outcome(job).kind is OutcomeKind.FAILED
+
+
 def test_if_the_quotas_of_all_types_are_used_up_the_attempt_waits(env: RecoveryEnvironment) -> None:
     asked = answers(env, dict.fromkeys((ALL, A, B, C), used_up("of 1")))
     job = env.ended()

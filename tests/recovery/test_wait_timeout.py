@@ -303,6 +303,25 @@ def test_with_stop_only_tagged_a_job_without_the_opt_in_tag_waits_on(tags: dict[
     assert (env.notes[-1] == words) is not may
 
 
+def test_with_stop_only_tagged_a_deadline_is_watched_all_the_same() -> None:
+    env = RecoveryEnvironment(stop_only_tagged=True)
+    env.set_policy(resume=True, deadline=timedelta(hours=12), work=timedelta(hours=4))
+    job = env.submit(tags={})
+    env.clock.pass_by(timedelta(hours=1))
+    env.recover(job)
+    at = env.schedules.schedules.pop(job)
+    env.clock.pass_by(at - env.clock())
+    env.recover(job)
+    assert env.schedules.schedules == {job: at + timedelta(minutes=30)}
+    assert env.runs.notices == {}
+    env.clock.pass_by(timedelta(hours=3))
+    env.recover(job)
+    assert (env.sagemaker.stopped, env.runs.stop_intents) == ([], {})
+    (notice,) = env.runs.notices.values()
+    assert notice.kind is NoticeKind.DEADLINE_AT_RISK
+    assert notice.summary.endswith("stop only jobs with the tag respot:resume = on")
+
+
 def test_the_tag_is_read_again_just_before_the_stop() -> None:
     env = RecoveryEnvironment(stop_only_tagged=True)
     env.set_policy(resume=True, give_up_waiting_after=TWO_HOURS)
@@ -534,8 +553,21 @@ def test_a_job_whose_work_is_not_known_is_left_alone_with_one_warning() -> None:
         env.clock.pass_by(timedelta(hours=4))
         env.recover(job)
     assert env.sagemaker.stopped == []
-    assert [(noticed, kind) for noticed, kind in env.runs.notices] == [(job, NoticeKind.DEADLINE_AT_RISK)]
-    assert "Set the tag respot:work" in env.runs.notices[job, NoticeKind.DEADLINE_AT_RISK].summary
+    assert [(noticed, kind) for noticed, kind in env.runs.notices] == [(job, NoticeKind.WORK_UNKNOWN)]
+    assert "Set the tag respot:work" in env.runs.notices[job, NoticeKind.WORK_UNKNOWN].summary
+
+
+def test_an_owner_who_then_sets_the_work_is_warned_of_a_deadline_at_risk_all_the_same() -> None:
+    env = by_deadline(deadline=timedelta(hours=8), work=None)
+    env.set_ladder("on-demand")
+    job = env.submit(market=Market.ON_DEMAND, max_wait=None)
+    env.clock.pass_by(timedelta(hours=1))
+    env.recover(job)
+    env.set_tag("4 h", "respot:work")
+    env.clock.pass_by(timedelta(hours=4))
+    for _ in range(2):
+        env.recover(job)
+    assert [kind for _, kind in env.runs.notices] == [NoticeKind.WORK_UNKNOWN, NoticeKind.DEADLINE_AT_RISK]
 
 
 def test_the_kill_switch_prevents_a_stop_for_a_deadline_too() -> None:
@@ -545,3 +577,30 @@ def test_the_kill_switch_prevents_a_stop_for_a_deadline_too() -> None:
     env.kill_switch.is_on = True
     env.recover(job)
     assert env.sagemaker.stopped == []
+
+
+def test_a_job_that_hangs_in_preparing_after_an_interruption_is_stopped() -> None:
+    """It keeps the TrainingStartTime of before."""
+    env = by_deadline(deadline=timedelta(hours=8), work=timedelta(hours=4))
+    job = env.submit()
+    env.end("Interrupted")
+    env.sagemaker.move(NAME, "Starting")
+    fake = env.sagemaker.jobs[NAME]
+    fake.state = replace(fake.state, status_message="Preparing the instances for training")
+    env.recover(job)
+    assert env.sagemaker.stopped == []
+    env.clock.pass_by(timedelta(hours=2))
+    env.recover(job)
+    assert env.sagemaker.stopped == [NAME]
+
+
+@pytest.mark.parametrize("work", [timedelta(hours=4), None], ids=["known", "proven by steps"])
+def test_the_kill_switch_makes_no_false_risk(work: timedelta | None) -> None:
+    """S3 is not asked while it is on: saved work must not count as lost."""
+    env = by_deadline(deadline=timedelta(hours=6, minutes=15), work=work)
+    job = env.submit()
+    env.end("Interrupted")
+    env.turn_switch(on=True)
+    env.recover(job)
+    assert (env.sagemaker.stopped, env.runs.notices) == ([], {})
+    assert env.notes == [env.kill_switch.why_on()]

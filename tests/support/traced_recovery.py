@@ -11,7 +11,7 @@ from respot.jobs.job import JobId
 from respot.recovery.checkpoints.location import StoredObject
 from respot.recovery.planning.start_history import MeasuredStart, StartPool
 from respot.recovery.planning.wait_limit import is_time_for_deadline
-from respot.recovery.planning.waiting import is_waiting
+from respot.recovery.planning.waiting import seems_waiting
 from respot.recovery.policy.policy import AccountPolicy
 from tests.support.builders import CREATED, NAME, REGION, job_id
 from tests.support.fake_sagemaker import FakeJob
@@ -61,7 +61,7 @@ class TracedRecovery(RecoveryEnvironment):
         """A sweep, its schedule or its interruption has the job checked."""
         job, fake = ledger.jobs[-1], self._show(ledger, now)
         state, at = fake.state, self.clock()
-        swept = is_waiting(state, now=at) and is_time_for_deadline(
+        swept = seems_waiting(state, now=at) and is_time_for_deadline(
             state, self.policies.policy.defaults, last=at, now=at
         )
         due = self.schedules.schedules.get(state.job)

@@ -53,7 +53,8 @@ OF_RECOVERY: Final = frozenset(
         AlertKind.DEADLINE_AT_RISK,
     }
 )
-"""Kinds on what Respot did to end a job, or about its end: each job has one alert of each at most."""
+"""Kinds on what Respot did to end a job, or about its end: each job has one alert of each at most, but for two warnings
+of its deadline: its work is not known, and it is late."""
 
 OF_ANY_TYPE: Final = frozenset({AlertKind.POLICY_INVALID, AlertKind.POSTPONED})
 """Kinds that do not depend on instances: policy and kill switch belong to the account."""

@@ -10,7 +10,7 @@ from respot.alerting.kinds import OF_RECOVERY, AlertKind
 from respot.jobs.job import JobId, JobRecord, JobState, Transition
 from respot.jobs.lifecycle import STOPPING, appearance, end_of
 from respot.recovery.planning.decision import Action, Outlook
-from respot.recovery.records import DecisionRecord, Notice, NoticeKind, Outcome, OutcomeKind, RecoveryRecords
+from respot.recovery.records import WARNINGS, DecisionRecord, Notice, NoticeKind, Outcome, OutcomeKind, RecoveryRecords
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,9 +81,9 @@ def news_of_outcome(outcome: Outcome) -> RecoveryNews:
 def news_of_notice(notice: Notice) -> RecoveryNews:
     """The news of a notice."""
     # The job has not ended yet: what it is about is the notice itself.
-    status = {NoticeKind.WAIT_LIMIT_EXCEEDED: STOPPING, NoticeKind.DEADLINE_AT_RISK: "Starting"}.get(notice.kind)
+    status = {NoticeKind.WAIT_LIMIT_EXCEEDED: STOPPING, **dict.fromkeys(WARNINGS, "Starting")}.get(notice.kind)
     return RecoveryNews(
-        kind=AlertKind(notice.kind.value),
+        kind=AlertKind.DEADLINE_AT_RISK if notice.kind in WARNINGS else AlertKind(notice.kind.value),
         summary=notice.summary,
         happened_at=notice.noticed_at,
         transition=Transition(status=status, started=notice.noticed_at) if status else None,
@@ -111,9 +111,10 @@ def missing_alerts(
     """The required alerts that are not complete.
 
     An alert on a recovery may be complete as of another moment: the ledger has learned more about the end since.
+    A warning of a deadline is no alert on the end, and there may be two.
     """
     done = frozenset(completed)
-    told = {kind for kind, _ in done} & OF_RECOVERY
+    told = {kind for kind, _ in done} & OF_RECOVERY - {AlertKind.DEADLINE_AT_RISK}
     return frozenset(each for each in required if each not in done and each[0] not in told)
 
 

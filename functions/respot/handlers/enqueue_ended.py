@@ -27,14 +27,13 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:
             if kind_of(record) == ItemKind.SWEEP:
                 continue  # the sweep's heartbeat
             recovery_queue().send(read_job(record))
+            ended += status_of(record) != INTERRUPTED
         except Exception as error:  # noqa: BLE001 - the others of the batch must not wait for this one
             item = " ".join(key_of(record))
             logger().exception(ENQUEUE_FAILED, message_id=identifier, item=item, reason=str(error))
             report_unreadable(error)
             if not give_up(record, error):
                 failures.append(identifier)
-        else:
-            ended += status_of(record) != INTERRUPTED
     count({JOBS_ENDED: ended})
     return failed(failures)
 

@@ -25,10 +25,12 @@ from respot.jobs.merge import is_same_job, same_creation
 from respot.jobs.ports import Clock, JobStore
 from respot.recovery.checked_clone import resources_named
 from respot.recovery.decide import Decider, Later, joined, summarize
+from respot.recovery.latest_start import LatestStart
 from respot.recovery.load_context import PlanContextLoader
 from respot.recovery.planning.attempt import AttemptRequest
 from respot.recovery.planning.context import PlanContext
-from respot.recovery.planning.decision import DECIDED_WITHIN, Action, Placement
+from respot.recovery.planning.decision import DECIDED_WITHIN, Action, Decision, Placement
+from respot.recovery.planning.latest_start import latest_start_after
 from respot.recovery.planning.type_choice import refused_types
 from respot.recovery.ports import Clone, KillSwitch, RecoverableJobs, Refusals, RunStore
 from respot.recovery.records import DecisionRecord, NoticeKind, Outcome, OutcomeKind, Refusal
@@ -38,6 +40,7 @@ from respot.recovery.trial import deleted
 
 REPORTED_AFTER: Final = timedelta(minutes=15)
 """People are notified of a creation that is postponed for longer."""
+_CREATE: Final = "sagemaker:CreateTrainingJob"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,7 @@ class Creator:
     clone: Clone
     clone_any: Clone
     clock: Clock
+    latest_start: LatestStart
 
     def create(self, record: JobRecord, state: JobState, decided: DecisionRecord) -> Later | None:
         """Create the attempt decided on; `None` once the outcome is recorded. People are notified if it takes long.
@@ -127,26 +131,41 @@ class Creator:
                 unwanted = decision.dry_run or decision.action is Action.NOTHING
                 self._close(decided, OutcomeKind.WITHDRAWN if unwanted else OutcomeKind.CANCELLED, reason)
             return None
+        later = self._create_there(context, decided, description, decision, decision.placement)
+        if later is None:
+            self._schedule(decided, latest_start_after(context, decision.placement, now=self.clock()))
+        return later
+
+    def _create_there(
+        self,
+        context: PlanContext,
+        decided: DecisionRecord,
+        description: JobDescription,
+        decision: Decision,
+        placement: Placement,
+    ) -> Later | PlanContext | None:
+        """Create the attempt there; returns the context without a pool that was refused."""
         name, lineage = decided.next_name or "", decided.next_lineage
-        attempt = AttemptRequest(name=name, lineage=lineage, placement=decision.placement)
+        attempt = AttemptRequest(name=name, lineage=lineage, placement=placement)
         request: Mapping[str, Any] = {}
         try:
             request = self.clone(description, context.run.last.state.tags or {}, attempt).request
             summary = summarize(decision, context, attempt)
             created = self._outcome(decided, OutcomeKind.CREATED, summary, warning=decision.warning)
-            return self._create(decided, decision.placement, request, created)
+            return self._create(decided, placement, request, created)
         except CreateLaterError as error:
-            if (others := self._with_other_types(context, decision.placement, error)) is not None:
+            if (others := self._with_other_types(context, placement, error)) is not None:
                 return others
             if error.reason not in {Postponement.QUOTA, Postponement.CAPACITY}:
                 raise  # a quota or capacity is waited for; a throttle or an outage is a failure, and counts as one
             return Later(reason=str(error))
         except (CloneRefusedError, CreateRefusedError) as error:
             if isinstance(error, CreateRefusedError):
-                self._remember_refusal(context, decision.placement, request, error)
-                error = _of_the_list(decision.placement, error)
+                of_the_list = _of_the_list(placement, error)
+                self._remember_refusal(context, placement, request, of_the_list if error.permission else error)
+                error = of_the_list
             if error.reach is not Reach.ANYWHERE:
-                return context.without(decision.placement, error)
+                return context.without(placement, error)
             self._close(decided, OutcomeKind.FAILED, str(error))
             return None
 
@@ -184,6 +203,13 @@ class Creator:
         self._note(decided.job.region, request, created=seen)
         self.runs.record_outcome(replace(created, arn=arn, settled_at=self.clock(), job_created=seen))
         return None
+
+    def _schedule(self, decided: DecisionRecord, at: datetime | None) -> None:
+        """Have the new attempt checked at its latest on-demand start, even if no sweep sees it wait before."""
+        outcome = self.runs.outcome(decided.job) if at else None
+        if outcome and outcome.kind is OutcomeKind.CREATED and outcome.job_created:
+            job = JobId(region=decided.job.region, name=outcome.name, created=outcome.job_created)
+            self.latest_start.keep(job, at)
 
     def _with_other_types(
         self, context: PlanContext, placement: Placement, error: CreateLaterError
@@ -415,8 +441,12 @@ def _elsewhere(planned: Placement | None, state: JobState) -> str:
 
 
 def _of_the_list(placement: Placement, error: CreateRefusedError) -> CreateRefusedError:
-    """The refusal of a list, which may be about the list as such; if not, that of its first type is final."""
-    if not placement.is_list or error.permission or error.reach is not Reach.ANYWHERE:
+    """The refusal of a list, which may be about the list as such; if not, that of its first type is final.
+
+    So may a denied creation be: the grant requires a key that AWS may not supply for lists.
+    """
+    of_the_job = error.permission not in {None, _CREATE}
+    if not placement.is_list or of_the_job or error.reach is not Reach.ANYWHERE:
         return error
     return CreateRefusedError(str(error), reach=Reach.POOL, why=error.why)
 

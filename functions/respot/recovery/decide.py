@@ -67,7 +67,7 @@ class Decider:
             decision = Decision(action=Action.REFUSE, reason=reason, inputs=decision.inputs, notify=True)
         if decision.action is Action.WAIT:
             return self.wait(state.job, decision)
-        if is_silent(decision) and self.runs.recovery_records(state.job).notices:
+        if is_silent(decision) and self.runs.recovery_records(state.job).owes_news:
             decision = ending_the_wait(decision)
         return self._record(context, decision, now)
 

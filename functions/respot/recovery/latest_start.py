@@ -6,6 +6,7 @@ from datetime import datetime
 
 from respot.errors import ScheduleUnavailableError
 from respot.jobs.job import JobId
+from respot.jobs.listing import LONGEST_LIFE
 from respot.jobs.ports import Clock
 from respot.recovery.ports import Schedules
 
@@ -25,8 +26,8 @@ class LatestStart:
     on_failure: Callable[[JobId, ScheduleUnavailableError], None]
 
     def keep(self, job: JobId, at: datetime | None) -> None:
-        """Have the job checked at that moment; without one, or once it is over, there is nothing to wait for."""
-        if at is None or at <= self.clock():
+        """Have the job checked at that moment, if there is one to come in which the job may still live."""
+        if at is None or not self.clock() < at < job.created + LONGEST_LIFE:
             return
         try:
             self.schedules.keep(job, at)

@@ -144,7 +144,7 @@ class Outcome:
 
 
 class NoticeKind(StrEnum):
-    """What people must know of a job's recovery before its outcome; also the kind of the alert on it."""
+    """What people must know of a job's recovery before its outcome; as a rule also the kind of the alert on it."""
 
     POLICY_INVALID = "policy-invalid"
     POSTPONED = "postponed"
@@ -153,6 +153,12 @@ class NoticeKind(StrEnum):
     CREATION_POSTPONED = "creation-postponed"
     DEADLINE_AT_RISK = "deadline-at-risk"
     """Of a job that still waits."""
+    WORK_UNKNOWN = "work-unknown"
+    """Of such a job, too: its deadline cannot be kept. Its alert is of the kind `deadline-at-risk`."""
+
+
+WARNINGS: Final = frozenset({NoticeKind.DEADLINE_AT_RISK, NoticeKind.WORK_UNKNOWN})
+"""Of a job that goes on: however it ends, Respot owes no news of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,3 +191,8 @@ class RecoveryRecords:
     decision: DecisionRecord | None = None
     outcome: Outcome | None = None
     notices: tuple[Notice, ...] = ()
+
+    @property
+    def owes_news(self) -> bool:
+        """Whether people were notified of something that they must hear the end of; a warning asks for no more."""
+        return any(notice.kind not in WARNINGS for notice in self.notices)

@@ -11,6 +11,7 @@ from datetime import timedelta
 from respot.errors import LedgerIncompleteError, PolicyInvalidError, ScheduleUnavailableError, UpstreamUnavailableError
 from respot.jobs.job import JobId, JobRecord, JobState, Market
 from respot.jobs.lifecycle import is_terminal, lacks_its_end
+from respot.jobs.listing import LONGEST_LIFE
 from respot.jobs.ports import Clock, JobLists, JobStore
 from respot.recovery.checked_clone import CreationLimits, with_known_types, within_limits
 from respot.recovery.create import Creator
@@ -18,6 +19,7 @@ from respot.recovery.decide import Decider, Later
 from respot.recovery.latest_start import LatestStart
 from respot.recovery.load_context import PlanContextLoader
 from respot.recovery.planning.deadline import SWEEP_INTERVAL
+from respot.recovery.planning.decision import DECIDED_WITHIN
 from respot.recovery.planning.start_history import measured_starts
 from respot.recovery.ports import (
     Checkpoints,
@@ -49,6 +51,7 @@ class Recovery:
     starts: Starts
     contexts: PlanContextLoader
     latest_start: LatestStart
+    clock: Clock
 
     def begin(self) -> None:
         """A new invocation: SageMaker is asked again for its live jobs."""
@@ -68,6 +71,8 @@ class Recovery:
             return None  # the stream's filter forwards no drill; one that was sent here otherwise is ignored
         record = self.ledger.load(job)
         if record.state is None:
+            if self.clock() > job.created + LONGEST_LIFE + DECIDED_WITHIN:
+                return None  # it has expired from the ledger: nothing may be decided so late
             message = f"{job}: the ledger was to recover this job but has no state of it"
             raise LedgerIncompleteError(message)
         ended = is_terminal(record.state.status)
@@ -154,6 +159,7 @@ def build_recovery(
         sweep_interval=sweep_interval,
     )
     decider = Decider(jobs=jobs, ledger=ledger, runs=runs, contexts=contexts, clone=allowed, clock=clock)
+    latest_start = LatestStart(schedules=schedules, clock=clock, on_failure=on_schedule_failure)
     creator = Creator(
         jobs=jobs,
         ledger=ledger,
@@ -165,8 +171,8 @@ def build_recovery(
         clone=allowed,
         clone_any=clone,
         clock=clock,
+        latest_start=latest_start,
     )
-    latest_start = LatestStart(schedules=schedules, clock=clock, on_failure=on_schedule_failure)
     wait_timeout = WaitTimeout(
         jobs=jobs,
         runs=runs,
@@ -189,4 +195,5 @@ def build_recovery(
         starts=starts,
         contexts=contexts,
         latest_start=latest_start,
+        clock=clock,
     )

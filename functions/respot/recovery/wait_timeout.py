@@ -5,6 +5,7 @@ whose stop it was. The process may die after any step, and any step may be repea
 """
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from respot.errors import StopRefusedError, UpstreamUnavailableError
 from respot.jobs.description import JobDescription
@@ -20,8 +21,8 @@ from respot.recovery.planning.latest_start import latest_start_of
 from respot.recovery.planning.wait_limit import (
     WaitDecision,
     decide_wait,
-    due_from,
     limits_waiting,
+    next_check,
     reason_to_keep_waiting,
     simulate_stop,
 )
@@ -35,7 +36,7 @@ from respot.recovery.planning.waiting import (
     stopping_since,
     waiting_since,
 )
-from respot.recovery.policy.policy import OPT_IN, OPT_IN_TAG, opts_in
+from respot.recovery.policy.policy import OPT_IN, OPT_IN_TAG, Resolved, opts_in
 from respot.recovery.ports import Clone, KillSwitch, Note, RecoverableJobs, Refusals, RunStore
 from respot.recovery.records import REMEMBERED_FOR, NoticeKind
 from respot.recovery.trial import decide_on_trial
@@ -83,15 +84,18 @@ class WaitTimeout:
             return
         parent = known.parent or seen.state.parent or find_parent(name=job.name, tags=tags)
         live = replace(seen.state, job=job, tags=tags, parent=parent)
-        decision = self._judge(replace(seen, state=live))
+        seen, resolved = replace(seen, state=live), self.contexts.resolve(live)
+        decision = self._judge(seen, resolved)
         self.note(job, decision.reason)
         if decision.warning:
-            self.runs.notice(job, NoticeKind.DEADLINE_AT_RISK, decision.warning)  # the first one counts
+            self.runs.notice(job, decision.notice, decision.warning)  # the first one counts
         since = waiting_since(seen.history)
         if not decision.stop or since is None:
             return
+        again = next_check(live, seen.history, resolved, now=self.clock())
         standing = self.runs.stop_intent(job)
         if standing and (refused_at := refused_lately(standing, now=self.clock())):
+            self.latest_start.keep(job, again)
             message = (
                 f"{job}: SageMaker refused a stop at {readable(refused_at)}; the next one is asked for an hour later"
             )
@@ -99,7 +103,7 @@ class WaitTimeout:
         intent = StopIntent(
             job=job, waiting_since=since, decided_at=self.clock(), reason=decision.reason, inputs=decision.inputs
         )
-        self._stop(intent, before=self.runs.record_stop_intent(intent))
+        self._stop(intent, before=self.runs.record_stop_intent(intent), again=again)
 
     def announce(self, record: JobRecord, job: JobId) -> None:
         """Notify people that Respot stopped a job that has ended, if the stop itself could not be followed by that."""
@@ -112,15 +116,15 @@ class WaitTimeout:
         seen = self.jobs.describe(job.region, job.name)
         return seen if seen and is_same_job(seen.state.job, job) else None
 
-    def _judge(self, seen: JobSnapshot) -> WaitDecision:
+    def _judge(self, seen: JobSnapshot, resolved: Resolved) -> WaitDecision:
         live, now = seen.state, self.clock()
-        resolved = self.contexts.resolve(live)
+        again = next_check(live, seen.history, resolved, now=now)
         if reason := reason_to_keep_waiting(live, seen.history, resolved, now=now):
-            self.latest_start.keep(live.job, due_from(live, resolved.policy))
+            self.latest_start.keep(live.job, again)
             return WaitDecision(stop=False, reason=reason)  # S3 need not be asked
-        if self.stop_only_tagged and not opts_in(live.tags or {}):
-            reason = f"the setting stop_only_tagged allows to stop only jobs with the tag {OPT_IN_TAG} = {OPT_IN}"
-            return WaitDecision(stop=False, reason=reason)
+        forbidden = self._why_forbidden(live)
+        if forbidden and resolved.policy.deadline is None:
+            return WaitDecision(stop=False, reason=forbidden)  # people need no warning
         now = self.clock()
         tried = simulate_stop(live, seen.history, now=now)
         record = JobRecord(state=tried.state, transitions=tried.transitions)
@@ -129,21 +133,28 @@ class WaitTimeout:
         context = context.after(refusals)
         decision, _ = decide_on_trial(
             context,
-            lambda context: decide_wait(live, seen.history, context, now=now),
+            lambda context: decide_wait(live, seen.history, context, now=now, forbidden=forbidden),
             describe=lambda: self._description(live.job),
             clone=without_refused(self.clone, refusals),
             with_unknown_writers=self.contexts.with_unknown_writers,
         )
-        if not decision.stop:
-            self.latest_start.keep(live.job, latest_start_of(context, now=now))
+        latest = latest_start_of(context, now=now)
+        if not decision.stop and latest is not None:
+            self.latest_start.keep(live.job, latest if latest > now else again)
         return decision
+
+    def _why_forbidden(self, live: JobState) -> str | None:
+        """Why IAM denies the stop; `None` if it does not."""
+        if not self.stop_only_tagged or opts_in(live.tags or {}):
+            return None
+        return f"the setting stop_only_tagged allows to stop only jobs with the tag {OPT_IN_TAG} = {OPT_IN}"
 
     def _description(self, job: JobId) -> JobDescription | None:
         seen = self.jobs.description(job.region, job.name)
         return seen if seen and is_same_job(seen.job, job) else None
 
-    def _stop(self, intent: StopIntent, *, before: StopIntent | None) -> None:
-        """Stop the job, unless it has ceased to wait, or the kill switch was turned on.
+    def _stop(self, intent: StopIntent, *, before: StopIntent | None, again: datetime | None) -> None:
+        """Stop the job, unless it has ceased to wait, or the kill switch was turned on; then check it `again`.
 
         An intent that no stop of Respot's can have followed is withdrawn: the next stop is somebody else's.
         """
@@ -154,16 +165,17 @@ class WaitTimeout:
             raise
         if kill_switch:
             self._withdraw(intent, before, f"{kill_switch}: it is not stopped")
+            self.latest_start.keep(intent.job, again)
         elif (
             seen is None
-            or not is_waiting(seen.state, now=self.clock())
+            or not is_waiting(seen.state, seen.history, now=self.clock())
             or waiting_since(seen.history) != intent.waiting_since
         ):
             self._withdraw(intent, before, "waits no longer: it is not stopped")
         else:
-            self._ask_to_stop(intent, before)
+            self._ask_to_stop(intent, before, again)
 
-    def _ask_to_stop(self, intent: StopIntent, before: StopIntent | None) -> None:
+    def _ask_to_stop(self, intent: StopIntent, before: StopIntent | None, again: datetime | None) -> None:
         try:
             asked = self.jobs.stop(intent.job.region, intent.job.name)
         except StopRefusedError as error:
@@ -171,6 +183,7 @@ class WaitTimeout:
             self.note(intent.job, why)
             refused = replace(intent, refused_at=self.clock(), withdrawn=why if may_withdraw(intent, before) else None)
             self.runs.refuse_stop_intent(refused)
+            self.latest_start.keep(intent.job, again)
             raise
         if not asked:
             self._withdraw(intent, before, "has already ended")

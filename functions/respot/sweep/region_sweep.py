@@ -13,7 +13,7 @@ from respot.jobs.merge import same_creation
 from respot.jobs.ports import Clock, JobLists, JobQueue, JobStore
 from respot.recording.observation import SweepObservation
 from respot.recovery.planning.wait_limit import is_time_for_deadline, is_time_to_ask, may_give_up
-from respot.recovery.planning.waiting import is_waiting, unknown_message
+from respot.recovery.planning.waiting import seems_waiting, unknown_message
 from respot.recovery.policy.policy import resolve
 from respot.recovery.ports import Policies
 from respot.sweep.ports import JobIndex, RecheckQueue
@@ -193,7 +193,7 @@ class RegionSweep:
     ) -> Iterator[JobId]:
         """Jobs that may have exceeded their policy's wait limit; `recover` decides whether they have."""
         now = self.clock()
-        waiting = [state for state in states if is_waiting(state, now=now)]
+        waiting = [state for state in states if seems_waiting(state, now=now)]
         if not waiting:
             return
         try:

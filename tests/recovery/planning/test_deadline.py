@@ -103,6 +103,12 @@ def test_max_runtime_on_demand_covers_the_work_that_is_known(settings: dict[str,
     assert ("instead of 4 h 00 min, for the work that is left" in decision.reason) is (runtime > timedelta(hours=4))
 
 
+def test_max_runtime_on_spot_has_room_for_interruptions() -> None:
+    """Each start counts in it, and each loss: one that is reached makes a third job."""
+    placement = placed(with_deadline(20 * HOUR))
+    assert (placement.market, placement.max_runtime) == (Market.SPOT, timedelta(hours=8) + OVERHEAD)
+
+
 def test_max_runtime_remains_the_users_own_while_the_work_is_not_known() -> None:
     for work, runtime in ((None, timedelta(hours=4)), (timedelta(hours=4), timedelta(hours=5) + OVERHEAD)):
         decision = with_deadline(0, what=NEVER, work=work, ladder=parse_ladder("on-demand"), back_off=without_pause())
@@ -248,19 +254,22 @@ def test_more_work_done_than_expected_needs_no_time_but_to_restart() -> None:
 
 
 @pytest.mark.parametrize(
-    ("hours", "action"),
+    ("hours", "when_missed", "action"),
     [
-        pytest.param(9, Action.RESUBMIT, id="it can be met from scratch"),
-        pytest.param(3, Action.REFUSE, id="it cannot"),
+        pytest.param(9, WhenMissed.STOP, Action.RESUBMIT, id="it can be met from scratch"),
+        pytest.param(3, WhenMissed.ON_DEMAND, Action.RESUBMIT, id="it cannot, and the run continues on demand"),
+        pytest.param(3, WhenMissed.STOP, Action.REFUSE, id="it cannot, and the run ends"),
     ],
 )
 def test_a_deadline_leads_to_on_demand_rather_than_to_a_refusal_for_want_of_a_checkpoint(
-    hours: float, action: Action
+    hours: float, when_missed: WhenMissed, action: Action
 ) -> None:
-    decision = decide(run(), deadline=ENDED + timedelta(hours=hours), work=timedelta(hours=4))
+    deadline, work = ENDED + timedelta(hours=hours), timedelta(hours=4)
+    decision = decide(run(), deadline=deadline, when_deadline_missed=when_missed, work=work)
     assert decision.action is action
-    assert "the next attempt would start from scratch" in (decision.warning or decision.reason)
-    assert action is Action.REFUSE or placed(decision).market is Market.ON_DEMAND
+    if action is Action.RESUBMIT:
+        assert "the next attempt would start from scratch" in (decision.warning or "")
+        assert placed(decision).market is Market.ON_DEMAND
 
 
 @pytest.mark.parametrize(

@@ -71,14 +71,14 @@ def test_only_known_words_say_that_a_job_waits(status: str, message: str | None,
     Of an interrupted job the instances were taken away: its name says so, and no public log shows its words.
     """
     job = state(secondary_status=status, status_message=message, last_modified=at(7200))
-    assert is_waiting(job, now=at(7200)) is waits
+    assert is_waiting(job, history(f"{status}=0"), now=at(7200)) is waits
     assert unknown_message(job) == (None if known else message)
 
 
 @pytest.mark.parametrize("status", ["Stopping", "Stopped", "Reticulating"])
 def test_a_job_that_is_not_in_progress_does_not_wait(status: str) -> None:
     known = state(status=status, secondary_status="Starting", status_message=NO_CAPACITY)
-    assert not is_waiting(known, now=at(7200))
+    assert not is_waiting(known, history("Starting=0"), now=at(7200))
     assert unknown_message(replace(known, status_message="Reticulating splines")) is None
 
 
@@ -99,7 +99,28 @@ def test_a_job_preparing_for_over_half_an_hour_is_waiting(
     """Since its last change: LastModifiedTime moves with the message, in every public log."""
     plain: dict[str, Any] = {"secondary_status": "Starting", "status_message": PREPARING, "last_modified": at(7200)}
     job = state(**(plain | known))
-    assert is_waiting(job, now=at(7200) + timedelta(minutes=minutes)) is waits
+    assert is_waiting(job, history("Starting=0"), now=at(7200) + timedelta(minutes=minutes)) is waits
+
+
+@pytest.mark.parametrize(
+    ("script", "known", "waits"),
+    [
+        ("Starting=0 Training=300 Interrupted=7000 Starting=7100", {"training_started": at(300)}, True),
+        ("Starting=0 Training=300 Interrupted=7000 Starting=7100", {"training_time": timedelta(hours=1)}, True),
+        ("Interrupted=7000 Starting=7100", {"training_time": timedelta(hours=1)}, True),
+        ("Starting=0 Training=300 Interrupted=7000 Starting=7100", {"training_started": at(7150)}, False),
+        ("Starting=7100", {"training_started": at(7150)}, False),
+        ("Starting=7100", {"training_time": timedelta(hours=1)}, False),
+        ("", {"training_started": at(300)}, False),
+    ],
+)
+def test_instances_of_an_earlier_wait_are_no_sign_of_instances_now(
+    script: str, known: dict[str, Any], *, waits: bool
+) -> None:
+    """TrainingStartTime and TrainingTimeInSeconds remain after an interruption."""
+    job = state(secondary_status="Starting", status_message=PREPARING, last_modified=at(7200), **known)
+    assert is_waiting(job, history(script), now=at(7200) + timedelta(hours=1)) is waits
+    assert not is_waiting(job, history(script), now=at(7200) + timedelta(minutes=30))
 
 
 def intent(since: float = 0, decided: float = 7200) -> StopIntent:

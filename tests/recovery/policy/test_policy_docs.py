@@ -104,7 +104,9 @@ def test_the_messages_are_those_that_people_get() -> None:
 
 EVENING: Final = 11 * HOUR
 """The example's job begins at 20:00."""
-SAVED: Final = tuple(saved(EVENING + at, f"checkpoint-{step}", objects=6) for at, step in ((5100, 2500), (6000, 3000)))
+SAVED: Final = tuple(
+    saved(EVENING + at, f"checkpoint-{step}", objects=6) for at, step in ((600 + 900 * n, 500 * n) for n in range(1, 7))
+)
 
 
 def nightly(number: int, name: str, script: str, max_wait: timedelta) -> Attempt:
@@ -140,7 +142,7 @@ def test_the_example_is_what_the_planner_decides() -> None:
     then = decide(first)
     assert then.placement is not None
     assert then.placement.max_wait is not None
-    stopped = 21600 + 8220
+    stopped = 21600 + 7920
     waited = f"Starting=21600 Stopping={stopped} Stopped={stopped + 10}"
     second = nightly(2, "nightly-resnet-r2", waited, then.placement.max_wait)
     since, at = (transition.started for transition in second.transitions[:2])

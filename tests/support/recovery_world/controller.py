@@ -18,6 +18,7 @@ from respot.errors import (
     Postponement,
     QueueUnavailableError,
     RespotError,
+    ScheduleUnavailableError,
     StopFailedError,
     StopRefusedError,
     TopicUnavailableError,
@@ -80,14 +81,8 @@ class Trouble:
                 return CreateRefusedError(words, permission="sagemaker:CreateTrainingJob")
             case "sagemaker", "stop":
                 return StopRefusedError(words)
-            case "ledger", _:
-                return LedgerUnavailableError(words)
-            case "sns", _:
-                return TopicUnavailableError(words)
-            case "sqs", _:
-                return QueueUnavailableError(words)
             case _:
-                return UpstreamUnavailableError(words)
+                return _UNAVAILABLE.get(service, UpstreamUnavailableError)(words)
 
     def _error(self, service: str, method: str, *, done: bool) -> Exception:
         world = self.world
@@ -102,18 +97,18 @@ class Trouble:
                 return CreateLaterError("ThrottlingException", reason=Postponement.THROTTLED)
             case "sagemaker" if method == "stop":
                 return StopFailedError("no answer")
-            case "ledger":
-                return LedgerUnavailableError("DynamoDB did not answer")
-            case "sns":
-                return TopicUnavailableError("SNS did not answer")
-            case "sqs":
-                return QueueUnavailableError("SQS did not answer")
             case "ssm" if world.random.random() < 0.3:
                 return PolicyInvalidError("settings: no such member")
             case _:
-                return UpstreamUnavailableError(f"{service} did not answer")
+                return _UNAVAILABLE.get(service, UpstreamUnavailableError)(f"{service} did not answer")
 
 
+_UNAVAILABLE: Final[Mapping[str, type[RespotError]]] = {
+    "ledger": LedgerUnavailableError,
+    "sns": TopicUnavailableError,
+    "scheduler": ScheduleUnavailableError,
+    "sqs": QueueUnavailableError,
+}
 PLENTY: Final = timedelta(minutes=15)
 
 
@@ -176,7 +171,7 @@ class Controller:
             runs=runs,
             refusals=with_hooks(world.refusals, partial(trouble.gate, "ledger")),
             starts=with_hooks(world.starts, partial(trouble.gate, "ledger")),
-            schedules=world.schedules,
+            schedules=with_hooks(world.schedules, partial(trouble.gate, "scheduler")),
             checkpoints=listing,
             policies=with_hooks(world.policies, partial(trouble.gate, "ssm")),
             kill_switch=with_hooks(world.kill_switch, partial(trouble.gate, "ssm")),

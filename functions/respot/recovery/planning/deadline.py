@@ -10,7 +10,7 @@ from respot.recovery.planning.estimates import Estimate, on_demand_wait, restart
 from respot.recovery.planning.run import Run
 from respot.recovery.planning.start_history import StartHistory
 from respot.recovery.planning.waiting import LONGEST_PREPARATION
-from respot.recovery.planning.work import ASSUMED_INTERVAL
+from respot.recovery.planning.work import ASSUMED_INTERVAL, ASSUMED_OVERHEAD
 from respot.recovery.policy.policy import Policy
 
 HANDOVER: Final = timedelta(minutes=5)
@@ -112,7 +112,7 @@ def forecast(
     deadline = deadline_of(run, policy)
     if deadline is None:
         return None
-    proof, work = run.proof(), work_expected(run, policy)
+    proof, work = run.proof(longest_start(policy)), work_expected(run, policy)
     return Forecast(
         deadline=deadline,
         work=work,
@@ -125,6 +125,11 @@ def forecast(
         shown=run.restart_overhead() or timedelta(),
         sweep=sweep,
     )
+
+
+def longest_start(policy: Policy) -> timedelta:
+    """What may hide at the beginning of a period of training, where checkpoints have no steps."""
+    return max(ASSUMED_OVERHEAD, policy.restart_overhead or timedelta())
 
 
 def deadline_of(run: Run, policy: Policy) -> datetime | None:

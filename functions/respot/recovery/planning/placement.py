@@ -1,6 +1,6 @@
 """Chooses the next attempt's placement, by the ladder and the deadline."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import takewhile
@@ -18,8 +18,11 @@ from respot.recovery.policy.policy import Policy, Rung, WhenMissed
 
 SHORTEST: Final = timedelta(seconds=1)
 """SageMaker's least MaxRuntimeInSeconds."""
-WORK_MARGIN: Final = 0.25
-"""By how much the work may be longer than its owner says before MaxRuntime ends it."""
+WORK_MARGIN: Final = {Market.ON_DEMAND: 0.25, Market.SPOT: 1.0}
+"""By how much the work may be longer than its owner says before MaxRuntime ends it.
+
+On spot MaxRuntime also counts each start after an interruption, and what was lost; MaxWait bounds it there.
+"""
 LONGEST: Final = timedelta(days=28)
 """SageMaker's greatest MaxRuntimeInSeconds; MaxWait keeps to it too, as a job may last 30 days in all."""
 
@@ -41,7 +44,7 @@ def choose_placement(
     now: datetime,
     refused: Sequence[RefusedPool] = (),
     found: Forecast | None = None,
-    from_scratch: bool = False,
+    only_on_demand: str | None = None,
 ) -> PlacementChoice:
     """The placement on this rung, or on demand where the deadline asks for it; never in a pool that was refused.
 
@@ -52,7 +55,7 @@ def choose_placement(
         now: the moment of the decision.
         refused: pools that cannot be used.
         found: what the deadline needs; `None` without one.
-        from_scratch: nothing was saved, and the policy requires a checkpoint: only on-demand may repeat the work.
+        only_on_demand: why only on-demand may repeat the work; `None` if spot may, too.
     """
     if found is None:
         return PlacementChoice(placement=_placement(run, rung), reason=f"next: {_pool(run, rung)}")
@@ -73,8 +76,9 @@ def choose_placement(
         return PlacementChoice(placement=on_demand, reason=reason, warning=f"{lost}: {words}")
     if rung.market is Market.ON_DEMAND or not found.allows_spot(now):
         return PlacementChoice(placement=on_demand, reason=f"{words}: on demand from here{more}")
-    if from_scratch:
-        return PlacementChoice(placement=on_demand, reason=f"{words}: from scratch, and therefore on demand{more}")
+    if only_on_demand:
+        reason = f"{words}: {only_on_demand}, and therefore on demand{more}"
+        return PlacementChoice(placement=on_demand, reason=reason)
     if not _may_follow(run, policy, refused):
         reason = f"{words}, and nothing may follow a spot attempt: on demand{more}"
         return PlacementChoice(placement=on_demand, reason=reason)
@@ -100,27 +104,28 @@ class _Limits:
     """What a deadline makes of an attempt's time limits.
 
     Attributes:
-        runtime: what the attempt needs at least; `None` keeps the user's own MaxRuntime.
+        runtime: what the attempt needs at least, by market; without it the user's own MaxRuntime is kept.
         wait: MaxWait.
     """
 
-    runtime: timedelta | None
+    runtime: Mapping[Market, timedelta]
     wait: timedelta
 
 
 def _limits(run: Run, policy: Policy, found: Forecast, now: datetime) -> _Limits:
     """The time left and the reserve, so that SageMaker ends no job that is nearly done; exactly the time left to stop.
 
-    MaxRuntime covers the work that is left only if that is known, and if `max_billable_hours` allows it.
+    MaxRuntime covers the work that is left only if its owner sets it, and if `max_billable_hours` allows it.
     """
     left, least = found.deadline - now, found.work_left + found.overhead.value
     wait = left if policy.when_deadline_missed is WhenMissed.STOP else max(left + found.reserve, least)
-    if not found.known:
-        return _Limits(runtime=None, wait=wait)
-    runtime = found.work_left + found.work_left * WORK_MARGIN + found.overhead.value
+    if policy.work is None:  # steps prove what is done, not how much there is
+        return _Limits(runtime={}, wait=wait)
+    runtime = {each: found.work_left * (1 + more) + found.overhead.value for each, more in WORK_MARGIN.items()}
     if policy.max_billable_hours is not None:
         hours = max(0.0, policy.max_billable_hours - run.billable_hours)
-        runtime = min(runtime, timedelta(hours=hours) / (run.attempts[0].state.instance_count or 1))
+        allowed = timedelta(hours=hours) / (run.attempts[0].state.instance_count or 1)
+        runtime = {each: min(needed, allowed) for each, needed in runtime.items()}
     return _Limits(runtime=runtime, wait=wait)
 
 
@@ -135,8 +140,8 @@ def _raised(run: Run, placement: Placement) -> str:
 def _placement(run: Run, rung: Rung, *, limits: _Limits | None = None) -> Placement:
     first = run.attempts[0].state
     runtime = min(first.max_runtime or DEFAULT_MAX_RUNTIME, LONGEST)
-    if limits and limits.runtime is not None:
-        runtime = min(max(runtime, _whole(limits.runtime)), LONGEST)
+    if limits and rung.market in limits.runtime:
+        runtime = min(max(runtime, _whole(limits.runtime[rung.market])), LONGEST)
     instance_type = rung.instance_type or first.requested_type or ""
     if rung.market is Market.ON_DEMAND:
         return Placement(market=rung.market, instance_type=instance_type, max_runtime=runtime, max_wait=None)
@@ -168,7 +173,8 @@ def rung_for(run: Run, policy: Policy, number: int, *, refused: Sequence[Refused
     - An attempt that Respot stopped because it waited too long was its rung's last.
     - A refused pool is skipped, for a rung below it that has attempts left.
     - With a deadline, on-demand always comes after all of them.
-    - If all are refused, the run goes back to a pool that it gave up, if that has attempts left.
+    - If all are refused, the run goes back to a pool that it gave up, if that has attempts left. With a deadline it
+      need not: Respot may have given that pool up for on-demand alone.
     """
     left = _rungs_left(run, policy, number)
     if not left and policy.deadline and not _goes_on_demand(policy):
@@ -176,7 +182,7 @@ def rung_for(run: Run, policy: Policy, number: int, *, refused: Sequence[Refused
     if left and refused:
         below = [rung for rung in left[1:] if _has_attempts_left(run, policy, rung)]
         last = [Rung(market=Market.ON_DEMAND)] if policy.deadline and not _goes_on_demand(policy) else []
-        back = [rung for rung in _given_up(run, policy) if _has_attempts_left(run, policy, rung)]
+        back = [rung for rung in _given_up(run, policy) if policy.deadline or _has_attempts_left(run, policy, rung)]
         left = tuple(_usable(run, (left[0], *below, *last, *back), refused))
     return left[0] if left else None
 

@@ -9,7 +9,7 @@ from respot.jobs.job import JobState, Market, Transition
 from respot.jobs.lifecycle import is_terminal
 from respot.recovery.checkpoints.checkpoint import explained, passed_over, resume_point
 from respot.recovery.planning.context import PlanContext
-from respot.recovery.planning.deadline import Forecast, forecast, return_to_spot, work_expected
+from respot.recovery.planning.deadline import Forecast, forecast, longest_start, return_to_spot, work_expected
 from respot.recovery.planning.decision import DECIDED_WITHIN, Action, Decision, Outlook, RefusedPool, is_silent
 from respot.recovery.planning.ending import Budget, Trigger
 from respot.recovery.planning.placement import choose_placement, rung_for
@@ -39,16 +39,16 @@ def plan(context: PlanContext, *, now: datetime) -> Decision:
         return _refused(_too_late(context, now), inputs)
     if context.kill_switch:
         return _postponed(run, context.kill_switch, inputs, now)
-    if reason := _cannot_resume(context, found, now=now):
+    if reason := _cannot_resume(context, found):
         return _refused(reason, inputs)
     refused = context.refused_pools
     rung = rung_for(run, policy, run.last.number + 1, refused=refused)
     if rung is None:
         return _refused(_without_rung(run, refused), inputs)
     scratch = _without_checkpoint(context) if policy.require_checkpoint and found else None
-    placed = choose_placement(
-        run, policy, rung, now=now, refused=refused, found=found, from_scratch=scratch is not None
-    )
+    fruitless = _fruitless(context) if found else None
+    only_on_demand = "from scratch" if scratch else fruitless
+    placed = choose_placement(run, policy, rung, now=now, refused=refused, found=found, only_on_demand=only_on_demand)
     if placed.placement is None:
         return _refused(placed.reason, inputs)
     until = _earliest(run, policy)
@@ -157,7 +157,7 @@ def _postponed(run: Run, kill_switch: str, inputs: dict[str, str], now: datetime
     return Decision(action=Action.WAIT, reason=reason, inputs=inputs, until=until, notify=True)
 
 
-def _cannot_resume(context: PlanContext, found: Forecast | None, *, now: datetime) -> str | None:
+def _cannot_resume(context: PlanContext, found: Forecast | None) -> str | None:
     """Why another attempt must not or cannot be made, although the owner wants one."""
     run, policy = context.run, context.resolved.policy
     if context.blockers:
@@ -165,14 +165,21 @@ def _cannot_resume(context: PlanContext, found: Forecast | None, *, now: datetim
     if context.concurrent_writers:
         jobs = ", ".join(context.concurrent_writers)
         return f"another job writes to an overlapping checkpoint location: {jobs}"
-    # A deadline that can be met from scratch leads to on-demand instead.
-    if policy.require_checkpoint and (found is None or found.is_lost(now)) and (reason := _without_checkpoint(context)):
+    # With a deadline the work is repeated on demand instead, where no interruption can undo it.
+    if policy.require_checkpoint and found is None and (reason := _without_checkpoint(context)):
         return reason
-    if _makes_no_progress(run, policy) and not context.listing_cut:
-        count = run.attempts_without_progress()
-        evidence = run.progress().evidence
-        return f"the last {count} attempts that trained made no progress ({evidence}): another would do no better"
+    if (found is None or run.last.state.market is Market.ON_DEMAND) and (fruitless := _fruitless(context)):
+        return f"{fruitless}: another would do no better"
     return _budget_exhausted(run, policy)
+
+
+def _fruitless(context: PlanContext) -> str | None:
+    """That attempts in a row made no progress, in words; `None` if they did, or nobody can know."""
+    run = context.run
+    if context.listing_cut or not _makes_no_progress(run, context.resolved.policy):
+        return None
+    count, evidence = run.attempts_without_progress(), run.progress().evidence
+    return f"the last {count} attempts that trained made no progress ({evidence})"
 
 
 def _without_checkpoint(context: PlanContext) -> str | None:
@@ -257,7 +264,7 @@ def _inputs(context: PlanContext, found: Forecast | None, now: datetime) -> dict
     run, resolved = context.run, context.resolved
     state, policy = run.last.state, resolved.policy
     newest = resume_point(run.checkpoints)
-    proof = run.proof() if context.listed else None
+    proof = run.proof(longest_start(policy)) if context.listed else None
     budgets = (f"{budget} {run.resubmissions(budget)} of {policy.budgets[budget]}" for budget in Budget)
     given = {
         "decided_at": iso(now),

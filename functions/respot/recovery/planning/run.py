@@ -15,7 +15,7 @@ from respot.recovery.planning.decision import Placement
 from respot.recovery.planning.ending import Budget, Ending, Trigger, budget_of, ending_of
 from respot.recovery.planning.start_history import overheads
 from respot.recovery.planning.waiting import StopIntent, StoppedBy, stop_of, stopped_by
-from respot.recovery.planning.work import Proof, Training, prove
+from respot.recovery.planning.work import ASSUMED_OVERHEAD, Proof, Training, prove
 
 RunId = NewType("RunId", str)
 """`<region>/<name of the first job>/<its creation, epoch milliseconds>`."""
@@ -221,10 +221,13 @@ class Run:
         """Training time that the checkpoints prove, and that need not be repeated."""
         return self.proof().done
 
-    def proof(self) -> Proof:
-        """What the checkpoints prove. Nothing counts that was saved before the run began."""
+    def proof(self, longest_start: timedelta = ASSUMED_OVERHEAD) -> Proof:
+        """What the checkpoints prove. Nothing counts that was saved before the run began.
+
+        `longest_start` may hide at the beginning of a period of training.
+        """
         seen = [attempt.checkpoint for attempt in self.attempts if attempt.checkpoint]
-        return prove(self._trainings(), self.checkpoints, seen, began=self.created)
+        return prove(self._trainings(), self.checkpoints, seen, began=self.created, longest_start=longest_start)
 
     def _trainings(self) -> list[Training]:
         """The periods of training, oldest first."""

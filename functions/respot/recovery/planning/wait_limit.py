@@ -18,13 +18,16 @@ from respot.recovery.planning.deadline import DEFAULT_MAX_RUNTIME, Forecast, for
 from respot.recovery.planning.decision import Action, Decision, Placement
 from respot.recovery.planning.placement import went_back
 from respot.recovery.planning.planner import plan
-from respot.recovery.planning.waiting import StopIntent, is_waiting, unknown_message, waiting_since
+from respot.recovery.planning.waiting import StopIntent, is_waiting, unknown_message, waiting_since, waits_from
 from respot.recovery.policy.policy import AccountPolicy, Policy, Resolved, resolve
+from respot.recovery.records import NoticeKind
 
 ASKED_EACH_TIME: Final = timedelta(hours=1)
 """After its limit or deadline a waiting job is checked with each sweep for this long, then once in this time."""
+CHECKED_AGAIN: Final = timedelta(minutes=30)
+"""A job that waits on after its latest on-demand start is checked again after this time, also if sweeps fail."""
 _FORESIGHT: Final = timedelta(hours=6)
-"""Room for two starts and a wait for on-demand, however long they are estimated to take.
+"""Room for two starts and a wait for on-demand, however long earlier jobs took for them.
 
 The ledger's state of a job shows neither what is saved nor how long starts take; the check then finds it out.
 """
@@ -42,6 +45,7 @@ class WaitDecision:
         placement: where the next attempt would run; `None` if the job is not stopped.
         inputs: what it was decided from, in words.
         warning: what people should know of a job that waits on: its deadline is at risk.
+        notice: the kind of that warning; people are warned once of each.
     """
 
     stop: bool
@@ -49,6 +53,7 @@ class WaitDecision:
     placement: Placement | None = None
     inputs: dict[str, str] = field(default_factory=dict)
     warning: str | None = None
+    notice: NoticeKind = NoticeKind.DEADLINE_AT_RISK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +110,7 @@ def reason_to_keep_waiting(
     policy, since = resolved.policy, waiting_since(transitions)
     if words := unknown_message(state):
         return f"whether it waits for capacity is not known: SageMaker says {words!r}"
-    if since is None or not is_waiting(state, now=now):
+    if since is None or not is_waiting(state, transitions, now=now):
         return f"does not wait for capacity, it is {state.status}/{state.secondary_status}"
     if resolved.bad_tags:
         return "; ".join(resolved.bad_tags)
@@ -145,7 +150,28 @@ def due_from(state: JobState, policy: Policy) -> datetime | None:
         return state.job.created
     work = policy.work or state.max_runtime or DEFAULT_MAX_RUNTIME
     # The work once more: without a checkpoint, a fruitless start may cost as much as the work that is left.
-    return deadline - 2 * work - _FORESIGHT
+    stated = 2 * (policy.restart_overhead or timedelta()) + (policy.on_demand_wait or timedelta())
+    return deadline - 2 * work - stated - _FORESIGHT
+
+
+def next_check(
+    live: JobState, transitions: Sequence[Transition], resolved: Resolved, *, now: datetime
+) -> datetime | None:
+    """When a job that is left waiting must be checked again for its deadline; `None` if nothing would be done then.
+
+    A job that has been preparing for too long counts as waiting from a moment that is known.
+    """
+    policy, deadline, due = resolved.policy, _latest_deadline(live, resolved.policy), due_from(live, resolved.policy)
+    if deadline is None or due is None or waiting_since(transitions) is None or live.market is Market.ON_DEMAND:
+        return None
+    if policy.dry_run or resolved.bad_tags or live.parent:
+        return None
+    if due > now:
+        return due
+    again = now + CHECKED_AGAIN
+    if (over := waits_from(live)) is not None and over >= now:
+        again = max(over, now + timedelta(minutes=1))
+    return again if again < deadline else None
 
 
 def _latest_deadline(state: JobState, policy: Policy) -> datetime | None:
@@ -159,7 +185,7 @@ def _by_deadline(live: JobState, context: PlanContext, found: Forecast, *, now: 
             "its deadline is not kept while it waits: the work is not known, and MaxRuntimeInSeconds may be much "
             "more. Set the tag respot:work, or `work` in the policy"
         )
-        return WaitDecision(stop=False, reason=reason, warning=reason)
+        return WaitDecision(stop=False, reason=reason, warning=reason, notice=NoticeKind.WORK_UNKNOWN)
     if live.market is Market.ON_DEMAND:
         late = now + found.work_left + found.overhead.value > found.deadline
         reason = f"waits for instances on demand: {found.in_words(now)}"
@@ -181,17 +207,24 @@ def simulate_stop(state: JobState, transitions: Sequence[Transition], *, now: da
 
 
 def decide_wait(
-    live: JobState, transitions: Sequence[Transition], context: PlanContext, *, now: datetime
+    live: JobState,
+    transitions: Sequence[Transition],
+    context: PlanContext,
+    *,
+    now: datetime,
+    forbidden: str | None = None,
 ) -> WaitDecision:
     """Whether to stop the live job; the last attempt of the context's run is the job as if it had been stopped.
 
     Only if the plan made after the stop is another attempt in another pool. A job must not lose its place in a queue
-    for the end of the same queue, or for nothing.
+    for the end of the same queue, or for nothing. `forbidden` says why it may not be stopped for any plan.
     """
     resolved, since = context.resolved, waiting_since(transitions)
     reason = reason_to_keep_waiting(live, transitions, resolved, now=now)
     if since is None or reason:
         return WaitDecision(stop=False, reason=reason or "does not wait for capacity")
+    if context.kill_switch:  # S3 was not asked: a forecast would take saved work for lost
+        return WaitDecision(stop=False, reason=context.kill_switch)
     found = forecast(context.run, resolved.policy, context.start_history, now=now, sweep=context.sweep_interval)
     within = _within_limit(resolved.policy, since, resolved, now=now)
     if within:
@@ -199,7 +232,7 @@ def decide_wait(
         if kept:
             return kept
     decision = plan(context, now=now)
-    if kept_for := _why_it_waits_on(live, context, decision):
+    if kept_for := forbidden or _why_it_waits_on(live, context, decision):
         risk = (
             f"the deadline is at risk: {found.in_words(now)}; {kept_for}" if found and found.is_at_risk(now) else None
         )
@@ -213,8 +246,6 @@ def decide_wait(
 
 def _why_it_waits_on(live: JobState, context: PlanContext, decision: Decision) -> str | None:
     """Why a job is not stopped although it has waited for too long; `None` if it is."""
-    if context.kill_switch:
-        return context.kill_switch
     if went_back(context.run, context.run.last.number):
         return "exceeded the wait limit before, and the run went back to this pool: all others were refused"
     if decision.action is not Action.RESUBMIT or decision.placement is None:

@@ -31,7 +31,7 @@ _PENDING: Final = "Pending"
 PREPARING: Final = "Preparing the instances for training"
 """StatusMessage, as a rule, once the instances are there; the job is still in `Starting` or `Pending`."""
 LONGEST_PREPARATION: Final = timedelta(minutes=30)
-"""A job that has been preparing for longer, and has no instances by any sign, waits for them.
+"""A job that has been preparing for longer, and has had no instances in this wait by any sign, waits for them.
 
 In public logs it takes a minute. LastModifiedTime shows since when. The SageMaker SDK prints it with each message, and
 in those logs it moves when the message changes within one status: 08:05:55 Pending - Training job waiting for
@@ -93,17 +93,41 @@ def waiting_since(transitions: Sequence[Transition]) -> datetime | None:
     return since
 
 
-def is_waiting(state: JobState, *, now: datetime) -> bool:
+def is_waiting(state: JobState, transitions: Sequence[Transition], *, now: datetime) -> bool:
     """Whether there is positive evidence that the job waits for capacity; only then may it be stopped for that."""
+    return seems_waiting(state, now=now) and not (_is_preparing(state) and _has_instances(state, transitions))
+
+
+def seems_waiting(state: JobState, *, now: datetime) -> bool:
+    """Whether the job waits by its state alone, which does not say in which wait the signs of instances arose."""
     if not _may_wait(state):
         return False
-    message = _unpunctuated(state.status_message or "")
-    if message == PREPARING:
-        has_instances = state.training_started is not None or state.training_time is not None
-        return not has_instances and now - state.last_modified > LONGEST_PREPARATION
+    if (over := waits_from(state)) is not None:
+        return now > over
     if state.secondary_status == INTERRUPTED:
         return True  # by its documentation its instances were taken away, and no text of its messages is published
+    message = _unpunctuated(state.status_message or "")
     return message in _WAITS or (not message and state.secondary_status == _PENDING)
+
+
+def waits_from(state: JobState) -> datetime | None:
+    """After which moment a job that is preparing counts as waiting; `None` if it is not preparing."""
+    return state.last_modified + LONGEST_PREPARATION if _may_wait(state) and _is_preparing(state) else None
+
+
+def _is_preparing(state: JobState) -> bool:
+    return _unpunctuated(state.status_message or "") == PREPARING
+
+
+def _has_instances(state: JobState, transitions: Sequence[Transition]) -> bool:
+    """Whether TrainingStartTime or TrainingTimeInSeconds show instances of the present wait, not of an earlier one."""
+    since = waiting_since(transitions)
+    if since is not None and state.training_started is not None:
+        return state.training_started >= since
+    earlier = since is not None and any(
+        each.started < since or each.status == INTERRUPTED for each in transitions
+    )  # they were there, and are gone
+    return not earlier and (state.training_started is not None or state.training_time is not None)
 
 
 def unknown_message(state: JobState) -> str | None:

@@ -13,8 +13,8 @@ ASSUMED_OVERHEAD: Final = timedelta(minutes=30)
 """From getting instances to training, where nothing better is known. Large images and datasets take 12 to 30."""
 ASSUMED_INTERVAL: Final = timedelta(minutes=15)
 """Between two checkpoints, until this run has shown its own."""
-_SHORTEST_SPAN: Final = timedelta(minutes=1)
-"""Checkpoints that arrive within this time show neither rate nor interval: an upload may have delayed the first."""
+_UPLOAD: Final = timedelta(minutes=1)
+"""By how much the uploads of two checkpoints may differ: a rate and an interval do without it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,12 @@ class Proof:
 
 
 def prove(
-    periods: Sequence[Training], checkpoints: Sequence[Checkpoint], seen: Sequence[Checkpoint], *, began: datetime
+    periods: Sequence[Training],
+    checkpoints: Sequence[Checkpoint],
+    seen: Sequence[Checkpoint],
+    *,
+    began: datetime,
+    longest_start: timedelta,
 ) -> Proof:
     """What the checkpoints prove of the work done in these periods.
 
@@ -75,28 +80,33 @@ def prove(
         checkpoints: what is listed now.
         seen: what was there to resume from at the ends of attempts; it may have been deleted since.
         began: when the run's first job was created.
+        longest_start: what may hide at the beginning of a period.
     """
     newest = resume_point(checkpoints)
-    if newest is None:
+    if newest is None or not newest.complete:
         return Proof(unsaved=_unsaved(periods, None))
     known = any(each.layout for each in checkpoints)
-    listed = [each for each in checkpoints if each.complete and (each.layout or not known)]
-    every = [each for each in (*listed, *seen) if each.saved_at <= newest.saved_at]
+    every = [
+        each
+        for each in (*checkpoints, *seen)
+        if each.complete and (each.layout or not known) and each.saved_at <= newest.saved_at
+    ]
     moments = sorted({each.saved_at for each in every})
     interval, unsaved = _interval(periods, moments), _unsaved(periods, newest.saved_at)
     steps = _steps(every, newest)
     rates = [rate for period in periods if (rate := _rate(period, steps)) is not None]
     if not rates:
-        done = _in_time(periods, moments, interval)
+        restarted = [at for (_, before), (at, step) in pairwise(steps) if step <= before]
+        moments = [at for at in moments if not restarted or at >= restarted[-1]]
+        done = _in_time(periods, moments, interval, longest_start)
         return Proof(done=done, evidence="training that checkpoints cover", interval=interval, unsaved=unsaved)
-    rate, step, trained = min(rates), steps[-1][1], _until(periods, newest.saved_at)
-    before = max((number for at, number in steps if at <= began), default=0)
-    new = step - before if step > before else step
+    rate, trained = min(rates), _until(periods, newest.saved_at)
+    new = _new_steps(steps, rate, periods, began)
     return Proof(
-        done=min(new * rate, trained),
-        evidence=f"{new:,} steps of at least {rate.total_seconds():.3g} s",
+        done=min(timedelta(seconds=new * rate), trained),
+        evidence=f"{new:,} steps of at least {rate:.3g} s",
         by_steps=True,
-        overhead=max((each for period in periods if (each := _overhead(period, steps, rate))), default=None),
+        overhead=max((each for period in periods if (each := _overhead(period, steps))), default=None),
         interval=interval,
         unsaved=unsaved,
     )
@@ -114,31 +124,61 @@ def _within(period: Training, steps: Iterable[tuple[datetime, int]]) -> list[tup
     return [(at, step) for at, step in steps if period.started < at <= period.ended]
 
 
-def _rate(period: Training, steps: Sequence[tuple[datetime, int]]) -> timedelta | None:
-    """The time that a step took between the first and the last checkpoint of a period."""
+def _rate(period: Training, steps: Sequence[tuple[datetime, int]]) -> float | None:
+    """The seconds that a step took at least, between the first and the last checkpoint of a period."""
     saved = _within(period, steps)
     if not saved:
         return None
     (first, low), (last, high) = saved[0], saved[-1]
     rising = all(one < other for (_, one), (_, other) in pairwise(saved))
-    return (last - first) / (high - low) if rising and high > low and last - first >= _SHORTEST_SPAN else None
+    span = last - first - _UPLOAD
+    return span.total_seconds() / (high - low) if rising and high > low and span >= _UPLOAD else None
 
 
-def _overhead(period: Training, steps: Sequence[tuple[datetime, int]], rate: timedelta) -> timedelta | None:
-    """The time from instances to work, by the first step saved and the one that the period began from, or 0."""
+def _new_steps(steps: Sequence[tuple[datetime, int]], rate: float, periods: Sequence[Training], began: datetime) -> int:
+    """The steps that the run has made.
+
+    Those of checkpoints from before it began do not count, and neither do those that it cannot have made in the time:
+    then it continued a model from elsewhere.
+    """
+    newest = steps[-1][1]
+    before = max((step for at, step in steps if at <= began), default=0)
+    first_saved, first = next(each for each in steps if each[0] > began)
+    trained = _until(periods, first_saved)
+    if before == 0 and first * rate > trained.total_seconds():
+        before = first - int(min(trained, ASSUMED_INTERVAL).total_seconds() / rate)
+    return newest - before if newest > before else newest
+
+
+def _overhead(period: Training, steps: Sequence[tuple[datetime, int]]) -> timedelta | None:
+    """The time from instances to work, by the period's rate, its first step and the one that it began from, or 0.
+
+    Only where the period saved as many steps after its first checkpoint as before: a rate carries no further.
+    """
     saved = _within(period, steps)
     before = max((step for at, step in steps if at <= period.started), default=0)
-    if not saved or saved[0][1] <= before:
+    if _rate(period, steps) is None:
         return None
-    return saved[0][0] - period.launched - (saved[0][1] - before) * rate
+    (first, low), (last, high) = saved[0], saved[-1]
+    return (
+        first - period.launched - (last - first) * ((low - before) / (high - low))
+        if 0 < low - before <= high - low
+        else None
+    )
 
 
-def _in_time(periods: Iterable[Training], moments: Sequence[datetime], interval: timedelta | None) -> timedelta:
-    covered = (_covered(period, saves, interval) for period in periods if (saves := period.saves(moments)))
+def _in_time(
+    periods: Iterable[Training], moments: Sequence[datetime], interval: timedelta | None, longest_start: timedelta
+) -> timedelta:
+    covered = (
+        _covered(period, saves, interval, longest_start) for period in periods if (saves := period.saves(moments))
+    )
     return sum(covered, timedelta())
 
 
-def _covered(period: Training, saves: Sequence[datetime], interval: timedelta | None) -> timedelta:
+def _covered(
+    period: Training, saves: Sequence[datetime], interval: timedelta | None, longest_start: timedelta
+) -> timedelta:
     """The work that a period's checkpoints cover: what its beginning took does not count.
 
     The first checkpoint followed the beginning of the work by an interval, or by more where older ones were deleted:
@@ -146,7 +186,7 @@ def _covered(period: Training, saves: Sequence[datetime], interval: timedelta | 
     """
     first, last = min(saves[0], period.ended), min(saves[-1], period.ended)
     passed = first - period.started
-    before = max(min(passed, interval or ASSUMED_INTERVAL), passed - ASSUMED_OVERHEAD)
+    before = max(min(passed, interval or ASSUMED_INTERVAL), passed - longest_start)
     return before + last - first
 
 
@@ -158,7 +198,7 @@ def _until(periods: Iterable[Training], moment: datetime) -> timedelta:
 def _interval(periods: Sequence[Training], moments: Sequence[datetime]) -> timedelta | None:
     """The usual time between two checkpoints of one period."""
     pairs = (pair for each in periods for pair in pairwise(each.saves(moments)))
-    gaps = [gap for one, other in pairs if (gap := other - one) >= _SHORTEST_SPAN]
+    gaps = [gap for one, other in pairs if (gap := other - one) >= _UPLOAD]
     return median_high(gaps) if gaps else None
 
 
