@@ -1,8 +1,9 @@
-"""How a person names a training job: by its name, or by its ARN."""
+"""How a person names a training job or its run: by the job's name, by its ARN, or by the run's id."""
 
 import argparse
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from respot.alerting.text import one_line
@@ -12,6 +13,8 @@ from respot.jobs.drill_names import drill_id
 _PARTS: Final = 6
 """arn:partition:service:region:account:resource (AWS General Reference, Amazon Resource Names)."""
 _EXAMPLE: Final = "arn:aws:sagemaker:us-east-1:111122223333:training-job/my-job"
+_RUN: Final = re.compile(r"([a-z0-9-]+)/([^/]+)/(\d{1,14})", re.ASCII)
+"""The id of a run: its first job's region, name, and creation in epoch milliseconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,11 +25,13 @@ class JobReference:
         name: its name.
         region: the region in the ARN; `None` if it was no ARN.
         account: the account in the ARN; `None` if it was no ARN.
+        created: when the job was created, as the id of its run says; `None` if it was none.
     """
 
     name: str
     region: str | None = None
     account: str | None = None
+    created: datetime | None = None
 
     @property
     def advice(self) -> str:
@@ -53,6 +58,22 @@ def job_reference(words: str) -> JobReference:
     if not JOB_NAME.fullmatch(words) and drill_id(words) is None:
         raise _unusable("a training job's name has letters, digits, and hyphens between them, 63 at most")
     return JobReference(name=words)
+
+
+def run_reference(words: str) -> JobReference:
+    """Read what stands on the command line for a run: its id, or any of its jobs.
+
+    Raises:
+        ArgumentTypeError: it names neither.
+    """
+    parts = _RUN.fullmatch(words.strip())
+    if parts is None:
+        return job_reference(words)
+    region, name, milliseconds = parts.groups()
+    if not REGION.fullmatch(region) or not JOB_NAME.fullmatch(name):
+        raise _unusable("this is no id of a run, which is REGION/JOB/NUMBER")
+    created = datetime.fromtimestamp(0, tz=UTC) + timedelta(milliseconds=int(milliseconds))
+    return JobReference(name=name, region=region, created=created)
 
 
 def _of_arn(words: str) -> JobReference:

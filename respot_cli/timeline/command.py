@@ -12,8 +12,8 @@ from respot.jobs.job import JobId, JobState, Transition
 from respot.recovery.ports import RunStore
 from respot.runs.load import attempts_of
 from respot_cli import deployment, output
-from respot_cli.deployment import Deployment
 from respot_cli.errors import CommandError, ExitCode
+from respot_cli.found_runs import agreed_region, check_account
 from respot_cli.job_reference import JobReference, job_reference
 from respot_cli.timeline.history import History, to_document
 from respot_cli.timeline.view import render
@@ -85,32 +85,6 @@ class Unread:
         """Say what is missing in the data."""
         for item, why in self.reasons.items():
             output.say(f"respot: the item {item} could not be read: {why}; a newer respot may read it")
-
-
-def agreed_region(job: JobReference, option: str | None) -> str | None:
-    """The region that the ARN or the option names; `None` if neither does.
-
-    Raises:
-        CommandError: they contradict each other.
-    """
-    if job.region and option and job.region != option:
-        message = f"the ARN of {job.name} is in {job.region}, but --region says {option}: leave out --region"
-        raise CommandError(message, ExitCode.USAGE)
-    return job.region or option
-
-
-def check_account(job: JobReference, found: Deployment) -> None:
-    """See that the job is of the deployment's account.
-
-    Raises:
-        CommandError: its ARN names another.
-    """
-    if job.account and job.account != found.account:
-        message = (
-            f"{job.name} belongs to the account {job.account}, and this deployment watches {found.account}: "
-            "choose that account's credentials, for example with --profile"
-        )
-        raise CommandError(message, ExitCode.NOT_FOUND)
 
 
 def region_of(ledger: Ledger, regions: Sequence[str], name: str) -> str:

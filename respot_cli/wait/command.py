@@ -15,8 +15,9 @@ from respot.runs.run_state import RunAttempt, RunState, Situation, situation_of
 from respot_cli import deployment, output
 from respot_cli.deployment import Deployment, asking_aws
 from respot_cli.errors import CommandError, ExitCode
+from respot_cli.found_runs import agreed_region, check_account
 from respot_cli.job_reference import JobReference, job_reference
-from respot_cli.timeline.command import agreed_region, check_account, region_of
+from respot_cli.timeline.command import region_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

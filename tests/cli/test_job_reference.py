@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from respot_cli.errors import CommandError, ExitCode
+from respot_cli.found_runs import agreed_region, check_account
 from respot_cli.job_reference import JobReference, job_reference
 from respot_cli.main import main, parser
-from respot_cli.timeline.command import agreed_region, check_account
 from tests.support.builders import ACCOUNT
 from tests.support.respot_process import find
 
