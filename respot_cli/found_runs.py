@@ -82,7 +82,7 @@ def agreed_region(job: JobReference, option: str | None) -> str | None:
         CommandError: they contradict each other.
     """
     if job.region and option and job.region != option:
-        message = f"the ARN or id of {job.name} is in {job.region}, but --region says {option}: leave out --region"
+        message = f"the ARN of {job.name} is in {job.region}, but --region says {option}: leave out --region"
         raise CommandError(message, ExitCode.USAGE)
     return job.region or option
 
