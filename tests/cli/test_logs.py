@@ -19,7 +19,7 @@ from respot.recovery.planning.decision import Action
 from respot.runs.run_state import RunAttempt
 from respot_cli import found_runs
 from respot_cli.errors import CommandError, ExitCode
-from respot_cli.found_runs import NamedRun
+from respot_cli.found_runs import NamedRun, UnknownJobError
 from respot_cli.logs import command
 from respot_cli.logs.attempt_log import LATE, AttemptLog, in_order
 from respot_cli.logs.lines import LogLine, to_json, to_text, visible
@@ -613,6 +613,33 @@ def test_ctrl_c_ends_it_with_130(example_logs: MemoryLogs, capsys: pytest.Captur
     out, err = capsys.readouterr()
     assert out.splitlines() == ["2026-09-16 09:06:40Z #1  Training from the beginning"]
     assert err.endswith("respot: interrupted\n")
+
+
+@pytest.mark.parametrize(("appears", "code"), [(9, ExitCode.DONE), (11, ExitCode.NOT_FOUND)])
+def test_following_waits_for_a_job_that_was_just_created(
+    example_logs: MemoryLogs,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    appears: int,
+    code: ExitCode,
+) -> None:
+    clock, named = clock_of(example_logs), found_runs.find_run(cast("Any", None))
+
+    def find(*_: object) -> NamedRun:
+        if clock() < NOW + timedelta(minutes=appears):
+            message = f"the ledger has no job {ROOT}"
+            raise UnknownJobError(message)
+        return named
+
+    done = attempt(1, "Completed", 600)
+    monkeypatch.setattr(found_runs, "find_run", find)
+    monkeypatch.setattr(NamedRun, "attempts", lambda _: (done,))
+    monkeypatch.setattr("time.sleep", lambda seconds: clock.pass_by(timedelta(seconds=seconds)))
+    assert main(["logs", ROOT, "--follow"]) == code
+    assert capsys.readouterr().err.startswith(f"respot: the ledger has no job {ROOT}; waiting for it\n")
+    clock.moment = NOW
+    assert main(["logs", ROOT]) == ExitCode.NOT_FOUND
+    assert clock() == NOW
 
 
 @pytest.mark.parametrize(
