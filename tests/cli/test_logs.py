@@ -150,7 +150,7 @@ def test_another_job_of_the_same_name_is_not_read(logs: MemoryLogs) -> None:
 
 
 def test_lines_before_since_are_not_read(logs: MemoryLogs) -> None:
-    for seconds in (300, 400, 500):
+    for seconds in (-300, 300, 400, 500):
         logs.put(FIRST, ms(seconds), str(seconds))
     assert messages(log_of(logs, since=at(400)), logs) == ["400", "500"]
     assert messages(log_of(logs, since=at(-99999)), logs) == ["300", "400", "500"]
@@ -331,6 +331,18 @@ def test_a_run_that_ended_long_ago_is_read_once() -> None:
     life.logs.put(FIRST, ms(290), "all")
     assert life.follow() == (done,)
     assert (life.lines, life.clock(), len(life.logs.calls)) == ([(1, "all")], at(590), 1)
+
+
+@pytest.mark.parametrize("ahead", [-200, 200])
+def test_a_wrong_clock_of_this_computer_costs_no_line(ahead: int) -> None:
+    """SageMaker's time of the end says nothing about how long ago that was."""
+    end = 600 - ahead
+    life = Life(looks={0: (RUNS,), 600: (attempt(1, "Completed", end),)})
+    life.logs.put(FIRST, ms(400), "in time")
+    life.logs.put(FIRST, ms(end - 1), "the last one", ingested=ms(608))
+    life.follow()
+    assert [message for _, message in life.lines] == ["in time", "the last one"]
+    assert life.clock() <= at(608) + QUIET + 2 * EVERY
 
 
 def test_an_attempt_is_not_read_any_more_when_its_log_is_complete() -> None:
