@@ -16,7 +16,7 @@ from respot_cli.found_runs import find_run
 from respot_cli.job_reference import run_reference
 from respot_cli.policy.check import check
 from respot_cli.policy.comparison import Compared, Comparison, Stores, Unread
-from respot_cli.policy.view import checked_document, checked_text, compared_document, compared_text
+from respot_cli.policy.view import checked_document, checked_text, compared_document, compared_text, job_text
 
 _SAID_FROM: Final = 500
 """Jobs after which progress is reported: fewer are tested in seconds."""
@@ -81,7 +81,8 @@ def _of_job(arguments: argparse.Namespace, policy: AccountPolicy) -> int:
         raise CommandError(message)
     if isinstance(tested, Unread):
         raise CommandError(f"{named.job.name} cannot be tested: {clause(tested.why)}", ExitCode.INCOMPLETE)
-    _show(arguments, [tested], [], title="", completed=None)
+    document = compared_document(arguments.file, [tested], [], shown=[tested], completed=None)
+    output.show(arguments.format, job_text(arguments.file, tested), document)
     return ExitCode.DONE
 
 
@@ -103,7 +104,10 @@ def _of_all(arguments: argparse.Namespace, policy: AccountPolicy, now: datetime)
         if (seen := len(compared) + len(unread) + completed) >= _SAID_FROM:
             output.say(f"respot: {seen:,} jobs read, up to {readable(max(_ends(page.found), default=since))}")
     title = f"Jobs that ended since {readable(since)} and did not complete"
-    _show(arguments, compared, unread, title=title, completed=completed)
+    shown = [each for each in compared if each.changes or not arguments.changed]
+    text = compared_text(arguments.file, compared, unread, shown=shown, title=title, completed=completed)
+    document = compared_document(arguments.file, compared, unread, shown=shown, completed=completed)
+    output.show(arguments.format, text, document)
     for each in unread[:_MOST_NOTES]:
         output.say(f"respot: {f'{each.job.name}: ' if each.job else ''}{clause(each.why)}")
     return ExitCode.INCOMPLETE if unread else ExitCode.DONE
@@ -115,20 +119,6 @@ _MOST_NOTES: Final = 20
 
 def _ends(compared: Sequence[Compared]) -> list[datetime]:
     return [each.past.ended for each in compared]
-
-
-def _show(
-    arguments: argparse.Namespace,
-    compared: Sequence[Compared],
-    unread: Sequence[Unread],
-    *,
-    title: str,
-    completed: int | None,
-) -> None:
-    shown = [each for each in compared if each.changes or not arguments.changed]
-    text = compared_text(arguments.file, compared, unread, shown=shown, title=title, completed=completed)
-    document = compared_document(arguments.file, compared, unread, shown=shown, completed=completed)
-    output.show(arguments.format, text, document)
 
 
 def _comparison(

@@ -18,7 +18,7 @@ _LONGEST_NAME: Final = 63
 _NAME_SAMPLES: Final = "-0Aa"
 """Where the ranges of characters begin that a job's name may have: `[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}`."""
 _INSTANCE_TYPES: Final = ("ml.*",)
-_ROLES: Final = (f"arn:aws*:iam::{'[0-9]' * 12}:role/*",)
+_ROLES: Final = (f"arn:aws*:iam::{'[0-9]' * 12}:role*",)
 _REGIONS: Final = ("[a-z][a-z]*-[a-z]*-[0-9]", "[a-z][a-z]*-[a-z]*-[0-9][0-9]")
 _IN_TAGS: Final = frozenset("_.:/=+-@")
 """With letters, separators and digits, what a tag may have: `[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*` (service model)."""
@@ -26,7 +26,7 @@ _IN_TAGS: Final = frozenset("_.:/=+-@")
 
 def takes_all(earlier: str, later: str) -> bool:
     """Whether the earlier pattern is certain to match all that the later one matches."""
-    if earlier == later or not earlier.strip("*"):
+    if earlier == later or (earlier and not earlier.strip("*")):
         return True
     return not any(
         _accepts(later, states) and not _accepts(earlier, other)

@@ -42,6 +42,7 @@ class Replayed:
         rule: the name of the rule that the job follows; `None` if none matches.
         sources: where its settings come from, in words.
         assumptions: what the decision depends on and the ledger does not know, in words.
+        paused: whether it was decided after a pause.
     """
 
     decision: Decision
@@ -49,6 +50,7 @@ class Replayed:
     rule: str | None
     sources: tuple[str, ...]
     assumptions: tuple[str, ...] = ()
+    paused: bool = False
 
     @property
     def resumes(self) -> bool:
@@ -109,6 +111,7 @@ class Replay:
             rule=rule.name if rule else None,
             sources=context.resolved.sources,
             assumptions=tuple(self._assumptions(context, account, matters=not _alike(best, worst))),
+            paused=when > began,
         )
 
     def _loader(self, account: AccountPolicy, moment: datetime) -> PlanContextLoader:

@@ -109,11 +109,15 @@ def _from_scratch(policy: Policy, _: datetime) -> str | None:
 
 
 def _no_attempt(policy: Policy, _: datetime) -> str | None:
-    if not policy.resume:
+    if policy.max_attempts > 1 or not policy.resume:
         return None
-    if policy.max_attempts == 1:
-        return "total: 1 is the user's own job: with resume: true, no attempt follows it"
-    return None if any(policy.budgets.values()) else "all budgets are 0: with resume: true, no attempt follows"
+    return "total: 1 is the user's own job: with resume: true, no attempt follows it"
+
+
+def _no_budget(policy: Policy, _: datetime) -> str | None:
+    if any(policy.budgets.values()) or not policy.resume:
+        return None
+    return "all budgets are 0: with resume: true, no attempt follows"
 
 
 def _ladder_too_long(policy: Policy, _: datetime) -> str | None:
@@ -145,7 +149,8 @@ def _no_other_pool(policy: Policy, _: datetime) -> str | None:
 _CHECKS: Final[Mapping[tuple[str, ...], Callable[[Policy, datetime], str | None]]] = {
     ("dry_run",): _dry_run,
     ("require_checkpoint", "resume"): _from_scratch,
-    ("max_attempts", "budgets", "resume"): _no_attempt,
+    ("max_attempts", "resume"): _no_attempt,
+    ("budgets", "resume"): _no_budget,
     ("ladder", "max_attempts"): _ladder_too_long,
     ("deadline",): _deadline_over,
     ("give_up_waiting_after", "ladder"): _no_other_pool,

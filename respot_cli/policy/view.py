@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from respot.alerting.text import one_line
 from respot.jobs.formatting import clause, iso, readable
@@ -73,6 +73,35 @@ def compared_text(
     return Group(*parts, Text(), next_commands(*after_test(file, shown)))
 
 
+def job_text(file: str, each: Compared) -> "RenderableType":
+    """One job, with the reason of each decision."""
+    from rich.console import Group  # noqa: PLC0415 - as above
+    from rich.text import Text  # noqa: PLC0415 - as above
+
+    from respot_cli.rows import Rows  # noqa: PLC0415 - as above
+
+    past, decided, today, proposed = each.past, each.past.decided, each.today, each.proposed
+    status = one_line(past.state.secondary_status)
+    difference = f"; {each.difference}" if each.difference else ""
+    rows = [
+        ("Then", _action(decided.decision) if decided else "undecided", decided.decision.reason if decided else ""),
+        ("Today", *((_action(today.decision), f"{_because(today)}{difference}") if today else ("policy invalid", ""))),
+        ("With this file", _action(proposed.decision), _because(proposed)),
+    ]
+    title = Text(f"{one_line(each.job.name)} ended as {status} at {readable(past.ended)}\n")
+    table = Rows(columns=("", "", ""), rows=[[Text(one_line(clause(cell))) for cell in row] for row in rows])
+    notes = [Text(line) for line in _notes([each])[:1]]
+    return Group(title, table, Text(), *notes, *([Text()] if notes else []), next_commands(*after_test(file, [each])))
+
+
+def _because(replayed: Replayed) -> str:
+    """The settings that counted, the reason, the pause before the next attempt, and the assumptions."""
+    decision = replayed.decision
+    pause = f"; at {readable(replayed.decided_at)}, after a pause" if replayed.paused else ""
+    assumed = "".join(f"; assumes {assumption}" for assumption in replayed.assumptions)
+    return f"{', '.join(replayed.sources)}: {clause(decision.reason)}{pause}{assumed}"
+
+
 def compared_document(
     file: str,
     compared: Sequence[Compared],
@@ -103,7 +132,7 @@ def compared_document(
 def after_test(file: str, compared: Sequence[Compared]) -> Commands:
     """What to do after a test: look at the first job that changes, and check or deploy the file."""
     changed = next((each for each in compared if each.changes), None)
-    why = ((f"respot why {changed.job.name}", "what was decided then, and from what"),) if changed else ()
+    why = ((f"respot why {_quoted(changed.job.name)}", "what was decided then, and from what"),) if changed else ()
     return (*why, (f"respot policy check {_quoted(file)}", "what is suspicious in this file"))
 
 
@@ -114,7 +143,7 @@ def summary(count: Tally, unread: int, completed: int | None) -> list[str]:
         f"With this file, {count.proposed} of {count.jobs} would have been resumed; {today}; in fact {count.then} were."
     ]
     if count.assuming:
-        lines.append(f"{count.assuming} of these {count.proposed} depend on what the ledger does not know.")
+        lines.append(f"For {count.assuming} of these {count.proposed}, that depends on what the ledger does not know.")
     if completed:
         lines.append(f"{completed:,} more completed, and need no decision.")
     if unread:
@@ -122,15 +151,16 @@ def summary(count: Tally, unread: int, completed: int | None) -> list[str]:
     return lines
 
 
+_ASSUMED: Final = (
+    "Assumed of each job: what came before it is as it was, the kill switch is off, and SageMaker accepts the next "
+    "attempt, except where the recorded decision says otherwise."
+)
+
+
 def _notes(compared: Sequence[Compared]) -> list[str]:
     """What all decisions assume."""
-    if not any(each.proposed.decision.action is Action.RESUBMIT for each in compared):
-        return []
-    return [
-        "Each job is decided on by itself, after what really came before it. Assumed: the kill switch is off, and",
-        "SageMaker accepts the next attempt, except where the decision recorded otherwise.",
-        "",
-    ]
+    resumes = any(each.proposed.decision.action is Action.RESUBMIT for each in compared)
+    return [_ASSUMED, ""] if resumes else []
 
 
 def _row(each: Compared) -> list[str]:
@@ -148,10 +178,8 @@ def _row(each: Compared) -> list[str]:
 
 
 def reasons(each: Compared) -> list[str]:
-    """Why it is decided like that: the rule, the reason, the assumptions; then what differs from today and then."""
-    proposed = each.proposed
-    found = [f"{', '.join(proposed.sources)}: {clause(proposed.decision.reason)}"]
-    found += [f"assumes {assumption}" for assumption in proposed.assumptions]
+    """Why this file decides so; then what differs today, and what differed then."""
+    found = [_because(each.proposed)]
     if each.today and each.changes:
         found.append(f"today: {clause(each.today.decision.reason)}")
     if each.difference and each.past.decided:
