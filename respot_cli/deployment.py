@@ -23,6 +23,7 @@ from botocore.exceptions import (
 from respot.aws.dynamodb.drills import DynamoDbDrillPosts
 from respot.aws.dynamodb.ledger import DynamoDbLedger
 from respot.aws.dynamodb.runs import DynamoDbRunStore
+from respot.aws.dynamodb.starts import DynamoDbStarts
 from respot.aws.error_codes import Answer, answer_of, code_of, words_of
 from respot.errors import UnreadableItemError
 from respot.jobs.formatting import clause
@@ -120,6 +121,10 @@ class Deployment:
         return DynamoDbRunStore(
             *self._table(), clock=_now, retention=None, on_unreadable=on_unreadable, shows_the_rest=True
         )
+
+    def starts(self) -> DynamoDbStarts:
+        """How long starting took earlier jobs, to read from; a measurement that cannot be read is left out."""
+        return DynamoDbStarts(*self._table(), clock=_now, retention=None, on_unreadable=lambda _: None)
 
     def _table(self) -> "tuple[DynamoDBClient, str]":
         with asking_aws():

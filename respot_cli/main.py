@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "drill": "respot_cli.drill.command",
     "dlq": "respot_cli.dlq",
     "checkpoints": "respot_cli.checkpoints.command",
+    "policy": "respot_cli.policy.command",
 }
 
 
