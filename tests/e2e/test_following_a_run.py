@@ -16,8 +16,9 @@ import pytest
 
 from local import PROJECT
 from local.demo.deployed import DeployedAccount
-from tests.support.deployed import installed_command, respot
+from tests.support.deployed import respot
 from tests.support.waiting import eventually
+from tests.support.wheel import installed_command
 
 pytestmark = pytest.mark.xdist_group("deployed-account")
 
