@@ -348,7 +348,7 @@ class Judge:
             if world.origins[job].root in lied or unknown:
                 continue
             run = run_of(world.ledger, world.runs, state)
-            stored, derived = world.summaries.stored.get(run), summaries.derive(run, state)
+            stored, derived = world.summaries.stored.get(run), summaries.derive(run, job)
             last = world.ledger.states[derived.job][0] if derived else state
             if stored is None or (is_terminal(last.status) and not stored.summary.has_ended):
                 self.broken(f"the run {run} has not ended: {stored}")
