@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         named = _find(arguments, on_unreadable)
         reading = Reading(
-            look=named.attempts,
+            load=named.attempts,
             open_log=opener(named, arguments.since),
             write=_write_json if arguments.format == "json" else _write_text,
             report=output.say,
