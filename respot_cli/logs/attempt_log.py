@@ -27,8 +27,8 @@ class AttemptLog:
     """The log of one attempt.
 
     A job of the same name may have been deleted before this one, and its log is still there: what was logged before
-    this job's creation is another's. What a host logs comes late at times: each reading therefore begins some time before
-    the last line, and leaves out what it has given.
+    this job's creation is another's. What a host logs comes late at times: each reading therefore begins some time
+    before the last line, and leaves out what it has given.
     """
 
     def __init__(
