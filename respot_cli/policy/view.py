@@ -165,13 +165,11 @@ def _notes(compared: Sequence[Compared]) -> list[str]:
 
 def _row(each: Compared) -> list[str]:
     decided = each.past.decided
-    then = _action(decided.decision) if decided else "not decided yet"
-    today = _action(each.today.decision) if each.today else "policy invalid"
     return [
         one_line(each.job.name),
-        f"{readable(each.past.ended).removesuffix(' UTC')} {one_line(each.past.state.secondary_status)}",
-        then,
-        today,
+        readable(each.past.ended).removesuffix(" UTC"),
+        _word(decided.decision) if decided else "undecided",
+        _word(each.today.decision) if each.today else "invalid",
         _action(each.proposed.decision),
         one_line("; ".join(reasons(each))),
     ]
@@ -181,18 +179,22 @@ def reasons(each: Compared) -> list[str]:
     """Why this file decides so; then what differs today, and what differed then."""
     found = [_because(each.proposed)]
     if each.today and each.changes:
-        found.append(f"today: {clause(each.today.decision.reason)}")
+        found.append(f"today {_action(each.today.decision)}: {clause(each.today.decision.reason)}")
     if each.difference and each.past.decided:
         found.append(f"then: {clause(each.past.decided.decision.reason)} ({each.difference})")
     return found
 
 
+def _word(decision: Decision) -> str:
+    """What a decision calls for, in a word or two."""
+    return "dry run" if decision.action is Action.RESUBMIT and decision.dry_run else str(decision.action)
+
+
 def _action(decision: Decision) -> str:
-    """What a decision calls for, in a few words."""
-    if decision.action is not Action.RESUBMIT or decision.placement is None:
-        return str(decision.action)
-    pool = one_line(f"{decision.placement.market} {decision.placement.instance_type}".strip())
-    return f"{'dry run' if decision.dry_run else 'resubmit'}: {pool}"
+    """The same, with the pool of the next attempt."""
+    placement = decision.placement
+    pool = f"{placement.market} {placement.instance_type}".strip() if placement else ""
+    return one_line(f"{_word(decision)} {pool}".strip())
 
 
 def _document(each: Compared) -> dict[str, Any]:
