@@ -22,6 +22,7 @@ from botocore.exceptions import (
 
 from respot.aws.dynamodb.drills import DynamoDbDrillPosts
 from respot.aws.dynamodb.ledger import DynamoDbLedger
+from respot.aws.dynamodb.run_summaries import DynamoDbRunSummaries
 from respot.aws.dynamodb.runs import DynamoDbRunStore
 from respot.aws.dynamodb.starts import DynamoDbStarts
 from respot.aws.error_codes import Answer, answer_of, code_of, words_of
@@ -125,6 +126,12 @@ class Deployment:
     def starts(self) -> DynamoDbStarts:
         """How long starting took earlier jobs, to read from; a measurement that cannot be read is left out."""
         return DynamoDbStarts(*self._table(), clock=_now, retention=None, on_unreadable=lambda _: None)
+
+    def summaries(self, on_unreadable: OnUnreadable | None = None) -> DynamoDbRunSummaries:
+        """The summaries of runs, to read from; see `ledger`."""
+        return DynamoDbRunSummaries(
+            *self._table(), clock=_now, retention=None, on_unreadable=on_unreadable, shows_the_rest=True
+        )
 
     def _table(self) -> "tuple[DynamoDBClient, str]":
         with asking_aws():

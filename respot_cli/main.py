@@ -23,8 +23,10 @@ except KeyboardInterrupt:  # `shielded`, which answers a later one, is not loade
     sys.exit(130)
 
 COMMANDS: Final = {
+    "list": "respot_cli.list.command",
     "timeline": "respot_cli.timeline.command",
     "wait": "respot_cli.wait.command",
+    "logs": "respot_cli.logs.command",
     "drill": "respot_cli.drill.command",
     "dlq": "respot_cli.dlq",
     "checkpoints": "respot_cli.checkpoints.command",
