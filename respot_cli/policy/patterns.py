@@ -112,7 +112,7 @@ def _walk(
 
 
 def _samples(patterns: str) -> Sequence[str]:
-    """One character at least of each kind that the patterns tell apart: kinds begin at a character that they name."""
+    """One character at least of each kind that the patterns distinguish: kinds begin at a character that they name."""
     points = {0, *(ord(each) + more for each in (*patterns, *_NAME_SAMPLES) for more in (0, 1))}
     return [chr(point) for point in sorted(points) if point <= 0x10FFFF]
 

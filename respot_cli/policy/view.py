@@ -130,7 +130,7 @@ def compared_document(
 
 
 def after_test(file: str, compared: Sequence[Compared]) -> Commands:
-    """What to do after a test: look at the first job that changes, and check or deploy the file."""
+    """What to do after a test: explain the first job that changes, and check or deploy the file."""
     changed = next((each for each in compared if each.changes), None)
     why = ((f"respot why {_quoted(changed.job.name)}", "what was decided then, and from what"),) if changed else ()
     return (*why, (f"respot policy check {_quoted(file)}", "what is suspicious in this file"))
@@ -138,10 +138,9 @@ def after_test(file: str, compared: Sequence[Compared]) -> Commands:
 
 def summary(count: Tally, unread: int, completed: int | None) -> list[str]:
     """How many jobs would have been resumed, in sentences."""
-    today = "the deployed policy is invalid" if count.today is None else f"with today's policy {count.today}"
-    lines = [
-        f"With this file, {count.proposed} of {count.jobs} would have been resumed; {today}; in fact {count.then} were."
-    ]
+    today = "the deployed policy is invalid" if count.today is None else f"today's policy {count.today:,}"
+    resumed = f"{count.proposed:,} of {count.jobs:,} jobs"
+    lines = [f"This file would have resumed {resumed}, {today}; Respot resumed {count.then:,}."]
     if count.assuming:
         lines.append(f"For {count.assuming} of these {count.proposed}, that depends on what the ledger does not know.")
     if completed:

@@ -74,7 +74,7 @@ def test_all_jobs_that_ended_since_are_compared(respot: Command) -> None:
     rows = {line.split()[0]: line for line in lines if line.startswith((NIGHTLY, "wait-vit", "tune-bert"))}
     assert "  nothing   nothing   resubmit spot ml.g5.2xlarge  defaults: ran out of" in rows["wait-vit"]
     assert "  resubmit  resubmit  resubmit spot ml.g5.2xlarge  defaults, tags respot:resume" in rows["tune-bert"]
-    said = "With this file, 3 of 3 would have been resumed; with today's policy 1; in fact 1 were."
+    said = "This file would have resumed 3 of 3 jobs, today's policy 1; Respot resumed 1."
     assert said in lines
     assert "For 1 of these 3, that depends on what the ledger does not know." in lines
     assert "1 more completed, and need no decision." in lines
@@ -87,7 +87,7 @@ def test_it_only_reads(respot: Command) -> None:
     respot.run("policy", "test", "policy.yaml", "--job", NIGHTLY)
     assert set(respot.calls) == READS
     page = (Path(__file__).parents[3] / "docs/reference/permissions.md").read_text()
-    (row,) = (line for line in page.splitlines() if line.startswith("| `respot policy test`"))
+    (row,) = (line for line in page.splitlines() if line.startswith("| `respot policy`"))
     for name in ("cloudformation:DescribeStacks", "dynamodb:Query", "BatchGetItem", "ssm:GetParameter"):
         assert name in row
 
@@ -162,7 +162,7 @@ def test_jobs_of_another_region_can_be_left_out(respot: Command) -> None:
     assert (document["jobs"], document["summary"]["completed"]) == ([], 0)
     code, out, _ = respot.run("policy", "test", "policy.yaml", "--since", "30d", "--region", "eu-west-1")
     assert code == 0
-    assert out.startswith("With this file, 0 of 0 would have been resumed")
+    assert out.startswith("This file would have resumed 0 of 0 jobs")
 
 
 def test_the_deployed_policy_against_itself_changes_nothing(respot: Command) -> None:
@@ -188,7 +188,7 @@ def test_an_invalid_deployed_policy_decides_nothing(respot: Command) -> None:
     assert code == 0
     assert "respot: the deployed policy is invalid, and nothing is decided by it: defaults.resum" in err
     assert "nothing   invalid  resubmit spot" in out
-    assert "3 of 3 would have been resumed; the deployed policy is invalid; in fact 1 were." in out
+    assert "3 of 3 jobs, the deployed policy is invalid; Respot resumed 1." in out
     document = respot.document("policy", "test", "policy.yaml", "--job", NIGHTLY)
     assert (document["jobs"][0]["today"], document["summary"]["resumed_today"]) == (None, None)
 
@@ -247,7 +247,7 @@ def test_a_job_that_cannot_be_read_stops_no_other(world: RecoveryEnvironment, re
     assert code == 5
     assert "respot: wait-vit: the item" in err
     assert "1 could not be tested." in out
-    assert "2 of 2 would have been resumed" in out
+    assert "resumed 2 of 2 jobs" in out
     document = respot.document("policy", "test", "policy.yaml", "--since", "30d")
     assert [each["job"] for each in document["unread"]] == ["wait-vit"]
     code, _, err = respot.run("policy", "test", "policy.yaml", "--job", "wait-vit")
@@ -260,7 +260,7 @@ def test_many_jobs_are_paged_and_their_progress_is_shown(respot: Command) -> Non
     code, out, err = respot.run("policy", "test", "policy.yaml", "--since", "30d")
     assert code == 0
     assert err == "respot: 4 jobs read, up to 2026-09-16 22:20 UTC\n"
-    assert "3 of 3 would have been resumed" in out
+    assert "resumed 3 of 3 jobs" in out
     assert respot.calls.count("DynamoDB.BatchGetItem") == 2
 
 
