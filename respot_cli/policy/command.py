@@ -137,8 +137,9 @@ def deployed_policy(found: Deployment) -> AccountPolicy | None:
     """
     with deployment.asking_aws():
         client = found.session.client("ssm")
+    name = found.outputs.get("PolicyParameterName", f"/{found.stack}/policy")
     try:
-        return ParameterPolicies(lambda: read_policy_text(client, found.outputs["PolicyParameterName"])).load()
+        return ParameterPolicies(lambda: read_policy_text(client, name)).load()
     except PolicyInvalidError as error:
         output.say(f"respot: the deployed policy is invalid, and nothing is decided by it: {error}")
         return None

@@ -1,7 +1,7 @@
 """Compares the patterns of rules: whether one matches all that another matches, and whether one can match at all.
 
-A pattern is that of `fnmatch`. It is compared as an automaton, on one character of each kind that the patterns tell
-apart. Where that takes too long, the answer is that nothing is certain.
+A pattern is that of `fnmatch`. It is compared as an automaton, on one character of each kind that the patterns
+distinguish. Where that takes too long, the answer is that nothing is certain.
 """
 
 import unicodedata

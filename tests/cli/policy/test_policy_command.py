@@ -254,6 +254,20 @@ def test_a_job_that_cannot_be_read_stops_no_other(world: RecoveryEnvironment, re
     assert (code, "wait-vit cannot be tested" in err) == (5, True)
 
 
+def test_a_state_that_cannot_be_read_is_counted_once(world: RecoveryEnvironment, respot: Command) -> None:
+    key = {"pk": {"S": partition_of(world.sagemaker.jobs["wait-vit"].state.job)}, "sk": {"S": "state"}}
+    boto3.client("dynamodb").update_item(
+        TableName=TABLE,
+        Key=key,
+        UpdateExpression="SET #schema = :schema",
+        ExpressionAttributeNames={"#schema": "schema"},
+        ExpressionAttributeValues={":schema": {"N": "99"}},
+    )
+    code, out, err = respot.run("policy", "test", "policy.yaml", "--since", "30d")
+    assert (code, err.count("wait-vit")) == (5, 1)
+    assert "1 could not be tested." in out
+
+
 def test_many_jobs_are_paged_and_their_progress_is_shown(respot: Command) -> None:
     respot.monkeypatch.setattr(comparison, "PAGE", 2)
     respot.monkeypatch.setattr(command, "SAID_FROM", 3)
