@@ -79,8 +79,8 @@ def check(file: str, *, now: datetime) -> Checked:
     return Checked(policy=policy, warnings=tuple(warnings))
 
 
-def _by_line(finding: Finding) -> int:
-    return finding.line or 0
+def _by_line(finding: Finding) -> tuple[int, str]:
+    return finding.line or 0, finding.words
 
 
 def _unreadable(error: yaml.YAMLError | RecursionError) -> Finding:

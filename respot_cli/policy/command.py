@@ -18,7 +18,7 @@ from respot_cli.policy.check import check
 from respot_cli.policy.comparison import Compared, Comparison, Stores, Unread
 from respot_cli.policy.view import checked_document, checked_text, compared_document, compared_text, job_text
 
-_SAID_FROM: Final = 500
+SAID_FROM: Final = 500
 """Jobs after which progress is reported: fewer are tested in seconds."""
 
 
@@ -101,7 +101,7 @@ def _of_all(arguments: argparse.Namespace, policy: AccountPolicy, now: datetime)
         compared += page.found
         unread += page.unread
         completed += page.completed
-        if (seen := len(compared) + len(unread) + completed) >= _SAID_FROM:
+        if (seen := len(compared) + len(unread) + completed) >= SAID_FROM:
             output.say(f"respot: {seen:,} jobs read, up to {readable(max(_ends(page.found), default=since))}")
     title = f"Jobs that ended since {readable(since)} and did not complete"
     shown = [each for each in compared if each.changes or not arguments.changed]
@@ -137,8 +137,9 @@ def deployed_policy(found: Deployment) -> AccountPolicy | None:
     """
     with deployment.asking_aws():
         client = found.session.client("ssm")
+    name = found.outputs.get("PolicyParameterName", f"/{found.stack}/policy")
     try:
-        return ParameterPolicies(lambda: read_policy_text(client, found.outputs["PolicyParameterName"])).load()
+        return ParameterPolicies(lambda: read_policy_text(client, name)).load()
     except PolicyInvalidError as error:
         output.say(f"respot: the deployed policy is invalid, and nothing is decided by it: {error}")
         return None

@@ -115,7 +115,6 @@ class Comparison:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             for jobs in self._listed(since, until):
                 states = self.stores.index.state_of([job for job in jobs if region in {None, job.region}])
-                unread = [Unread(job=job, why="its state cannot be read") for job, state in states.items() if not state]
                 ended = {job: state for job, state in states.items() if state and is_terminal(state.status)}
                 completed = {job for job, state in ended.items() if state.status == "Completed"}
                 late = {job for job in completed if _end_of(ended[job]) < since}
@@ -123,7 +122,7 @@ class Comparison:
                 tested = list(pool.map(partial(self._tested, since=since), order))
                 yield Page(
                     found=tuple(each for each in tested if isinstance(each, Compared)),
-                    unread=(*unread, *(each for each in tested if isinstance(each, Unread))),
+                    unread=tuple(each for each in tested if isinstance(each, Unread)),
                     completed=len(completed - late),
                 )
 

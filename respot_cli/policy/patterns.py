@@ -1,7 +1,7 @@
 """Compares the patterns of rules: whether one matches all that another matches, and whether one can match at all.
 
-A pattern is that of `fnmatch`. It is compared as an automaton, on one character of each kind that the patterns tell
-apart. Where that takes too long, the answer is that nothing is certain.
+A pattern is that of `fnmatch`. It is compared as an automaton, on one character of each kind that the patterns
+distinguish. Where that takes too long, the answer is that nothing is certain.
 """
 
 import unicodedata
@@ -112,7 +112,7 @@ def _walk(
 
 
 def _samples(patterns: str) -> Sequence[str]:
-    """One character at least of each kind that the patterns tell apart: kinds begin at a character that they name."""
+    """One character at least of each kind that the patterns distinguish: kinds begin at a character that they name."""
     points = {0, *(ord(each) + more for each in (*patterns, *_NAME_SAMPLES) for more in (0, 1))}
     return [chr(point) for point in sorted(points) if point <= 0x10FFFF]
 

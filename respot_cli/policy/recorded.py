@@ -45,7 +45,7 @@ class Past:
         outcome: of that decision.
         tags_known: whether the ledger knows its tags; if it does not, it has none here.
         continued: the next attempt was decided on after another job of this run.
-        owes_news: people had been told that it waits for a decision.
+        owes_news: people were notified that it waits for a decision.
     """
 
     record: JobRecord

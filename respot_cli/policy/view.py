@@ -130,7 +130,7 @@ def compared_document(
 
 
 def after_test(file: str, compared: Sequence[Compared]) -> Commands:
-    """What to do after a test: look at the first job that changes, and check or deploy the file."""
+    """What to do after a test: explain the first job that changes, and check or deploy the file."""
     changed = next((each for each in compared if each.changes), None)
     why = ((f"respot why {_quoted(changed.job.name)}", "what was decided then, and from what"),) if changed else ()
     return (*why, (f"respot policy check {_quoted(file)}", "what is suspicious in this file"))
@@ -138,10 +138,9 @@ def after_test(file: str, compared: Sequence[Compared]) -> Commands:
 
 def summary(count: Tally, unread: int, completed: int | None) -> list[str]:
     """How many jobs would have been resumed, in sentences."""
-    today = "the deployed policy is invalid" if count.today is None else f"with today's policy {count.today}"
-    lines = [
-        f"With this file, {count.proposed} of {count.jobs} would have been resumed; {today}; in fact {count.then} were."
-    ]
+    today = "the deployed policy is invalid" if count.today is None else f"today's policy {count.today:,}"
+    resumed = f"{count.proposed:,} of {count.jobs:,} jobs"
+    lines = [f"This file would have resumed {resumed}, {today}; Respot resumed {count.then:,}."]
     if count.assuming:
         lines.append(f"For {count.assuming} of these {count.proposed}, that depends on what the ledger does not know.")
     if completed:
@@ -165,13 +164,11 @@ def _notes(compared: Sequence[Compared]) -> list[str]:
 
 def _row(each: Compared) -> list[str]:
     decided = each.past.decided
-    then = _action(decided.decision) if decided else "not decided yet"
-    today = _action(each.today.decision) if each.today else "policy invalid"
     return [
         one_line(each.job.name),
-        f"{readable(each.past.ended).removesuffix(' UTC')} {one_line(each.past.state.secondary_status)}",
-        then,
-        today,
+        readable(each.past.ended).removesuffix(" UTC"),
+        _word(decided.decision) if decided else "undecided",
+        _word(each.today.decision) if each.today else "invalid",
         _action(each.proposed.decision),
         one_line("; ".join(reasons(each))),
     ]
@@ -181,18 +178,22 @@ def reasons(each: Compared) -> list[str]:
     """Why this file decides so; then what differs today, and what differed then."""
     found = [_because(each.proposed)]
     if each.today and each.changes:
-        found.append(f"today: {clause(each.today.decision.reason)}")
+        found.append(f"today {_action(each.today.decision)}: {clause(each.today.decision.reason)}")
     if each.difference and each.past.decided:
         found.append(f"then: {clause(each.past.decided.decision.reason)} ({each.difference})")
     return found
 
 
+def _word(decision: Decision) -> str:
+    """What a decision calls for, in a word or two."""
+    return "dry run" if decision.action is Action.RESUBMIT and decision.dry_run else str(decision.action)
+
+
 def _action(decision: Decision) -> str:
-    """What a decision calls for, in a few words."""
-    if decision.action is not Action.RESUBMIT or decision.placement is None:
-        return str(decision.action)
-    pool = one_line(f"{decision.placement.market} {decision.placement.instance_type}".strip())
-    return f"{'dry run' if decision.dry_run else 'resubmit'}: {pool}"
+    """The same, with the pool of the next attempt."""
+    placement = decision.placement
+    pool = f"{placement.market} {placement.instance_type}".strip() if placement else ""
+    return one_line(f"{_word(decision)} {pool}".strip())
 
 
 def _document(each: Compared) -> dict[str, Any]:

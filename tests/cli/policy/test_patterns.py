@@ -5,6 +5,7 @@ import time
 from fnmatch import fnmatchcase
 from functools import cache
 from itertools import product
+from typing import Any
 
 import pytest
 from botocore.loaders import Loader
@@ -123,8 +124,8 @@ def test_every_region_and_every_instance_type_of_sagemaker_can_be_named() -> Non
 
 
 @cache
-def shapes() -> dict[str, dict[str, object]]:
-    found: dict[str, dict[str, object]] = Loader().load_service_model("sagemaker", "service-2")["shapes"]
+def shapes() -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = Loader().load_service_model("sagemaker", "service-2")["shapes"]
     return found
 
 
