@@ -16,6 +16,7 @@ from infra.constructs.recovery import Recovery
 from infra.constructs.shared import Shared
 from infra.constructs.slack import Slack
 from infra.constructs.sweep import Sweep
+from infra.version import describe, mark
 
 
 class RespotStack(Stack):
@@ -26,7 +27,7 @@ class RespotStack(Stack):
         super().__init__(
             scope,
             construct_id,
-            description="Respot: controller for Amazon SageMaker managed spot training",
+            description=describe("controller for Amazon SageMaker managed spot training"),
             env=Environment(region=config.hub_region),
             analytics_reporting=False,
         )
@@ -81,3 +82,4 @@ class RespotStack(Stack):
             outputs["WatchedRegions"] = ",".join(config.watched_regions)
         for name, value in outputs.items():
             CfnOutput(self, name, value=value)
+        mark(self)

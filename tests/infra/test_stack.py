@@ -5,6 +5,7 @@ from pathlib import Path
 from infra.config import Config
 from infra.constructs.kill_switch import KillSwitchParameter
 from infra.stack import RespotStack
+from infra.version import version
 from local.bench import price
 from respot.alerting.contract import DIGEST_ATTRIBUTE
 from respot.metrics import NAMESPACE, SERVICE_DIMENSION, SERVICE_VARIABLE
@@ -105,6 +106,7 @@ def test_people_receive_all_alarms_and_the_alerts_outside_digests(full: Synthesi
 
 def test_the_outputs_name_what_others_need(full: Synthesized, plain: Synthesized) -> None:
     outputs = {
+        "Version": version(),
         "LedgerTableName": "${LedgerTable}",
         "AlertsTopicArn": "${AlertingAlertsTopic}",
         "AlarmsTopicArn": "${AlarmsTopic}",
