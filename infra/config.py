@@ -358,6 +358,20 @@ class Config:
         return self.regions[1:]
 
     @property
+    def unnarrowed(self) -> tuple[str, ...]:
+        """The settings that still allow any role, instance type or bucket."""
+        everything = {
+            "training_roles": (self.training_roles, r"\*+"),
+            "training_instance_types": (self.training_instance_types, r"(ml\.)?\*+"),
+            "checkpoint_buckets": (self.checkpoint_buckets, r"\*+"),
+        }
+        return tuple(
+            name
+            for name, (patterns, whole) in everything.items()
+            if any(re.fullmatch(whole, pattern) for pattern in patterns)
+        )
+
+    @property
     def ledger_retention(self) -> timedelta | None:
         """How long the ledger keeps what it knows; `None` is for ever."""
         return None if self.ledger_retention_days is None else timedelta(days=self.ledger_retention_days)

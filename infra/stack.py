@@ -68,6 +68,8 @@ class RespotStack(Stack):
             "AlarmsTopicArn": alarms.topic.topic_arn,
             "PolicyParameterName": parameter.name,
             "KillSwitchParameterName": kill_switch.name,
+            # An output cannot be empty, and takes 1,024 bytes: the patterns themselves may be longer.
+            "UnnarrowedSettings": ",".join(config.unnarrowed) or "none",
             **recording.outputs,
             **alerting.outputs,
             **recovery.outputs,

@@ -17,6 +17,7 @@ try:
     from respot.jobs.formatting import clause
     from respot_cli.errors import CommandError, ExitCode
     from respot_cli.output import Parser, say, shielded, write
+    from respot_cli.version import installed_version
 except KeyboardInterrupt:  # `shielded`, which answers a later one, is not loaded yet
     if sys.stderr is not None:
         sys.stderr.write("respot: interrupted\n")
@@ -28,6 +29,7 @@ COMMANDS: Final = {
     "drill": "respot_cli.drill.command",
     "dlq": "respot_cli.dlq",
     "checkpoints": "respot_cli.checkpoints.command",
+    "doctor": "respot_cli.doctor.command",
 }
 
 
@@ -61,7 +63,7 @@ def _run(arguments: Sequence[str]) -> int:
             top = parser()
     chosen = top.parse_args(arguments)
     if chosen.version:
-        write(f"respot {_version()}\n")
+        write(f"respot {installed_version() or '(not installed)'}\n")
         return ExitCode.DONE
     if chosen.command is None:
         top.print_help()
@@ -72,15 +74,6 @@ def _run(arguments: Sequence[str]) -> int:
         say(f"respot: {clause(str(error))}")
         return error.exit_code
     return code
-
-
-def _version() -> str:
-    from importlib import metadata  # noqa: PLC0415 - it takes a tenth of the start
-
-    try:
-        return metadata.version("respot")
-    except metadata.PackageNotFoundError:
-        return "(not installed)"
 
 
 if __name__ == "__main__":

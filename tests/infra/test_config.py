@@ -103,6 +103,31 @@ def test_a_wrong_setting_is_named_with_what_it_must_be(name: str, value: object,
     assert complaint in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "patterns", "is_wide"),
+    [
+        ("training_roles", ["*"], True),
+        ("training_roles", ["Train", "**"], True),
+        ("training_roles", ["SageMaker*", "ml.*"], False),
+        ("training_roles", [], False),
+        ("training_instance_types", ["*"], True),
+        ("training_instance_types", ["ml.g5.*", "ml.*"], True),
+        ("training_instance_types", ["ml.g5.*"], False),
+        ("checkpoint_buckets", ["*"], True),
+        ("checkpoint_buckets", ["ml-*", "ml.*"], False),
+    ],
+)
+def test_a_setting_is_narrowed_unless_one_of_its_patterns_is_everything(
+    name: str, patterns: list[str], *, is_wide: bool
+) -> None:
+    narrow = {"training_roles": ["a"], "training_instance_types": ["ml.g5.xlarge"], "checkpoint_buckets": ["a"]}
+    assert read(**{**narrow, name: patterns}).unnarrowed == ((name,) if is_wide else ())
+
+
+def test_as_shipped_nothing_is_narrowed() -> None:
+    assert Config().unnarrowed == ("training_roles", "training_instance_types", "checkpoint_buckets")
+
+
 def test_the_table_has_a_row_for_each_setting() -> None:
     head, rule, *rows = settings_table().splitlines()
     assert head.count("|") == rule.count("|") == 5
