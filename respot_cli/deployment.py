@@ -23,6 +23,7 @@ from botocore.exceptions import (
 from respot.aws.dynamodb.drills import DynamoDbDrillPosts
 from respot.aws.dynamodb.ledger import DynamoDbLedger
 from respot.aws.dynamodb.runs import DynamoDbRunStore
+from respot.aws.dynamodb.starts import DynamoDbStarts
 from respot.aws.dynamodb.sweeps import DynamoDbSweepStore
 from respot.aws.error_codes import Answer, answer_of, code_of, words_of
 from respot.errors import UnreadableItemError
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 OnUnreadable = Callable[[UnreadableItemError], None]
 STACK = "Respot"
 _MISSING: Final = "is Respot deployed in this account and region? Check --stack, --hub-region and --profile"
-FAR: Final = Config(connect_timeout=5, retries={"total_max_attempts": 2})
+_FAR: Final = Config(connect_timeout=5, retries={"total_max_attempts": 2})
 """For a region that may be out of reach: the answers of other regions should not wait for minutes."""
 
 
@@ -76,7 +77,7 @@ class Deployment:
         """The client of a service in a region: the same one each time, which keeps its connection."""
         if (service, region) not in self._clients:
             session: Any = self.session
-            config = None if region == self.region else FAR
+            config = None if region == self.region else _FAR
             with asking_aws():
                 self._clients[service, region] = session.client(service, region_name=region, config=config)
         return self._clients[service, region]
@@ -145,6 +146,10 @@ class Deployment:
     def sweeps(self) -> DynamoDbSweepStore:
         """How far the sweeps have come, to read from."""
         return DynamoDbSweepStore(*self._table())
+
+    def starts(self) -> DynamoDbStarts:
+        """How long starting took earlier jobs, to read from; a measurement that cannot be read is left out."""
+        return DynamoDbStarts(*self._table(), clock=_now, retention=None, on_unreadable=lambda _: None)
 
     def _table(self) -> "tuple[DynamoDBClient, str]":
         with asking_aws():

@@ -26,9 +26,11 @@ except KeyboardInterrupt:  # `shielded`, which answers a later one, is not loade
 COMMANDS: Final = {
     "timeline": "respot_cli.timeline.command",
     "wait": "respot_cli.wait.command",
+    "logs": "respot_cli.logs.command",
     "drill": "respot_cli.drill.command",
     "dlq": "respot_cli.dlq",
     "checkpoints": "respot_cli.checkpoints.command",
+    "policy": "respot_cli.policy.command",
     "doctor": "respot_cli.doctor.command",
 }
 
