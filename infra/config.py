@@ -282,6 +282,15 @@ class Config:
             example=["ml-checkpoints-*"],
         ),
     ] = ("*",)
+    reader_policy: Annotated[
+        bool,
+        Setting(
+            parse=_truth,
+            meaning="Whether to deploy an IAM policy with which people can use the commands that only read: "
+            "[attach it](permissions.md#readers) to their roles.",
+            example=True,
+        ),
+    ] = False
     recovery_max_receives: Annotated[
         int,
         Setting(

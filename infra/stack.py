@@ -11,6 +11,7 @@ from infra.constructs.forwarding import ForwardedEvents
 from infra.constructs.kill_switch import KillSwitchParameter
 from infra.constructs.ledger import Ledger
 from infra.constructs.policy import PolicyParameter
+from infra.constructs.reader_policy import ReaderPolicy
 from infra.constructs.recording import Recording
 from infra.constructs.recovery import Recovery
 from infra.constructs.shared import Shared
@@ -82,6 +83,16 @@ class RespotStack(Stack):
         if config.watched_regions:
             recording.observe(ForwardedEvents(self, "Forwarded", regions=config.watched_regions).bus)
             outputs["WatchedRegions"] = ",".join(config.watched_regions)
+        if config.reader_policy:
+            outputs["ReaderPolicyArn"] = ReaderPolicy(
+                self,
+                "Reader",
+                config=config,
+                ledger=ledger,
+                topics=(alerting.topic, alarms.topic),
+                parameters=(parameter.parameter, kill_switch.parameter),
+                secret=secret,
+            ).arn
         for name, value in outputs.items():
             CfnOutput(self, name, value=value)
         mark(self)

@@ -231,7 +231,8 @@ class Checks:
         try:
             policy = read_policy(read_policy_text(self.found.client("ssm", self.found.region), name))
         except PolicyInvalidError as error:
-            return broken(f"{name}: {clause(str(error))}", "correct the policy file (respot policy check FILE), then run make deploy")
+            correct = "correct the policy file (respot policy check FILE), then run make deploy"
+            return broken(f"{name}: {clause(str(error))}", correct)
         resumed = "every job" if policy.defaults.resume else "tagged jobs"
         count = len(policy.rules)
         return fine(f"valid: {resumed} by default, and {count} rule{'' if count == 1 else 's'}")

@@ -91,6 +91,7 @@ def test_the_command_line_overrides_cdk_json(key: str, text: str, name: str, val
         pytest.param("log_retention_days", 31, "one of 1, 3, 5, 7, 14, 30, 60", id="not a period of CloudWatch"),
         pytest.param("log_level", "debug", "one of DEBUG, INFO, WARNING, ERROR", id="lower case"),
         pytest.param("stop_only_tagged", "on", "true or false", id="not a truth"),
+        pytest.param("reader_policy", "true", "true or false", id="text for a truth"),
         pytest.param("stop_only_tagged", 1, "true or false; it is 1", id="a number for a truth"),
         pytest.param("removal_policy", "snapshot", "one of retain, destroy", id="unknown policy"),
         pytest.param("removal_policy", None, "one of retain, destroy; it is null", id="null"),

@@ -134,6 +134,7 @@ def test_the_outputs_name_what_others_need(full: Synthesized, plain: Synthesized
     assert plain.outputs == outputs
     assert full.outputs == {
         **outputs,
+        "ReaderPolicyArn": "${ReaderPolicy}",
         "SlackQueueUrl": "${SlackQueue}",
         "SlackDlqUrl": "${SlackQueueDeadLetters}",
         "SlackLogGroupName": "${SlackLogs}",

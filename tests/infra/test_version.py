@@ -27,6 +27,7 @@ def all_stacks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Synthesize
         alert_emails=("ml@example.com",),
         slack_webhook_secret="respot/slack-webhook",  # noqa: S106 - a name
         stop_only_tagged=True,
+        reader_policy=True,
     )
     return synthesize_all(tmp_path_factory.mktemp("version"), everything)
 
