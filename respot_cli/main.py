@@ -15,6 +15,7 @@ try:
     from typing import Final
 
     from respot.jobs.formatting import clause
+    from respot_cli.completion import SHELLS, completion
     from respot_cli.errors import CommandError, ExitCode
     from respot_cli.output import Parser, say, shielded, write
     from respot_cli.version import installed_version
@@ -44,6 +45,7 @@ def parser(commands: Iterable[str] = COMMANDS) -> argparse.ArgumentParser:
         prog="respot", description="Show what happened to a job, and whether your Respot deployment works."
     )
     top.add_argument("--version", action="store_true", help="show the version and exit")
+    top.add_argument("--print-completion", choices=SHELLS, help="print what a shell reads to complete commands")
     groups = top.add_subparsers(dest="command", metavar="COMMAND")
     for name in commands:
         import_module(COMMANDS[name]).add_to(groups)
@@ -66,6 +68,9 @@ def _run(arguments: Sequence[str]) -> int:
     chosen = top.parse_args(arguments)
     if chosen.version:
         write(f"respot {installed_version() or '(not installed)'}\n")
+        return ExitCode.DONE
+    if chosen.print_completion:
+        write(f"{completion(top, chosen.print_completion)}\n")
         return ExitCode.DONE
     if chosen.command is None:
         top.print_help()
