@@ -166,7 +166,7 @@ class Checks:
         narrow = "name yours in cdk.json (docs/reference/configuration.md), then run make deploy"
         return warning(f"{wide.replace(',', ', ')} allow anything", narrow)
 
-    # --- who is told
+    # --- who is notified
 
     def subscribers(self, region: str, output: str) -> Finding:
         """Whether everybody who subscribed to a topic receives what is sent there, and whether anybody did."""
