@@ -23,7 +23,7 @@ except KeyboardInterrupt:  # `shielded`, which answers a later one, is not loade
     sys.exit(130)
 
 COMMANDS: Final = {
-    "timeline": "respot_cli.timeline.command",
+    "show": "respot_cli.show.command",
     "wait": "respot_cli.wait.command",
     "drill": "respot_cli.drill.command",
     "dlq": "respot_cli.dlq",

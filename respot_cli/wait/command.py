@@ -17,7 +17,7 @@ from respot_cli.deployment import Deployment, asking_aws
 from respot_cli.errors import CommandError, ExitCode
 from respot_cli.found_runs import agreed_region, check_account
 from respot_cli.job_reference import JobReference, job_reference
-from respot_cli.timeline.command import region_of
+from respot_cli.show.command import region_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -134,7 +134,7 @@ def _text(attempts: Sequence[RunAttempt], situation: Situation, model: str | Non
     lines = [f"{first} {situation.state} after {count}: {situation.reason}"]
     if model:
         lines.append(f"model: {model}")
-    lines.append(f"next: respot timeline {last}")
+    lines.append(f"next: respot show {last}")
     return Text("\n".join(lines))
 
 

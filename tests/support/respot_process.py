@@ -1,6 +1,6 @@
 """`respot` as a process of its own, on the ledger of `example_run` instead of AWS.
 
-`python -m tests.support.respot_process timeline nightly-resnet`; with SLOW set it waits, after `waiting` on stderr.
+`python -m tests.support.respot_process show nightly-resnet`; with SLOW set it waits, after `waiting` on stderr.
 """
 
 import os
@@ -19,7 +19,7 @@ from tests.support.memory import MemoryLedger, MemoryRunStore
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FakeDeployment:
-    """What `respot timeline` needs of a deployment."""
+    """What `respot show` needs of a deployment."""
 
     stored: tuple[MemoryLedger, MemoryRunStore]
     regions: tuple[str, ...] = (REGION,)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 from rich.table import Table
 
-from respot_cli.timeline.bar import Bar, Legend, Period, Stretch, cells, period_of, style_of
+from respot_cli.show.bar import Bar, Legend, Period, Stretch, cells, period_of, style_of
 
 MINUTE = timedelta(minutes=1)
 LIFE = [

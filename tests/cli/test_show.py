@@ -21,9 +21,9 @@ from respot_cli import deployment
 from respot_cli.deployment import Deployment
 from respot_cli.errors import CommandError, ExitCode
 from respot_cli.main import parser
-from respot_cli.timeline.command import Unread, load, region_of
-from respot_cli.timeline.history import History, to_document
-from respot_cli.timeline.view import render
+from respot_cli.show.command import Unread, load, region_of
+from respot_cli.show.history import History, to_document
+from respot_cli.show.view import render
 from tests.support.builders import CREATED, NAME, REGION, at, job_id, snapshot, transition
 from tests.support.example_run import example_history
 from tests.support.frozen_ledger import written
@@ -481,7 +481,7 @@ def poisoned(dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger) -> Dep
 
 def ran(found: Deployment, monkeypatch: pytest.MonkeyPatch) -> int:
     monkeypatch.setattr(deployment, "find", lambda _: found)
-    arguments = parser().parse_args(["timeline", NAME, "--region", REGION, "--json"])
+    arguments = parser().parse_args(["show", NAME, "--region", REGION, "--json"])
     return int(arguments.run(arguments))
 
 

@@ -1,4 +1,4 @@
-"""The command `respot timeline`: shows the history of a job in the ledger."""
+"""The command `respot show`: shows a job and its run, from the ledger."""
 
 import argparse
 from collections.abc import Sequence
@@ -11,53 +11,44 @@ from respot.jobs.formatting import clause, iso
 from respot.jobs.job import JobId, JobState, Transition
 from respot.recovery.ports import RunStore
 from respot.runs.load import attempts_of
-from respot_cli import deployment, output
+from respot_cli import deployment, found_runs, output
 from respot_cli.errors import CommandError, ExitCode
-from respot_cli.found_runs import agreed_region, check_account
-from respot_cli.job_reference import JobReference, job_reference
-from respot_cli.timeline.history import History, to_document
-from respot_cli.timeline.view import render
+from respot_cli.job_reference import JobReference
+from respot_cli.show.history import History, to_document
+from respot_cli.show.view import render
 
 
 def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command."""
     parser = groups.add_parser(
-        "timeline",
-        help="show a job's history: statuses with durations, alerts, decisions, and what spot saved",
-        description="Show a training job's history from the ledger. "
+        "show",
+        help="show a job and its run: statuses with durations, attempts, alerts, decisions, and what spot saved",
+        description="Show a training job and its run from the ledger. "
         "Exits with 5 if some of it could not be read, and says what.",
     )
-    parser.add_argument("job", metavar="JOB", type=job_reference, help="TrainingJobName, or the training job's ARN")
-    parser.add_argument(
-        "--region", help="region of the job (default: that of the ARN, or the watched region that has the job)"
-    )
+    found_runs.add_options(parser)
     parser.add_argument("--created", help="creation time, to choose among jobs that had the same name (ISO 8601)")
-    output.add_options(parser)
-    deployment.add_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the job's timeline."""
-    job: JobReference = arguments.job
-    region = agreed_region(job, arguments.region)
-    found = deployment.find(arguments)
-    check_account(job, found)
+    """Print the job's history."""
+    job: JobReference = arguments.run_or_job
     unread = Unread()
     try:
-        ledger = found.ledger(unread)
+        named = found_runs.find_run(arguments, unread)
         history = load(
-            ledger,
-            found.runs(unread),
-            region=region or region_of(ledger, found.regions, job.name),
-            name=job.name,
-            created=arguments.created,
+            named.ledger,
+            named.runs,
+            region=named.job.region,
+            name=named.job.name,
+            created=arguments.created or iso(named.job.created),
             advice=job.advice,
             unread=unread,
         )
     except LedgerUnavailableError as error:
         why = clause(str(error))
-        message = f"the timeline of {job.name} could not be read: {why}; {deployment.advice(error.__cause__)}"
+        message = f"{job.name} could not be read: {why}; {deployment.advice(error.__cause__)}"
         raise CommandError(message, ExitCode.AWS_UNAVAILABLE) from error
     now = datetime.now(UTC)
     unread.say()

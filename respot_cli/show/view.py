@@ -16,8 +16,8 @@ from respot.recovery.planning.decision import Decision
 from respot.recovery.records import OutcomeKind
 from respot.runs.run_state import RunAttempt
 from respot_cli.rows import Rows
-from respot_cli.timeline.bar import Bar, Legend, Stretch, style_of
-from respot_cli.timeline.history import History, headline
+from respot_cli.show.bar import Bar, Legend, Stretch, style_of
+from respot_cli.show.history import History, headline
 
 
 def render(history: History, *, now: datetime) -> RenderableType:
