@@ -30,7 +30,8 @@ from respot_cli.errors import CommandError
 from respot_cli.show.bar import style_of
 from respot_cli.show.command import load
 from respot_cli.show.history import History, headline
-from respot_cli.show.view import bar, render, run_table
+from respot_cli.show.run_view import run_table
+from respot_cli.show.view import bar, render
 
 WAIT_SECONDS: Final = 110.0
 """How long all jobs may take, their last alerts included, on a busy machine."""

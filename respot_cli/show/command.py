@@ -4,6 +4,9 @@ import argparse
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from rich.console import Group
+from rich.text import Text
+
 from respot.alerting.ports import Ledger
 from respot.aws.dynamodb.keys import STATE_KEY, partition_of
 from respot.errors import LedgerUnavailableError, UnreadableItemError
@@ -11,11 +14,12 @@ from respot.jobs.formatting import clause, iso
 from respot.jobs.job import JobId, JobState, Transition
 from respot.recovery.ports import RunStore
 from respot.runs.load import attempts_of
-from respot_cli import deployment, found_runs, output
+from respot_cli import deployment, found_runs, next_commands, output
 from respot_cli.errors import CommandError, ExitCode
 from respot_cli.job_reference import JobReference
 from respot_cli.show.history import History, to_document
-from respot_cli.show.view import render
+from respot_cli.show.next_step import next_step_of
+from respot_cli.show.view import commands, render
 
 
 def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -52,8 +56,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise CommandError(message, ExitCode.AWS_UNAVAILABLE) from error
     now = datetime.now(UTC)
     unread.say()
-    document = to_document(history, now=now) | {"unread": unread.reasons}
-    output.show(arguments.format, render(history, now=now), document)
+    following = commands(history)
+    document = to_document(history, now=now) | {"unread": unread.reasons, "next": next_commands.to_document(*following)}
+    text = Group(render(history, now=now), Text(), next_commands.next_commands(*following))
+    output.show(arguments.format, text, document)
     return ExitCode.INCOMPLETE if unread.reasons else ExitCode.DONE
 
 
@@ -123,14 +129,21 @@ def load(
     if state is None:
         message = f"the ledger's items of {job} have just expired: it keeps them for the setting ledger_retention_days"
         raise CommandError(message, ExitCode.NOT_FOUND)
+    run, stop_intent, records = attempts_of(ledger, runs, state), runs.stop_intent(job), runs.recovery_records(job)
+    last = run[-1].state.job if run[-1].state else job
     return History(
         state=state,
         transitions=record.transitions,
         alerts=ledger.alerts(job),
         others=tuple(other for other in jobs if other != job),
-        stop_intent=runs.stop_intent(job),
-        recovery_records=runs.recovery_records(job),
-        run=attempts_of(ledger, runs, state),
+        stop_intent=stop_intent,
+        recovery_records=records,
+        run=run,
+        next_step=next_step_of(
+            run,
+            records if last == job else runs.recovery_records(last),
+            stop_intent if last == job else runs.stop_intent(last),
+        ),
     )
 
 

@@ -45,10 +45,12 @@ def _created(ledger: JobStore, runs: RunStore, attempt: AttemptRecord, outcome: 
 
 
 def _attempt(ledger: JobStore, runs: RunStore, number: int, job: JobId) -> RunAttempt:
+    record = ledger.load(job)
     return RunAttempt(
         number=number,
-        state=ledger.load(job).state,
+        state=record.state,
         name=job.name,
         decision=runs.decision(job),
         outcome=runs.outcome(job),
+        transitions=record.transitions,
     )

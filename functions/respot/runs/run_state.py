@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from respot.jobs.formatting import clause
-from respot.jobs.job import JobState
+from respot.jobs.job import JobState, Transition
 from respot.jobs.lifecycle import WAITING, is_terminal
 from respot.recovery.planning.decision import Action
 from respot.recovery.records import DecisionRecord, Outcome, OutcomeKind
@@ -22,6 +22,7 @@ class RunAttempt:
         name: its job name.
         decision: what was decided when it had ended.
         outcome: the outcome of that decision.
+        transitions: its transitions, oldest first.
     """
 
     number: int
@@ -29,6 +30,7 @@ class RunAttempt:
     name: str
     decision: DecisionRecord | None
     outcome: Outcome | None
+    transitions: tuple[Transition, ...] = ()
 
 
 class RunState(StrEnum):
