@@ -182,6 +182,21 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NextStep:
+    """What is to happen about a job, as recovery last said.
+
+    Attributes:
+        reason: what it waits for, in words an operator reads.
+        at: when it is looked at again, or something is done at the latest; `None` if that is not known.
+        noted_at: when it was said.
+    """
+
+    reason: str
+    at: datetime | None
+    noted_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecoveryRecords:
     """What Respot has recorded about the recovery of a job.
 
@@ -189,11 +204,13 @@ class RecoveryRecords:
         decision: on the job's end.
         outcome: of that decision.
         notices: what people were notified of before.
+        next_step: what is to happen, as recovery last said; it may be over.
     """
 
     decision: DecisionRecord | None = None
     outcome: Outcome | None = None
     notices: tuple[Notice, ...] = ()
+    next_step: NextStep | None = None
 
     @property
     def owes_news(self) -> bool:

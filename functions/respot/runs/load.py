@@ -1,8 +1,11 @@
 """Loads the attempts of a run from the ledger."""
 
 from respot.jobs.job import JobId, JobState
+from respot.jobs.lifecycle import is_terminal
 from respot.jobs.merge import same_creation
 from respot.jobs.ports import JobStore
+from respot.recovery.planning.attempt import may_be_attempt
+from respot.recovery.planning.run import RunId, run_id
 from respot.recovery.ports import RunStore
 from respot.recovery.records import AttemptRecord, Outcome, OutcomeKind
 from respot.recovery.run_place import MAX_CLOCK_SKEW, place_in_run
@@ -14,9 +17,7 @@ def attempts_of(ledger: JobStore, runs: RunStore, state: JobState) -> tuple[RunA
 
     Its decision or the ledger's attempts name them. The last attempt that was decided on counts only if it was created.
     """
-    decided = runs.decision(state.job)
-    run, _ = (decided.run, decided.number) if decided else place_in_run(runs, ledger, state)
-    planned = runs.attempts(run)
+    planned = runs.attempts(run_of(ledger, runs, state))
     rows = [
         _attempt(ledger, runs, number, job)
         for number, job in enumerate([attempt.parent for attempt in planned] or [state.job], start=1)
@@ -28,6 +29,29 @@ def attempts_of(ledger: JobStore, runs: RunStore, state: JobState) -> tuple[RunA
         elif outcome and outcome.kind is OutcomeKind.CREATED:
             rows.append(RunAttempt(number=last.number, state=None, name=last.name, decision=None, outcome=None))
     return tuple(rows)
+
+
+def last_attempt(ledger: JobStore, runs: RunStore, run: RunId, state: JobState) -> RunAttempt:
+    """The last attempt of the run that SageMaker has reported; the job with that state belongs to the run.
+
+    An attempt counts only if its outcome says that it was created: another job may have taken the name.
+    """
+    if not is_terminal(state.status) and not may_be_attempt(state.job.name):
+        return _attempt(ledger, runs, 1, state.job)  # what lives has no next attempt
+    planned = runs.attempts(run)
+    if not planned:
+        return _attempt(ledger, runs, 1, state.job)
+    last = planned[-1]
+    outcome = runs.outcome(last.parent)
+    job = _created(ledger, runs, last, outcome) if outcome else None
+    return _attempt(ledger, runs, last.number, job) if job else _attempt(ledger, runs, last.number - 1, last.parent)
+
+
+def run_of(ledger: JobStore, runs: RunStore, state: JobState) -> RunId:
+    """The run that the job with that state belongs to."""
+    if is_terminal(state.status) and (decided := runs.decision(state.job)):
+        return decided.run
+    return place_in_run(runs, ledger, state)[0] if may_be_attempt(state.job.name) else run_id(state.job)
 
 
 def _created(ledger: JobStore, runs: RunStore, attempt: AttemptRecord, outcome: Outcome | None) -> JobId | None:
@@ -45,12 +69,13 @@ def _created(ledger: JobStore, runs: RunStore, attempt: AttemptRecord, outcome: 
 
 
 def _attempt(ledger: JobStore, runs: RunStore, number: int, job: JobId) -> RunAttempt:
-    record = ledger.load(job)
+    record, recovery_records = ledger.load(job), runs.recovery_records(job)
     return RunAttempt(
         number=number,
         state=record.state,
         name=job.name,
-        decision=runs.decision(job),
-        outcome=runs.outcome(job),
+        decision=recovery_records.decision,
+        outcome=recovery_records.outcome,
         transitions=record.transitions,
+        next_step=recovery_records.next_step,
     )

@@ -12,6 +12,7 @@ from respot.aws.dynamodb.expiry import expiry
 from respot.aws.dynamodb.keys import (
     CREATION_INTENT_KEY,
     DECISION_KEY,
+    NEXT_STEP_KEY,
     NOTICE_KEY,
     OUTCOME_KEY,
     STOP_INTENT_KEY,
@@ -36,6 +37,7 @@ from respot.recovery.records import (
     AttemptRecord,
     DecisionRecord,
     LocationReservation,
+    NextStep,
     Notice,
     NoticeKind,
     Outcome,
@@ -46,6 +48,7 @@ from respot.schema import (
     DECIDED_AT,
     EXPIRES_AT,
     KIND,
+    NOTED_AT,
     OUTCOME,
     PK,
     SCHEMA,
@@ -299,6 +302,28 @@ def read_notice(item: Item) -> Notice:
         )
 
 
+def next_step_item(job: JobId, step: NextStep, retention: timedelta | None) -> Item:
+    """What is to happen about a job next."""
+    return serialize(
+        {
+            PK: partition_of(job),
+            SK: NEXT_STEP_KEY,
+            KIND: ItemKind.NEXT_STEP.value,
+            SCHEMA: SCHEMA_OF_THIS_VERSION,
+            "reason": step.reason,
+            "at": step.at and iso(step.at),
+            NOTED_AT: iso(step.noted_at),
+            EXPIRES_AT: expiry(step.noted_at, retention),
+        }
+    )
+
+
+def read_next_step(item: Item) -> NextStep:
+    """What is to happen about a job next, from its item."""
+    with reading(item, ItemKind.NEXT_STEP) as values:
+        return NextStep(reason=values.text("reason"), at=values.moment_or_none("at"), noted_at=values.moment(NOTED_AT))
+
+
 def read_recovery_records(
     items: Iterable[Item], *, on_unreadable: Callable[[UnreadableItemError], None] | None = None
 ) -> RecoveryRecords:
@@ -316,6 +341,8 @@ def read_recovery_records(
                         recovery_records = replace(recovery_records, decision=read_decision(item))
                     case keys.OUTCOME_KEY:
                         recovery_records = replace(recovery_records, outcome=read_outcome(item))
+                    case keys.NEXT_STEP_KEY:
+                        recovery_records = replace(recovery_records, next_step=read_next_step(item))
                     case keys.NOTICE_KEY:
                         notices = (*recovery_records.notices, read_notice(item))
                         recovery_records = replace(recovery_records, notices=notices)

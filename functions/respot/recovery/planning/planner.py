@@ -57,7 +57,9 @@ def plan(context: PlanContext, *, now: datetime) -> Decision:
     if found:
         until = min(until, found.latest_start)  # a pause must not cost the deadline
     if until > now:
-        reason = f"{ending.description}: the next attempt is to start at {readable(until)}, after a pause"
+        there = f"{placed.placement.market} {placed.placement.instance_type}".strip()
+        number = run.last.number + 1
+        reason = f"{ending.description}: attempt {number}, {there}, is to start at {readable(until)}, after a pause"
         return Decision(action=Action.WAIT, reason=reason, inputs=inputs, until=until, cause=Cause.PAUSE)
     unsaved = scratch.reason if scratch else None
     warning = "; ".join(filter(None, (placed.warning, unsaved, _uncertainty(context)))) or None
