@@ -49,7 +49,7 @@ _STYLES: Final = {
     Period.INTERRUPTED: "red",
     Period.OTHER: "magenta",
     Period.ENDED: "magenta",
-    Period.BETWEEN: "dim",
+    Period.BETWEEN: "bright_black",
 }
 
 

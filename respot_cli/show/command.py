@@ -129,7 +129,7 @@ def load(
     if state is None:
         message = f"the ledger's items of {job} have just expired: it keeps them for the setting ledger_retention_days"
         raise CommandError(message, ExitCode.NOT_FOUND)
-    run, stop_intent, records = attempts_of(ledger, runs, state), runs.stop_intent(job), runs.recovery_records(job)
+    run, stop_intent = attempts_of(ledger, runs, state), runs.stop_intent(job)
     last = run[-1].state.job if run[-1].state else job
     return History(
         state=state,
@@ -137,13 +137,9 @@ def load(
         alerts=ledger.alerts(job),
         others=tuple(other for other in jobs if other != job),
         stop_intent=stop_intent,
-        recovery_records=records,
+        recovery_records=runs.recovery_records(job),
         run=run,
-        next_step=next_step_of(
-            run,
-            records if last == job else runs.recovery_records(last),
-            stop_intent if last == job else runs.stop_intent(last),
-        ),
+        next_step=next_step_of(run, stop_intent if last == job else runs.stop_intent(last)),
     )
 
 

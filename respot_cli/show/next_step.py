@@ -3,22 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
-from respot.jobs.formatting import clause, readable
-from respot.jobs.job import JobRecord, JobState
-from respot.jobs.lifecycle import end_of
-from respot.recovery.planning.decision import DECIDED_WITHIN
+from respot.jobs.formatting import clause, in_words, readable
+from respot.jobs.job import JobState
+from respot.recovery.planning.run import run_id
 from respot.recovery.planning.waiting import StopIntent
-from respot.recovery.records import NoticeKind, RecoveryRecords
 from respot.runs.run_state import RunAttempt, RunState, situation_of
-
-_HELD_UP: Final = {
-    NoticeKind.POSTPONED: "Respot reads the kill switch again within half an hour, and decides once it is off",
-    NoticeKind.POLICY_INVALID: "Respot decides once the policy is valid",
-    NoticeKind.CREATION_POSTPONED: "Respot tries the creation again within half an hour each time",
-}
-"""By the notice that says what holds a decision or a creation up."""
+from respot.runs.summary import summarize
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,38 +18,41 @@ class Step:
 
     Attributes:
         words: what, in words for people.
-        at: when, as far as that is known.
+        at: when, or when Respot checks it again; `None` if that is not known.
     """
 
     words: str
     at: datetime | None = None
 
-    def in_words(self) -> str:
-        """Both, for people."""
-        return f"{self.words}, at about {readable(self.at)}" if self.at else self.words
+    def when(self, now: datetime) -> str:
+        """The time, and how far away it is; empty if it is not known."""
+        if self.at is None:
+            return ""
+        away = f"in {in_words(self.at - now)}" if self.at >= now else f"{in_words(now - self.at)} ago"
+        return f"about {readable(self.at)} ({away})"
 
 
-def next_step_of(run: Sequence[RunAttempt], records: RecoveryRecords, stop_intent: StopIntent | None) -> Step | None:
-    """What happens next to the run; `None` once nothing more does.
+def next_step_of(run: Sequence[RunAttempt], stop_intent: StopIntent | None) -> Step | None:
+    """What happens next to the run of these attempts; `None` once nothing more does.
 
-    Args:
-        run: all attempts.
-        records: what Respot has recorded about the recovery of the last one's job.
-        stop_intent: the newest intent to stop that job.
+    What recovery has noted comes first; `stop_intent` is the newest intent to stop the last attempt's job.
     """
     last, situation = run[-1], situation_of(run)
     if situation.has_ended:
         return None
-    if last.state is None or last.outcome:  # an outcome that ends nothing is a creation
-        name = last.outcome.name if last.outcome else last.name
-        return Step(words=f"SageMaker reports {name} with its first event, or the next sweep finds it")
-    match situation.state:
-        case RunState.WAITING:
-            return _of_a_wait(last.state, stop_intent)
-        case RunState.RUNNING:
-            return Step(words="nothing is planned: Respot acts when the job waits for capacity, or ends")
-        case _:
-            return _of_an_end(last, last.state, records)
+    if last.state is None:
+        return Step(words=f"SageMaker reports {last.name} with its first event, or the next sweep finds it")
+    is_waiting = situation.state is RunState.WAITING
+    if is_waiting and is_stopping(stop_intent):
+        return Step(words="SageMaker stops the job, as Respot asks it to; then Respot decides on the next attempt")
+    noted = summarize(run_id(last.state.job), last, last.state)
+    if noted.next_step:
+        return Step(words=clause(noted.next_step), at=noted.next_at)
+    if is_waiting:
+        return _of_a_wait(last.state)
+    if situation.state is RunState.RUNNING:
+        return Step(words="nothing is planned: Respot acts when the job waits for capacity, or ends")
+    return Step(words="Respot decides on its end, as a rule within a minute")
 
 
 def is_stopping(intent: StopIntent | None) -> bool:
@@ -66,27 +60,9 @@ def is_stopping(intent: StopIntent | None) -> bool:
     return intent is not None and intent.withdrawn is None and intent.refused_at is None
 
 
-def _of_a_wait(state: JobState, intent: StopIntent | None) -> Step:
-    if is_stopping(intent):
-        return Step(words="SageMaker stops the job, as Respot asks it to; then Respot decides on the next attempt")
+def _of_a_wait(state: JobState) -> Step:
     pool = " ".join(filter(None, (state.market, state.requested_type)))
     starts = f"SageMaker starts it as soon as it has {pool or 'instances'}"
     if state.max_wait is None:
         return Step(words=starts)
     return Step(words=f"{starts}, or ends it when MaxWaitTimeInSeconds is over", at=state.job.created + state.max_wait)
-
-
-def _of_an_end(last: RunAttempt, state: JobState, records: RecoveryRecords) -> Step:
-    decided = last.decision
-    since = decided.decided_at if decided else state.job.created
-    notices = [each for each in records.notices if each.noticed_at >= since]
-    latest = max(notices, key=lambda each: each.noticed_at, default=None)
-    if latest and latest.kind in _HELD_UP:
-        ended = end_of(JobRecord(state=state, transitions=last.transitions), state).started
-        words = f"{_HELD_UP[latest.kind]}, until {readable(ended + DECIDED_WITHIN)} at most"
-        return Step(words=f"{words}: {clause(latest.summary)}")
-    if decided is None:
-        return Step(words="Respot decides on its end, as a rule within a minute")
-    there = decided.decision.placement
-    pool = f", {there.market} {there.instance_type}" if there else ""
-    return Step(words=f"attempt {decided.number + 1}, {decided.next_name}{pool}, is created", at=decided.decided_at)

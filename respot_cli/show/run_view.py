@@ -27,7 +27,7 @@ _STYLES: Final = {
 _LOCATION: Final = "checkpoint_location"
 
 
-def summary(history: History) -> Rows:
+def summary(history: History, *, now: datetime) -> Rows:
     """The run's id, its state with the reason, and what happens next."""
     situation, step = situation_of(history.run), history.next_step
     rows = [
@@ -36,9 +36,10 @@ def summary(history: History) -> Rows:
             "State",
             Text.assemble((situation.state, f"bold {_STYLES[situation.state]}"), f": {one_line(situation.reason)}"),
         ),
-        ("Next", Text(one_line(step.in_words()) if step else "nothing: the run has ended")),
+        ("Next", Text(one_line(step.words) if step else "nothing: the run has ended")),
+        ("When", Text(step.when(now) if step else "")),
     ]
-    return Rows(columns=("", ""), rows=[(Text(name, style="dim"), value) for name, value in rows])
+    return Rows(columns=("", ""), rows=[(Text(name, style="dim"), value) for name, value in rows if value])
 
 
 def attempts(history: History, *, now: datetime) -> list[RenderableType]:

@@ -32,7 +32,7 @@ def render(history: History, *, now: datetime) -> RenderableType:
         parts.append(Text(after))
     if history.run:
         of_run = (run_view.attempts(history, now=now), run_view.checkpoints(history))
-        parts += [Text(), run_view.summary(history)]
+        parts += [Text(), run_view.summary(history, now=now)]
         parts += [each for part in of_run if part for each in (Text(), *part)]
     parts += [Text(), _head(history), Text(), Bar(drawn), Legend(drawn), Text(), _table(history, now=now)]
     if state.failure_reason:
