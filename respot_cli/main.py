@@ -24,6 +24,7 @@ except KeyboardInterrupt:  # `shielded`, which answers a later one, is not loade
 
 COMMANDS: Final = {
     "show": "respot_cli.show.command",
+    "why": "respot_cli.why.command",
     "wait": "respot_cli.wait.command",
     "drill": "respot_cli.drill.command",
     "dlq": "respot_cli.dlq",

@@ -26,7 +26,7 @@ def drawn(lanes: list[Lane], *, width: int = 100, file: StringIO | None = None) 
 
 def attempt(number: int, script: str) -> RunAttempt:
     """An attempt with these statuses, in seconds after the run's creation."""
-    first = float(script.split()[0].partition("=")[2])
+    first = float(script.split(maxsplit=1)[0].partition("=")[2])
     name = "job" if number == 1 else f"job-r{number}"
     seen = snapshot(script, job=job_id(name, created=at(first)))
     return RunAttempt(number=number, state=seen.state, name=name, decision=None, outcome=None, transitions=seen.history)

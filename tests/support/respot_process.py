@@ -6,9 +6,12 @@
 import os
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NoReturn
 
+from respot.errors import UpstreamUnavailableError
 from respot_cli import deployment
 from respot_cli.deployment import OnUnreadable
 from respot_cli.main import main
@@ -24,6 +27,13 @@ class FakeDeployment:
     stored: tuple[MemoryLedger, MemoryRunStore]
     regions: tuple[str, ...] = (REGION,)
     account: str = ACCOUNT
+    outputs: Mapping[str, str] = MappingProxyType({})
+
+    @property
+    def session(self) -> NoReturn:
+        """It has none: what it would read cannot be read."""
+        message = "no parameters here"
+        raise UpstreamUnavailableError(message)
 
     def ledger(self, _: OnUnreadable) -> MemoryLedger:
         return self.stored[0]
