@@ -2,6 +2,8 @@
 
 import argparse
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
 
 from respot.aws.dynamodb.ledger import DynamoDbLedger
 from respot.aws.dynamodb.runs import DynamoDbRunStore
@@ -14,6 +16,17 @@ from respot_cli import deployment, output
 from respot_cli.deployment import Deployment, OnUnreadable
 from respot_cli.errors import CommandError, ExitCode
 from respot_cli.job_reference import JobReference, run_reference
+
+APPEARS_WITHIN: Final = timedelta(minutes=10)
+"""In which the ledger learns of a job that was just created: at once by its event, else by the next sweep."""
+
+
+class UnknownJobError(CommandError):
+    """The ledger has no such job; it may have been created just now."""
+
+    def __init__(self, message: str) -> None:
+        """`message` is for a person's eyes."""
+        super().__init__(message, ExitCode.NOT_FOUND)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +65,8 @@ def find_run(arguments: argparse.Namespace, on_unreadable: OnUnreadable | None =
     """The run that the arguments name.
 
     Raises:
-        CommandError: the ledger has no such job, or several regions have one, or AWS could not be asked.
+        UnknownJobError: the ledger has no such job.
+        CommandError: several regions have one, or AWS could not be asked.
         LedgerUnavailableError: the ledger did not answer.
     """
     named: JobReference = arguments.run_or_job
@@ -71,7 +85,7 @@ def find_run(arguments: argparse.Namespace, on_unreadable: OnUnreadable | None =
     if not jobs:
         when = f" created {iso(named.created)}" if named.created else ""
         message = f"the ledger has no job {named.name}{when} in {' or '.join(regions)}: {named.advice}"
-        raise CommandError(message, ExitCode.NOT_FOUND)
+        raise UnknownJobError(message)
     return NamedRun(deployment=found, ledger=ledger, runs=found.runs(on_unreadable), job=jobs[0])
 
 

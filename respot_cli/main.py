@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "show": "respot_cli.show.command",
     "why": "respot_cli.why.command",
     "wait": "respot_cli.wait.command",
+    "logs": "respot_cli.logs.command",
     "drill": "respot_cli.drill.command",
     "dlq": "respot_cli.dlq",
     "checkpoints": "respot_cli.checkpoints.command",

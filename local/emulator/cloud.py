@@ -3,7 +3,7 @@
 import hashlib
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -46,17 +46,18 @@ class _MinistackCloud:
             # The public PutEvents refuses sources that begin with `aws.`, as AWS does.
             eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
 
-    def log(self, scope: Scope, role_arn: str, *, stream: str, message: str) -> None:
+    def log(self, scope: Scope, role_arn: str, *, stream: str, messages: Sequence[str]) -> None:
         arn = f"arn:aws:logs:{scope.region}:{scope.account}:log-group:{LOG_GROUP}:log-stream:{stream}"
         if iam.role_decision(iam.role_context(scope, role_arn, "logs:PutLogEvents", arn)).decision != "Allow":
             return
         names = {"logGroupName": LOG_GROUP, "logStreamName": stream}
-        event = {"timestamp": round(time.time() * 1000), "message": message}
+        milliseconds = round(time.time() * 1000)
+        events = [{"timestamp": milliseconds, "message": message} for message in messages]
         with responses.request_scope(scope.account, scope.region):
             # The first two change nothing if group and stream exist.
             cloudwatch_logs._create_log_group(names)
             cloudwatch_logs._create_log_stream(names)
-            cloudwatch_logs._put_log_events({**names, "logEvents": [event]})
+            cloudwatch_logs._put_log_events({**names, "logEvents": events})
 
     def s3(self, scope: Scope, role_arn: str) -> "S3Client":
         with self._s3_lock:

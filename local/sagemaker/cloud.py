@@ -1,6 +1,6 @@
 """What the simulated SageMaker needs from its account."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -41,8 +41,8 @@ class Cloud(Protocol):
     def publish(self, scope: Scope, entry: Mapping[str, Any]) -> None:
         """Put an AWS service's event, an entry of PutEvents, on the default bus."""
 
-    def log(self, scope: Scope, role_arn: str, *, stream: str, message: str) -> None:
-        """Write a line that a container printed to a log stream of training jobs, if the job's role allows it."""
+    def log(self, scope: Scope, role_arn: str, *, stream: str, messages: Sequence[str]) -> None:
+        """Write lines that a container printed to a log stream of training jobs, if the job's role allows it."""
 
     def s3(self, scope: Scope, role_arn: str) -> "S3Client":
         """An S3 client with a role's permissions. It blocks: never call it on the event loop."""

@@ -18,6 +18,8 @@ from local.sagemaker.jobs import Jobs
 logger = logging.getLogger("sagemaker")
 
 LOG_GROUP: Final = "/aws/sagemaker/TrainingJobs"
+_TOOLKIT: Final = "sagemaker-training-toolkit"
+_LOSS_AT_FIRST: Final = 50.0
 
 
 @dataclass(slots=True)
@@ -27,6 +29,7 @@ class _Running:
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     restoring: asyncio.Task[Progress | None] | None = None
     training: asyncio.Task[None] | None = None
+    training_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +99,14 @@ class Runner:
         elif status == "Training":
             restoring = running.restoring or asyncio.create_task(self._restore(running, job))
             running.training = asyncio.create_task(self._train(running, job, at, restoring))
+            running.training_since = at
         else:
             if running.training:
                 running.training.cancel()
+            if running.training_since and (last := _last_lines(job, status)):
+                self._print(running, job, running.training_since, *last)
             # An instance that is gone forgets what it had, and a job that starts over does the same.
-            running.restoring = running.training = None
+            running.restoring = running.training = running.training_since = None
 
     async def _restore(self, running: _Running, job: Job) -> Progress | None:
         if "CheckpointConfig" not in job.request:
@@ -125,11 +131,12 @@ class Runner:
             progress = await self._with_s3(running, job, checkpoints.write, job.name, progress.after(job.name))
             if progress is None:
                 return
-            self._print(running, job, began, f"Saved checkpoint-{progress.step}")
+            loss = f"step {progress.step}: loss {_LOSS_AT_FIRST / progress.step:.3f}"
+            self._print(running, job, began, loss, f"Saved checkpoint-{progress.step}")
 
-    def _print(self, running: _Running, job: Job, started: datetime, message: str) -> None:
+    def _print(self, running: _Running, job: Job, started: datetime, *messages: str) -> None:
         for stream in log_streams(job, started):
-            self._cloud.log(running.scope, job.request["RoleArn"], stream=stream, message=message)
+            self._cloud.log(running.scope, job.request["RoleArn"], stream=stream, messages=messages)
 
     async def _with_s3(
         self, running: _Running, job: Job, use: Callable[..., Progress], *arguments: object
@@ -159,6 +166,16 @@ class Runner:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception():
             logger.error("the task of a job failed", exc_info=task.exception())
+
+
+def _last_lines(job: Job, status: str) -> tuple[str, ...]:
+    """What SageMaker's training toolkit prints when the user's script ends: this status follows its training."""
+    if status in {"Uploading", "Completed"}:
+        return (f"{_TOOLKIT} INFO     Reporting training SUCCESS",)
+    reason = job.lifecycle.failure_reason or ""
+    if status == "Failed" and reason.startswith("AlgorithmError"):
+        return f"{_TOOLKIT} ERROR    Reporting training FAILURE", f"{_TOOLKIT} ERROR    {reason.splitlines()[0]}"
+    return ()
 
 
 def log_streams(job: Job, started: datetime) -> list[str]:

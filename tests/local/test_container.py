@@ -27,6 +27,8 @@ GROUPS = {
     ],
     "VolumeSizeInGB": 100,
 }
+SUCCESS = "sagemaker-training-toolkit INFO     Reporting training SUCCESS"
+"""As real logs have it (https://github.com/aws/sagemaker-training-toolkit, entry_point and trainer)."""
 
 
 @pytest.mark.parametrize(("resources", "instances"), [(ONE, 1), ({**ONE, "InstanceCount": 2}, 2), (GROUPS, 3)])
@@ -52,7 +54,9 @@ def test_a_job_that_finds_a_checkpoint_prints_where_it_resumes_and_what_it_saves
         await asyncio.sleep(0.7)
 
     asyncio.run(story())
-    assert list(cloud.printed.values()) == [["Resuming from checkpoint-150", "Saved checkpoint-200"]]
+    assert list(cloud.printed.values()) == [
+        ["Resuming from checkpoint-150", "step 200: loss 0.250", "Saved checkpoint-200", SUCCESS]
+    ]
 
 
 def test_each_start_after_an_interruption_has_a_stream_of_its_own() -> None:
@@ -65,8 +69,31 @@ def test_each_start_after_an_interruption_has_a_stream_of_its_own() -> None:
         await asyncio.sleep(1.3)
 
     asyncio.run(story())
-    assert list(cloud.printed.values()) == [["Training from the beginning"]] * 2
+    assert list(cloud.printed.values()) == [["Training from the beginning"], ["Training from the beginning", SUCCESS]]
     assert all(re.fullmatch(r"job-1/algo-1-\d{10}", stream) for stream in cloud.printed)
+
+
+@pytest.mark.parametrize(
+    ("end", "last"),
+    [
+        ("Failed=AlgorithmError", "sagemaker-training-toolkit ERROR    AlgorithmError: ExecuteUserScriptError:"),
+        ("Failed=InternalServerError", "Training from the beginning"),
+        ("Stopping=0.02 Uploading=0.02 MaxWaitTimeExceeded", "Training from the beginning"),
+    ],
+)
+def test_a_job_that_does_not_complete_reports_no_success(end: str, last: str) -> None:
+    cloud = RememberingCloud()
+
+    async def story() -> None:
+        service = SageMaker(cloud, default_delivery=DeliveryFaults.parse(""), default_lifecycle=f"Training=0.05 {end}")
+        request = jobs.request(
+            EnableManagedSpotTraining=True, StoppingCondition={"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 60}
+        )
+        assert (await ask(service, "CreateTrainingJob", request))[0] == 200
+        await asyncio.sleep(0.3)
+
+    asyncio.run(story())
+    assert [lines[-1] for lines in cloud.printed.values()] == [last]
 
 
 def test_jobs_without_a_lifecycle_tag_have_the_accounts_lifecycle() -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -44,9 +44,9 @@ class RememberingCloud:
         del scope
         self.details.append(json.loads(entry["Detail"]))
 
-    def log(self, scope: Scope, role_arn: str, *, stream: str, message: str) -> None:
+    def log(self, scope: Scope, role_arn: str, *, stream: str, messages: Sequence[str]) -> None:
         del scope, role_arn
-        self.printed.setdefault(stream, []).append(message)
+        self.printed.setdefault(stream, []).extend(messages)
 
     def s3(self, scope: Scope, role_arn: str) -> "S3Client":
         raise NotImplementedError

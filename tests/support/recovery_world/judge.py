@@ -317,9 +317,9 @@ class Judge:
                 self.broken(f"{record.decision.action} of {job} with outcome {world.runs.outcomes.get(job)}")
         outcomes = [each for each in world.runs.outcomes.values() if each.kind is OutcomeKind.CREATED]
         announced = {outcome.name for outcome in outcomes}
-        # SageMaker denied the ended job: by the ledger alone a job of the next name may be the attempt, and people are
-        # warned that nothing else could be compared.
-        unsure = {outcome.name for outcome in outcomes if outcome.job in world.lied and outcome.warning}
+        # Of a job that was deleted, or that SageMaker denied, the ledger alone says whether it was the attempt, and
+        # people are warned of that.
+        unsure = {each.name for each in outcomes if "judged by the ledger alone" in (each.warning or "")}
         created = set(world.sagemaker.created)
         hidden = {job.name for job in world.origins if world.is_poisoned(job)} | world.unannounced
         if announced - created - unsure or created - announced - hidden:
