@@ -15,7 +15,7 @@ from respot_cli.show.bar import style_of
 from respot_cli.show.gantt import Gantt, lanes_of
 from respot_cli.show.history import History
 
-_STYLES: Final = {
+STYLES: Final = {
     RunState.RUNNING: "green",
     RunState.WAITING: "yellow",
     RunState.RECOVERING: "cyan",
@@ -24,6 +24,7 @@ _STYLES: Final = {
     RunState.STOPPED: "red",
     RunState.REFUSED: "red",
 }
+"""The colour of each state."""
 _LOCATION: Final = "checkpoint_location"
 
 
@@ -34,7 +35,7 @@ def summary(history: History, *, now: datetime) -> Rows:
         ("Run", Text(history.run_id)),
         (
             "State",
-            Text.assemble((situation.state, f"bold {_STYLES[situation.state]}"), f": {one_line(situation.reason)}"),
+            Text.assemble((situation.state, f"bold {STYLES[situation.state]}"), f": {one_line(situation.reason)}"),
         ),
         ("Next", Text(one_line(step.words) if step else "nothing: the run has ended")),
         ("When", Text(step.when(now) if step else "")),

@@ -6,12 +6,13 @@ from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
+from rich.panel import Panel
 from rich.text import Text
 
 from respot.alerting.text import one_line
 from respot.jobs.formatting import in_words, iso, readable, sentence
 from respot_cli.rows import Rows
-from respot_cli.show.run_view import decision_in_words, summary
+from respot_cli.show.run_view import STYLES, decision_in_words, summary
 from respot_cli.why.explanation import Explanation
 from respot_cli.why.inputs import for_people, grouped
 
@@ -20,15 +21,17 @@ _INDENT = 2
 
 def render(found: Explanation, *, now: datetime) -> RenderableType:
     """The whole explanation; words of others are shown as they are, never as markup."""
-    parts: list[RenderableType] = [Text(found.history.run[-1].name, style="bold"), summary(found.history, now=now)]
+    last = found.history.run[-1]
+    title = Text.assemble((last.name, "bold"), "  ", (found.situation.state, STYLES[found.situation.state]))
+    parts: list[RenderableType] = [summary(found.history, now=now)]
     if found.note:
-        parts += [Text(), Text(found.note)]
+        parts += [Text(), Text(found.note, style="bold")]
     if found.changes:
         parts += [Text(), Text("What would change it", style="italic"), *_listed(found.changes)]
-    for title, rows in _facts(found, now):
-        shown = [(Text(name, style="dim"), Text(one_line(words))) for name, words in rows if words]
-        parts += [Text(), Text(title, style="italic"), Padding.indent(Rows(columns=("", ""), rows=shown), _INDENT)]
-    return Group(*parts)
+    for group, rows in _facts(found, now):
+        shown = [(Text(one_line(name), style="dim"), Text(one_line(words))) for name, words in rows if words]
+        parts += [Text(), Text(group, style="italic"), Padding.indent(Rows(columns=("", ""), rows=shown), _INDENT)]
+    return Panel(Group(*parts), title=title, title_align="left", padding=(1, 2))
 
 
 def _listed(sentences: tuple[str, ...]) -> Iterator[RenderableType]:

@@ -7,8 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from respot.errors import UpstreamUnavailableError
@@ -27,7 +26,7 @@ class FakeDeployment:
     stored: tuple[MemoryLedger, MemoryRunStore]
     regions: tuple[str, ...] = (REGION,)
     account: str = ACCOUNT
-    outputs: Mapping[str, str] = MappingProxyType({})
+    outputs: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def session(self) -> NoReturn:
