@@ -46,11 +46,15 @@ def render(history: History, *, now: datetime) -> RenderableType:
     return Panel(Group(*parts), title=title, title_align="left", padding=(1, 2))
 
 
+def reference(history: History) -> str:
+    """How a command names the run: by this job, unless its name alone means a newer one."""
+    job = history.state.job
+    return history.run_id if any(other.created > job.created for other in history.others) else job.name
+
+
 def commands(history: History) -> list[tuple[str, str]]:
     """What the reader may want next."""
-    job = history.state.job
-    # The name alone means its newest job.
-    name = history.run_id if any(other.created > job.created for other in history.others) else job.name
+    name = reference(history)
     listed = [(f"respot why {name}", "what was decided, and what would change it")]
     if not (history.run and situation_of(history.run).has_ended):
         listed.append((f"respot wait {name}", "waits until the run has ended"))

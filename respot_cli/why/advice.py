@@ -15,11 +15,12 @@ KILL_SWITCH: Final = "/Respot/kill-switch"
 _WORK_IS_LEFT: Final = frozenset(Cause) - {
     Cause.NOT_ENDED,
     Cause.COMPLETED,
+    Cause.OWNED,
     Cause.OVERTAKEN,
     Cause.PAUSE,
     Cause.KILL_SWITCH,
 }
-"""After these causes the work is not done, and nothing follows."""
+"""After these causes the work is not done, nothing follows, and its owner may submit it again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,11 +31,13 @@ class Facts:
         reason: its reason.
         inputs: its inputs.
         kill_switch: the name of the kill switch's parameter.
+        lives: the job has not ended, so that what is changed counts for it.
     """
 
     reason: str
     inputs: Mapping[str, str] = field(default_factory=dict)
     kill_switch: str = KILL_SWITCH
+    lives: bool = False
 
     def limit(self, name: str) -> str:
         """The limit in an input like `3 of 3`, to follow a setting's name; empty if there is none."""
@@ -55,9 +58,9 @@ def while_it_lives(resolved: Resolved | None, *, waits: bool) -> tuple[str, ...]
         return ()
     policy = resolved.policy
     if not policy.resume:
-        return _for_the_next(Cause.OPTED_OUT if resolved.opted_out else Cause.NOT_ASKED, Facts(reason=""))
+        return _for_the_next(Cause.OPTED_OUT if resolved.opted_out else Cause.NOT_ASKED, Facts(reason="", lives=True))
     if not waits:
-        return ("Nothing need change: it runs, and Respot decides by this policy when it ends.",)
+        return ("Nothing: it runs, and Respot decides by this policy when it ends.",)
     if policy.deadline is None and (policy.give_up_waiting_after is None or not policy.ladder):
         return (
             "Capacity: SageMaker starts it then.",
@@ -86,12 +89,10 @@ def _for_the_next(cause: Cause, facts: Facts) -> tuple[str, ...]:  # noqa: C901,
         case Cause.COMPLETED:
             return ("Nothing: the work is done.",)
         case Cause.OPTED_OUT:
-            return (
-                "Set the tag respot:resume = on on the job, or take `resume: false` out of the rule that matches it.",
-            )
+            return ("Take the tag respot:resume = off away, or `resume: false` out of the rule that matches the job.",)
         case Cause.NOT_ASKED:
             return (
-                "Set the tag respot:resume = on on the job.",
+                f"Set the tag respot:resume = on, {'before the job ends' if facts.lives else 'on the next job'}.",
                 "Or set `resume: true` in policy.yaml, in `defaults` or in a rule that matches the job, and deploy.",
             )
         case Cause.BAD_TAGS:
@@ -111,7 +112,7 @@ def _for_the_next(cause: Cause, facts: Facts) -> tuple[str, ...]:  # noqa: C901,
         case Cause.RESTORED:
             return ("See first whether a job goes on with the work: the restored ledger cannot know it.",)
         case Cause.TOO_LATE:
-            return ("Remove what held the decision up, within three days of a job's end: respot doctor shows it.",)
+            return ("A decision must follow within three days: respot doctor shows what holds decisions up.",)
         case Cause.KILL_SWITCH:
             off = f"aws ssm put-parameter --name {facts.kill_switch} --type String --value off --overwrite"
             return (f"Turn the kill switch off: {off}",)
@@ -160,7 +161,7 @@ def _for_the_next(cause: Cause, facts: Facts) -> tuple[str, ...]:  # noqa: C901,
                 "Or set `when_deadline_missed: on-demand`, with which the work is done late.",
             )
         case Cause.PAUSE:
-            return ("Nothing need change: the attempt follows after the pause, which `back_off` in the policy sets.",)
+            return ("Nothing: the attempt follows after the pause, which `back_off` in the policy sets.",)
         case Cause.DRY_RUN:
             return ("Set `dry_run: false`, or the tag respot:dry-run = off: Respot only says what it would do.",)
         case _:  # pragma: no cover - mypy proves that there is no other

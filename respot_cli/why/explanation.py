@@ -1,6 +1,6 @@
 """Explains a run by its last decision, or by what it waits for while there is none."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -12,7 +12,7 @@ from respot.recovery.records import DecisionRecord, NoticeKind, Outcome
 from respot.runs.run_state import RunAttempt, RunState, Situation, situation_of
 from respot.runs.summary import first_job
 from respot_cli.show.history import History
-from respot_cli.show.next_step import is_stopping
+from respot_cli.show.next_step import Step, is_stopping
 from respot_cli.why.advice import Facts, advice, while_it_lives
 
 NOBODY_ASKED: Final = (
@@ -94,12 +94,13 @@ def explain(history: History, *, resolved: Resolved | None, kill_switch: str) ->
     situation, last = situation_of(history.run), history.run[-1]
     about = next((each for each in reversed(history.run) if each.decision), None)
     waits = situation.state is RunState.WAITING and last.state is not None
+    wait = _wait(last, last.state, about, resolved) if waits and last.state else None
     return Explanation(
-        history=history,
+        history=replace(history, next_step=_at_the_limit(last, wait) or history.next_step),
         situation=situation,
         note=_note(last, resolved),
         about=about,
-        wait=_wait(last, last.state, about, resolved) if waits and last.state else None,
+        wait=wait,
         resolved=resolved,
         changes=_changes(history, situation, resolved, kill_switch),
     )
@@ -132,6 +133,15 @@ def _wait(last: RunAttempt, state: JobState, about: RunAttempt | None, resolved:
     )
 
 
+def _at_the_limit(last: RunAttempt, wait: Wait | None) -> Step | None:
+    """What the policy's limit has happen, until recovery notes more; `None` if that comes first, or nothing does."""
+    if wait is None or wait.limit_at is None or (wait.ends_at and wait.ends_at <= wait.limit_at):
+        return None
+    if last.next_step and last.next_step.noted_at >= wait.since:
+        return None
+    return Step(words="if it still waits then, Respot stops it and goes on in another pool", at=wait.limit_at)
+
+
 def _changes(history: History, situation: Situation, resolved: Resolved | None, kill_switch: str) -> tuple[str, ...]:
     last = history.run[-1]
     if situation.state is RunState.COMPLETED:
@@ -144,9 +154,7 @@ def _changes(history: History, situation: Situation, resolved: Resolved | None, 
     if situation.state is RunState.RECOVERING:
         return _of_a_delay(history, last, kill_switch)
     if is_stopping(history.stop_intent):
-        return (
-            "Nothing need change: Respot has asked SageMaker to stop the job, and decides on the next attempt then.",
-        )
+        return ("Nothing: Respot stops the job, and then decides on the next attempt.",)
     return while_it_lives(resolved, waits=situation.state is RunState.WAITING)
 
 
@@ -165,4 +173,4 @@ def _of_a_delay(history: History, last: RunAttempt, kill_switch: str) -> tuple[s
                 "If the reason is a quota, a higher one in AWS Service Quotas ends the wait; else Respot keeps trying.",
             )
         case _:
-            return ("Nothing need change: the next step follows automatically.",)
+            return ("Nothing: the next step follows automatically.",)

@@ -11,8 +11,10 @@ from rich.text import Text
 
 from respot.alerting.text import one_line
 from respot.jobs.formatting import in_words, iso, readable, sentence
+from respot.recovery.planning.cause import Cause
 from respot_cli.rows import Rows
 from respot_cli.show.run_view import STYLES, decision_in_words, summary
+from respot_cli.show.view import reference
 from respot_cli.why.explanation import Explanation
 from respot_cli.why.inputs import for_people, grouped
 
@@ -149,11 +151,13 @@ def to_document(found: Explanation) -> dict[str, Any]:
 
 def commands(found: Explanation) -> list[tuple[str, str]]:
     """What the reader may want next."""
-    name = found.history.run[-1].name
+    name = reference(found.history)
     listed = [(f"respot show {name}", "the run's attempts, statuses, alerts and checkpoints")]
     if found.situation.has_ended:
         listed.append((f"respot logs {name}", "the logs of all attempts"))
-        listed.append((f"respot policy test FILE --job {name}", "what another policy would have decided"))
-    else:
+    if found.situation.has_ended and found.cause is not Cause.COMPLETED:
+        job = found.history.state.job.name
+        listed.append((f"respot policy test FILE --job {job}", "what another policy would have decided"))
+    if not found.situation.has_ended:
         listed.append((f"respot wait {name}", "waits until the run has ended"))
     return listed

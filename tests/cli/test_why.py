@@ -78,8 +78,8 @@ def test_every_cause_has_advice_that_says_what_to_do(cause: Cause | None) -> Non
 
 
 ADVICE: Final[dict[Cause, str]] = {
-    Cause.OPTED_OUT: "respot:resume = on",
-    Cause.NOT_ASKED: "Set the tag respot:resume = on on the job.",
+    Cause.OPTED_OUT: "Take the tag respot:resume = off away",
+    Cause.NOT_ASKED: "Set the tag respot:resume = on, on the next job.",
     Cause.BAD_TAGS: "Correct the tags",
     Cause.OWNED: "Configure a retry in the service that owns the job",
     Cause.STOPPED_BY_A_PERSON: "Respot never continues what a person stopped",
@@ -179,7 +179,9 @@ def test_a_wait_says_since_when_what_for_its_limit_and_its_deadline() -> None:
         "Respot decides once the job has ended",
     ):
         assert words in text
-    assert to_document(told.explained(limited))["wait"]["limit_seconds"] == 7200
+    assert "if it still waits then, Respot stops it and goes on in another pool" in text
+    document = to_document(told.explained(limited))
+    assert (document["wait"]["limit_seconds"], document["next_step"]["at"]) == (7200, "2026-09-16T12:02:00.000Z")
 
 
 @pytest.mark.parametrize(
@@ -230,7 +232,7 @@ def test_what_holds_a_decision_up_is_what_would_change_it(kind: NoticeKind | Non
 def test_a_live_job_that_nobody_opted_in_is_told_kindly_how_to(life: str) -> None:
     found = Told(life).explained(policy(resume=False))
     assert found.note == NOBODY_ASKED
-    assert found.changes[0] == "Set the tag respot:resume = on on the job."
+    assert found.changes[0] == "Set the tag respot:resume = on, before the job ends."
     assert "final" not in " ".join(found.changes)
     assert NOBODY_ASKED in shown(found)
 
