@@ -22,7 +22,9 @@ from botocore.exceptions import (
 
 from respot.aws.dynamodb.drills import DynamoDbDrillPosts
 from respot.aws.dynamodb.ledger import DynamoDbLedger
+from respot.aws.dynamodb.run_summaries import DynamoDbRunSummaries
 from respot.aws.dynamodb.runs import DynamoDbRunStore
+from respot.aws.dynamodb.starts import DynamoDbStarts
 from respot.aws.error_codes import Answer, answer_of, code_of, words_of
 from respot.errors import UnreadableItemError
 from respot.jobs.formatting import clause
@@ -118,6 +120,16 @@ class Deployment:
     def runs(self, on_unreadable: OnUnreadable | None = None) -> DynamoDbRunStore:
         """The ledger's part on recovery, to read from; see `ledger`."""
         return DynamoDbRunStore(
+            *self._table(), clock=_now, retention=None, on_unreadable=on_unreadable, shows_the_rest=True
+        )
+
+    def starts(self) -> DynamoDbStarts:
+        """How long starting took earlier jobs, to read from; a measurement that cannot be read is left out."""
+        return DynamoDbStarts(*self._table(), clock=_now, retention=None, on_unreadable=lambda _: None)
+
+    def summaries(self, on_unreadable: OnUnreadable | None = None) -> DynamoDbRunSummaries:
+        """The summaries of runs, to read from; see `ledger`."""
+        return DynamoDbRunSummaries(
             *self._table(), clock=_now, retention=None, on_unreadable=on_unreadable, shows_the_rest=True
         )
 

@@ -23,6 +23,7 @@ except KeyboardInterrupt:  # `shielded`, which answers a later one, is not loade
     sys.exit(130)
 
 COMMANDS: Final = {
+    "list": "respot_cli.list.command",
     "show": "respot_cli.show.command",
     "why": "respot_cli.why.command",
     "wait": "respot_cli.wait.command",
@@ -30,6 +31,7 @@ COMMANDS: Final = {
     "drill": "respot_cli.drill.command",
     "dlq": "respot_cli.dlq",
     "checkpoints": "respot_cli.checkpoints.command",
+    "policy": "respot_cli.policy.command",
 }
 
 

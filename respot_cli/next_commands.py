@@ -1,6 +1,6 @@
 """The commands that a command names at its end: what the reader may want next, with the real names in them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,12 +24,21 @@ class _NextCommands:
 
     commands: tuple[tuple[str, str], ...]
 
+    def __str__(self) -> str:
+        return "\n".join(self._lines())
+
     def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
         from rich.text import Text  # noqa: PLC0415 - a script that wants JSON does not load it
 
+        yield Text("\n".join(self._lines(options.max_width)), no_wrap=True, overflow="ignore")
+
+    def _lines(self, room: int | None = None) -> Iterator[str]:
         width = max((len(command) for command, _ in self.commands), default=0)
-        fits = all(2 + width + 2 + len(what) <= options.max_width for _, what in self.commands)
-        lines = ["Next"]
+        fits = room is None or all(2 + width + 2 + len(what) <= room for _, what in self.commands)
+        yield "Next"
         for command, what in self.commands:
-            lines += [f"  {command:<{width}}  {what}"] if fits else [f"  {command}", f"      {what}"]
-        yield Text("\n".join(lines), no_wrap=True, overflow="ignore")
+            if fits:
+                yield f"  {command:<{width}}  {what}"
+            else:
+                yield f"  {command}"
+                yield f"      {what}"

@@ -1,7 +1,6 @@
 """The command `respot show`: shows a job and its run, from the ledger."""
 
 import argparse
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from rich.console import Group
@@ -82,22 +81,6 @@ class Unread:
         """Say what is missing in the data."""
         for item, why in self.reasons.items():
             output.say(f"respot: the item {item} could not be read: {why}; a newer respot may read it")
-
-
-def region_of(ledger: Ledger, regions: Sequence[str], name: str) -> str:
-    """The one region of these in which there are jobs of that name.
-
-    Raises:
-        CommandError: there are in none, or in several.
-    """
-    having = [region for region in regions if ledger.find(region, name)]
-    if len(having) > 1:
-        message = f"there are jobs {name} in {' and '.join(having)}: choose with --region"
-        raise CommandError(message)
-    if not having:
-        message = f"the ledger has no job {name} in {' or '.join(regions)}: check its name and --hub-region"
-        raise CommandError(message, ExitCode.NOT_FOUND)
-    return having[0]
 
 
 def load(

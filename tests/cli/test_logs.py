@@ -647,6 +647,7 @@ def test_following_waits_for_a_job_that_was_just_created(
     monkeypatch.setattr(found_runs, "find_run", find)
     monkeypatch.setattr(NamedRun, "attempts", lambda _: (done,))
     monkeypatch.setattr("time.sleep", lambda seconds: clock.pass_by(timedelta(seconds=seconds)))
+    monkeypatch.setattr("time.monotonic", lambda: clock().timestamp())
     assert main(["logs", ROOT, "--follow"]) == code
     assert capsys.readouterr().err.startswith(f"respot: the ledger has no job {ROOT}; waiting for it\n")
     clock.moment = NOW

@@ -39,5 +39,9 @@ def test_a_command_prints_them_whole(capsys: pytest.CaptureFixture[str], monkeyp
     assert f"respot checkpoints {URI}\n" in capsys.readouterr().out
 
 
+def test_as_a_text_it_has_one_line_for_each_command() -> None:
+    assert str(next_commands(*COMMANDS)).splitlines() == drawn(*COMMANDS, width=400)
+
+
 def test_the_json_has_the_commands_alone() -> None:
     assert list(to_document(*COMMANDS)) == ["respot why a-job", f"respot checkpoints {URI}"]

@@ -133,4 +133,5 @@ def _decided(last: RunAttempt, record: DecisionRecord) -> Situation:
 
 
 def _end(last: RunAttempt) -> str:
-    return f"{last.name} ended as {last.end.status if last.end else last.ended_as}"
+    known = last.end.status if last.end else last.state.secondary_status if last.state else None
+    return f"{last.name} ended as {known}"
