@@ -155,7 +155,9 @@ def _head(history: History) -> Rows:
         "Console": console_url(state),
     }
     shown = [(Text(name, style="dim"), Text(one_line(value))) for name, value in rows.items() if value]
-    return Rows(columns=("", ""), rows=shown)
+    own = next((each.number for each in history.run if each.name == state.job.name), None)
+    title = f"Attempt {own}, {state.job.name}" if own and len(history.run) > 1 else ""
+    return Rows(title=title, columns=("", ""), rows=shown)
 
 
 def _limits(history: History) -> str:

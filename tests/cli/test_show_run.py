@@ -65,6 +65,7 @@ def test_the_run_comes_first_with_its_id_its_state_and_what_happens_next() -> No
             "nothing is planned: Respot acts when the job waits for capacity, or ends",
             "Attempts from 2026-09-16 09:00 to 17:11 UTC",
             "#  Job",
+            f"Attempt 1, {ROOT}",
             "Region",
         )
     ]
@@ -73,7 +74,7 @@ def test_the_run_comes_first_with_its_id_its_state_and_what_happens_next() -> No
 
 def test_a_run_of_one_attempt_has_no_axis_of_its_own() -> None:
     text = shown(history_of(*stored(WAITS)))
-    assert "Attempts from" not in text
+    assert "Attempt" not in text
     assert "waiting: spot-job waits for spot ml.g5.2xlarge" in text
 
 
