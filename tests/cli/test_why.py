@@ -1,11 +1,14 @@
 """Why a run is what it is: its last decision, what would change it, and what happens next."""
 
+import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
 import pytest
+from botocore.session import Session
 from rich.console import Console
 
 from respot.jobs.job import JobRecord
@@ -14,8 +17,10 @@ from respot.recovery.planning.cause import Cause
 from respot.recovery.planning.decision import Decision
 from respot.recovery.planning.ending import Budget
 from respot.recovery.planning.run import run_id
-from respot.recovery.policy.policy import Policy, Resolved, parse_ladder
+from respot.recovery.policy.document import SCHEMA_FILE
+from respot.recovery.policy.policy import Policy, Resolved, parse_ladder, read_tags
 from respot.recovery.records import DecisionRecord, NextStep, NoticeKind, OutcomeKind
+from respot_cli.main import COMMANDS
 from respot_cli.show.command import load
 from respot_cli.why.advice import Facts, advice
 from respot_cli.why.explanation import NOBODY_ASKED, Explanation, explain, needs_policy
@@ -330,3 +335,38 @@ def test_it_ends_with_the_next_commands(make: Callable[[], Explanation], names: 
     listed = [command.split() for command, _ in commands(make())]
     assert [words[1] for words in listed] == names
     assert all(NAME in words for words in listed)
+
+
+# --- what the advice names is there
+
+
+ALL_ADVICE: Final = "\n".join(
+    line
+    for cause in Cause
+    for facts in (Facts(reason=""), Facts(reason="", inputs={"checkpoint_location": URI}, lives=True))
+    for line in advice(cause, facts)
+)
+
+
+def test_every_setting_and_tag_that_advice_names_can_be_set() -> None:
+    settings = set(json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))["definitions"]["settings"]["properties"])
+    for name in re.findall(r"`([a-z_]+)[`.:]", ALL_ADVICE):
+        assert name in settings | {"defaults"}
+    for tag, value in re.findall(r"(respot:[a-z-]+)(?: = (\w+))?", ALL_ADVICE):
+        problems = read_tags({tag: value or "no such value"})[1]
+        assert not [words for words in problems if "no such setting" in words]
+        assert not (value and problems)
+
+
+def test_what_advice_names_of_aws_is_in_its_service_models() -> None:
+    sagemaker, ssm = (Session().get_service_model(name) for name in ("sagemaker", "ssm"))
+    assert "StopTrainingJob" in ALL_ADVICE
+    assert "StopTrainingJob" in sagemaker.operation_names
+    assert {"S3Uri", "LocalPath"} <= set(sagemaker.shape_for("CheckpointConfig").members)
+    options = set(re.findall(r"--([a-z]+)", " ".join(advice(Cause.KILL_SWITCH, Facts(reason="")))))
+    assert options <= {each.lower() for each in ssm.operation_model("PutParameter").input_shape.members}
+    assert options == {"name", "type", "value", "overwrite"}
+
+
+def test_every_command_that_advice_names_is_one() -> None:
+    assert set(re.findall(r"respot ([a-z]+)", ALL_ADVICE)) <= {*COMMANDS, "doctor"}
