@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 import pytest
+from botocore.model import StructureShape
 from botocore.session import Session
 from rich.console import Console
 
@@ -358,14 +359,20 @@ def test_every_setting_and_tag_that_advice_names_can_be_set() -> None:
         assert not (value and problems)
 
 
+def members(service: str, shape: str) -> set[str]:
+    """Those of a structure in botocore's model of the service."""
+    found = Session().get_service_model(service).shape_for(shape)
+    assert isinstance(found, StructureShape)
+    return set(found.members)
+
+
 def test_what_advice_names_of_aws_is_in_its_service_models() -> None:
-    sagemaker, ssm = (Session().get_service_model(name) for name in ("sagemaker", "ssm"))
     assert "StopTrainingJob" in ALL_ADVICE
-    assert "StopTrainingJob" in sagemaker.operation_names
-    assert {"S3Uri", "LocalPath"} <= set(sagemaker.shape_for("CheckpointConfig").members)
+    assert "StopTrainingJob" in Session().get_service_model("sagemaker").operation_names
+    assert {"S3Uri", "LocalPath"} <= members("sagemaker", "CheckpointConfig")
     options = set(re.findall(r"--([a-z]+)", " ".join(advice(Cause.KILL_SWITCH, Facts(reason="")))))
-    assert options <= {each.lower() for each in ssm.operation_model("PutParameter").input_shape.members}
     assert options == {"name", "type", "value", "overwrite"}
+    assert options <= {each.lower() for each in members("ssm", "PutParameterRequest")}
 
 
 def test_every_command_that_advice_names_is_one() -> None:
