@@ -26,7 +26,8 @@ except KeyboardInterrupt:  # `shielded`, which answers a later one, is not loade
 
 COMMANDS: Final = {
     "list": "respot_cli.list.command",
-    "timeline": "respot_cli.timeline.command",
+    "show": "respot_cli.show.command",
+    "why": "respot_cli.why.command",
     "wait": "respot_cli.wait.command",
     "logs": "respot_cli.logs.command",
     "drill": "respot_cli.drill.command",
