@@ -1,6 +1,7 @@
 """Finds the run that a person names on the command line."""
 
 import argparse
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -19,6 +20,10 @@ from respot_cli.job_reference import JobReference, run_reference
 
 APPEARS_WITHIN: Final = timedelta(minutes=10)
 """In which the ledger learns of a job that was just created: at once by its event, else by the next sweep."""
+
+
+EVERY: Final = timedelta(seconds=5)
+"""Between two looks at the ledger."""
 
 
 class UnknownJobError(CommandError):
@@ -87,6 +92,32 @@ def find_run(arguments: argparse.Namespace, on_unreadable: OnUnreadable | None =
         message = f"the ledger has no job {named.name}{when} in {' or '.join(regions)}: {named.advice}"
         raise UnknownJobError(message)
     return NamedRun(deployment=found, ledger=ledger, runs=found.runs(on_unreadable), job=jobs[0])
+
+
+def appearing_run(
+    arguments: argparse.Namespace,
+    on_unreadable: OnUnreadable | None = None,
+    *,
+    within: timedelta = APPEARS_WITHIN,
+) -> NamedRun:
+    """The run that the arguments name, also if its job was created just now and the ledger does not know it yet.
+
+    Raises:
+        UnknownJobError: the ledger does not know it after that time.
+        CommandError: see `find_run`.
+        LedgerUnavailableError: the ledger did not answer.
+    """
+    until, said = time.monotonic() + within.total_seconds(), False
+    while True:
+        try:
+            return find_run(arguments, on_unreadable)
+        except UnknownJobError as error:
+            if time.monotonic() >= until:
+                raise
+            if not said:
+                output.say(f"respot: {error}; waiting for it")
+                said = True
+        time.sleep(min(EVERY.total_seconds(), max(until - time.monotonic(), 0)))
 
 
 def agreed_region(job: JobReference, option: str | None) -> str | None:

@@ -47,7 +47,7 @@ def show(chosen: str, text: "RenderableType", document: Mapping[str, Any]) -> No
     console = Console(highlight=False)
     # Where output is unbuffered, rich writes nothing, but to the stream.
     with _writing(), console.capture() as captured:
-        console.print(text)
+        console.print(text, crop=False)  # a command to copy is longer than the terminal, but whole
     write(captured.get())
 
 

@@ -23,7 +23,7 @@ def policy_text(policy_file: str, root: Path = Path()) -> str:
         PolicyInvalidError: the file cannot be read, is no policy, or is too large; the message names file and place.
     """
     try:
-        document = read_yaml(_read(root / policy_file))
+        document = read_yaml(read_file(root / policy_file))
         parse_policy(document)
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise PolicyInvalidError(f"{policy_file} cannot be read as YAML: {error}") from error
@@ -38,7 +38,14 @@ def policy_text(policy_file: str, root: Path = Path()) -> str:
     return text
 
 
-def _read(path: Path) -> str:
+def read_file(path: Path) -> str:
+    """The text of a policy file.
+
+    Raises:
+        PolicyInvalidError: it is too large.
+        OSError: it cannot be read.
+        UnicodeDecodeError: it is no UTF-8.
+    """
     with path.open("rb") as file:
         content = file.read(_LARGEST_FILE + 1)
     if len(content) > _LARGEST_FILE:

@@ -216,4 +216,13 @@ class StopRefusedError(StopFailedError):
 
 
 class PolicyInvalidError(RespotError):
-    """The account's policy is invalid: decide nothing, alert, keep the message; a person must fix it."""
+    """The account's policy is invalid: decide nothing, alert, keep the message; a person must fix it.
+
+    Attributes:
+        place: where in the document, for example `rules[0].match`; empty for the whole of it.
+    """
+
+    def __init__(self, message: str, *, place: str = "") -> None:
+        """The message names the place, too."""
+        super().__init__(message)
+        self.place = place

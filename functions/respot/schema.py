@@ -7,15 +7,16 @@ CHECKS: Final = "checks"
 """The scope of the sweep over the ledger's own jobs, of all regions."""
 
 PK: Final = "pk"
-"""Partition key. IAM restricts writers by its beginning: one of the nine below, or `DRILL_PARTITION`.
+"""Partition key. IAM restricts writers by its beginning: one of the ten below, or `DRILL_PARTITION`.
 
 `job#<region>#<name>#<creation, epoch milliseconds>`, `run#<run>`, `attempt-of#<region>#<name>`,
-`writer#<hash of a location>`, `refusal#<region>`, `start#<hash of a pool>`, `sweep#<scope>`, `pool#<pool>`,
-`digest#<window>`, `drill#<id>`.
+`run-summary#<run>`, `writer#<hash of a location>`, `refusal#<region>`, `start#<hash of a pool>`, `sweep#<scope>`,
+`pool#<pool>`, `digest#<window>`, `drill#<id>`.
 """
 JOB_PARTITION: Final = "job#"
 RUN_PARTITION: Final = "run#"
 ATTEMPT_NAME_PARTITION: Final = "attempt-of#"
+RUN_SUMMARY_PARTITION: Final = "run-summary#"
 WRITER_PARTITION: Final = "writer#"
 REFUSAL_PARTITION: Final = "refusal#"
 START_PARTITION: Final = "start#"
@@ -25,9 +26,9 @@ DIGEST_PARTITION: Final = "digest#"
 
 SK: Final = "sk"
 """Sort key. Of a job: `state`, `transition#<start, ISO ms>#<status>`, `alert#<start, ISO ms>#<kind>`, `decision`,
-`outcome`, `notice#<kind>`, `giving-up`, `creation#<hash of the placement>`; of a run: `attempt#<number>`; of an
-attempt's name: `<run>#attempt#<number>`; of a refusal: a hash of the pool or role; of
-a start: `<the job's creation, ISO ms>#<hash of the job>`; of a digest: `digest`, `member#<start>#<job>`.
+`outcome`, `next-step`, `notice#<kind>`, `giving-up`, `creation#<hash of the placement>`; of a run:
+`attempt#<number>`; of an attempt's name: `<run>#attempt#<number>`; of a refusal: a hash of the pool or role; of a
+start: `<the job's creation, ISO ms>#<hash of the job>`; of a digest: `digest`, `member#<start>#<job>`.
 Every other partition has one item.
 """
 
@@ -51,6 +52,13 @@ Sparse; it carries `checkpoint_uri`, which may be longer than a key.
 """
 LIVE_IN: Final = "live_in"
 CHECKPOINT_URI: Final = "checkpoint_uri"
+
+BY_RUN: Final = "by-run"
+"""Index for listing runs: `listed_in` (`open`, or the day of the end, ISO, UTC), `listed_at` (when the run began, or
+ended). Run summaries only; they move once, when the run ends.
+"""
+LISTED_IN: Final = "listed_in"
+LISTED_AT: Final = "listed_at"
 
 WATCHED_SINCE: Final = "watched_since"
 RECORDED_UNTIL: Final = "recorded_until"
@@ -85,6 +93,8 @@ drill's post: what became of it.
 """
 LEASE_UNTIL: Final = "lease_until"
 """When the lease on an alert, a digest or a sweep expires."""
+NOTED_AT: Final = "noted_at"
+"""Of a next step: when it was said."""
 WITHDRAWN: Final = "withdrawn"
 """Why a stop intent was withdrawn."""
 LEASE_HOLDER: Final = "claim"
@@ -100,6 +110,8 @@ class ItemKind(StrEnum):
     DECISION = "decision"
     OUTCOME = "outcome"
     NOTICE = "notice"
+    NEXT_STEP = "next-step"
+    RUN_SUMMARY = "run-summary"
     STOP_INTENT = "giving-up"
     CREATION_INTENT = "creation-intent"
     ATTEMPT = "attempt"

@@ -37,6 +37,7 @@ class Ledger(Construct):
             (schema.BY_ACTIVITY, schema.ACTIVE_ON, schema.LAST_MODIFIED, None),
             # The location is no key: it may have 1,024 letters, a key 1,024 bytes, and the item would be refused.
             (schema.BY_LIVE, schema.LIVE_IN, schema.CREATED, [schema.CHECKPOINT_URI]),
+            (schema.BY_RUN, schema.LISTED_IN, schema.LISTED_AT, None),
         ):
             self.table.add_global_secondary_index(
                 index_name=name,
@@ -52,10 +53,10 @@ class Ledger(Construct):
     # partitions alone. Within them, the conditions on its own writes protect what is final.
 
     def grant_record(self, grantee: iam.IGrantable) -> None:
-        """Read a job's items, find a job by its name; put states and transitions, in jobs' partitions."""
+        """Read jobs and runs, find a job by its name; put states and transitions, and the summaries of runs."""
         self._grant(grantee, "dynamodb:Query")
         self._grant_index(grantee, schema.BY_NAME)
-        self._grant_put(grantee, schema.JOB_PARTITION)
+        self._grant_put(grantee, schema.JOB_PARTITION, schema.RUN_SUMMARY_PARTITION)
 
     def grant_alert(self, grantee: iam.IGrantable) -> None:
         """Read a job's items, put its alerts, windows and digests, ask for the table's age (the deployment's).
@@ -78,21 +79,33 @@ class Ledger(Construct):
             schema.JOB_PARTITION,
             schema.RUN_PARTITION,
             schema.ATTEMPT_NAME_PARTITION,
+            schema.RUN_SUMMARY_PARTITION,
             schema.WRITER_PARTITION,
             schema.REFUSAL_PARTITION,
             schema.START_PARTITION,
         )
 
     def grant_sweep(self, grantee: iam.IGrantable) -> None:
-        """Read jobs with all of their items, find them by name, activity and life; put how far the sweep has come."""
+        """Read jobs with all of their items, find them by name, activity and life; put the sweep's progress.
+
+        And the summaries of runs that lack theirs.
+        """
         self._grant(grantee, "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:DescribeTable")
         for index in (schema.BY_NAME, schema.BY_ACTIVITY, schema.BY_LIVE):
             self._grant_index(grantee, index)
-        self._grant_put(grantee, schema.SWEEP_PARTITION)
+        self._grant_put(grantee, schema.SWEEP_PARTITION, schema.RUN_SUMMARY_PARTITION)
 
     def grant_record_drill_posts(self, grantee: iam.IGrantable) -> None:
         """Put Slack's answer to a drill's message, and nothing else: the key of no job's partition begins like this."""
         self._grant_put(grantee, schema.DRILL_PARTITION)
+
+    def read_statements(self) -> list[iam.PolicyStatement]:
+        """Read everything, write nothing."""
+        table = self.table.table_arn
+        return [
+            iam.PolicyStatement(actions=["dynamodb:BatchGetItem", "dynamodb:GetItem"], resources=[table]),
+            iam.PolicyStatement(actions=["dynamodb:Query"], resources=[table, f"{table}/index/*"]),
+        ]
 
     def _grant_put(self, grantee: iam.IGrantable, *partitions: str) -> None:
         """Put items, alone or in transactions, whose partition keys begin in one of these ways."""

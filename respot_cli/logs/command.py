@@ -16,12 +16,12 @@ from respot.jobs.formatting import clause, parse_span
 from respot.jobs.job import JobState
 from respot.runs.run_state import RunAttempt, RunState, Situation, situation_of
 from respot_cli import found_runs, output
-from respot_cli.deployment import OnUnreadable, advice, asking_aws
+from respot_cli.deployment import advice, asking_aws
 from respot_cli.errors import CommandError, ExitCode
-from respot_cli.found_runs import APPEARS_WITHIN, NamedRun, UnknownJobError
+from respot_cli.found_runs import NamedRun
 from respot_cli.logs.attempt_log import AttemptLog
 from respot_cli.logs.lines import LogLine, to_json, to_text
-from respot_cli.logs.reading import EVERY, Reading
+from respot_cli.logs.reading import Reading
 from respot_cli.next_commands import next_commands
 
 if TYPE_CHECKING:
@@ -56,7 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
         unread[f"{error.partition} {error.sort_key}"] = error.why
 
     try:
-        named = _find(arguments, on_unreadable)
+        find = found_runs.appearing_run if arguments.follow else found_runs.find_run
+        named = find(arguments, on_unreadable)
         reading = Reading(
             load=named.attempts,
             open_log=opener(named, arguments.since),
@@ -86,21 +87,6 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.follow:
         return ExitCode.DONE if _completed(chosen, situation, arguments.attempt) else ExitCode.NOT_DONE
     return ExitCode.INCOMPLETE if lost or unread else ExitCode.DONE
-
-
-def _find(arguments: argparse.Namespace, on_unreadable: OnUnreadable) -> NamedRun:
-    """The run; --follow waits for a job that was just created."""
-    began, said = _now(), False
-    while True:
-        try:
-            return found_runs.find_run(arguments, on_unreadable)
-        except UnknownJobError as error:
-            if not arguments.follow or _now() - began >= APPEARS_WITHIN:
-                raise
-            if not said:
-                output.say(f"respot: {error}; waiting for it")
-                said = True
-        time.sleep(EVERY.total_seconds())
 
 
 def opener(named: NamedRun, since: datetime | None) -> Callable[[JobState, int], AttemptLog]:

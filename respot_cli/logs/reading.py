@@ -21,11 +21,10 @@ from respot.jobs.formatting import clause, in_words, readable
 from respot.jobs.job import JobState
 from respot.jobs.lifecycle import is_terminal
 from respot.runs.run_state import RunAttempt, situation_of
+from respot_cli.found_runs import EVERY
 from respot_cli.logs.attempt_log import LATE, AttemptLog, in_order
 from respot_cli.logs.lines import LogLine
 
-EVERY: Final = timedelta(seconds=5)
-"""Between two readings."""
 QUIET: Final = timedelta(seconds=10)
 """After the end, without a new line: then the log is complete. SageMaker's SDK waits as long (`logs_for_job`)."""
 GIVES_UP_AFTER: Final = timedelta(minutes=10)

@@ -4,28 +4,20 @@ import argparse
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from respot.errors import LedgerUnavailableError
 from respot.jobs.formatting import clause, in_words, iso, parse_span, readable
-from respot.jobs.ports import JobStore
-from respot.recovery.ports import RunStore
-from respot.runs.load import attempts_of
 from respot.runs.run_state import RunAttempt, RunState, Situation, situation_of
-from respot_cli import deployment, output
+from respot_cli import deployment, found_runs, output
 from respot_cli.deployment import Deployment, asking_aws
 from respot_cli.errors import CommandError, ExitCode
-from respot_cli.found_runs import agreed_region, check_account
-from respot_cli.job_reference import JobReference, job_reference
-from respot_cli.timeline.command import region_of
+from respot_cli.found_runs import APPEARS_WITHIN, EVERY
+from respot_cli.next_commands import next_commands
+from respot_cli.next_commands import to_document as commands_to_document
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-
-EVERY: Final = timedelta(seconds=5)
-"""Between two looks at the ledger."""
-_APPEARS_WITHIN: Final = timedelta(minutes=10)
-"""In which the ledger learns of a job that was just created: at once by its event, else by the next sweep."""
 
 
 def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -36,47 +28,38 @@ def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
         description="Wait until a run has ended, through all of its attempts. Exits with 0 if it completed, with 1 if "
         "it failed, was stopped or was refused another attempt, and with 6 if --timeout is over.",
     )
-    parser.add_argument("job", metavar="JOB", type=job_reference, help="any job of the run: its name or its ARN")
-    parser.add_argument("--region", help="region of the job (default: that of the ARN, or the one that has the job)")
+    found_runs.add_options(parser)
     parser.add_argument("--timeout", type=_span, metavar="SPAN", help="wait no longer, for example `8 h` or `90 min`")
     parser.add_argument(
-        "--output", choices=["model"], help="print only the S3 location of the model that the run has trained"
+        "--output",
+        choices=["model", "json"],
+        help="print only the S3 location of the model that the run has trained, or JSON as --format json does",
     )
-    output.add_options(parser)
-    deployment.add_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Follow the run, and print how it ended."""
-    job: JobReference = arguments.job
-    region = agreed_region(job, arguments.region)
-    found = deployment.find(arguments)
-    check_account(job, found)
-    ledger, runs = found.ledger(), found.runs()
-
-    def look() -> tuple[RunAttempt, ...]:
-        """The attempts now; none while the ledger does not know the job."""
-        known = [each for each in ([region] if region else found.regions) if ledger.find(each, job.name)]
-        where = region or (region_of(ledger, known, job.name) if known else None)
-        return _attempts(ledger, runs, where, job.name) if where else ()
-
+    began, timeout = _now(), arguments.timeout
     try:
-        attempts = follow(look, timeout=arguments.timeout, now=_now, sleep=time.sleep, report=output.say)
+        named = found_runs.appearing_run(arguments, within=min(timeout or APPEARS_WITHIN, APPEARS_WITHIN))
+        name, left = named.job.name, None if timeout is None else timeout - (_now() - began)
+        attempts = follow(named.attempts, timeout=left, now=_now, sleep=time.sleep, report=output.say)
     except LedgerUnavailableError as error:
-        message = f"{job.name} could not be followed: {clause(str(error))}; {deployment.advice(error.__cause__)}"
+        message = f"the run could not be followed: {clause(str(error))}; {deployment.advice(error.__cause__)}"
         raise CommandError(message, ExitCode.AWS_UNAVAILABLE) from error
     if not attempts:
-        message = f"the ledger has no job {job.name}: {job.advice}"
+        message = f"the ledger's items of {name} have just expired: it keeps them for the setting ledger_retention_days"
         raise CommandError(message, ExitCode.NOT_FOUND)
     situation = situation_of(attempts)
-    model = _model(found, attempts[-1]) if situation.state is RunState.COMPLETED else None
+    model = _model(named.deployment, attempts[-1]) if situation.state is RunState.COMPLETED else None
     if arguments.output == "model" and model:
         output.write(f"{model}\n")
     elif arguments.output != "model":
-        output.show(arguments.format, _text(attempts, situation, model), to_document(attempts, situation, model))
+        chosen = arguments.output or arguments.format
+        output.show(chosen, _text(attempts, situation, model), to_document(attempts, situation, model))
     if not situation.has_ended:
-        message = f"{job.name} has not ended after {in_words(arguments.timeout)}: {clause(situation.reason)}"
+        message = f"{name} has not ended after {in_words(timeout)}: {clause(situation.reason)}"
         raise CommandError(message, ExitCode.TIMED_OUT)
     return ExitCode.DONE if situation.state is RunState.COMPLETED else ExitCode.NOT_DONE
 
@@ -89,17 +72,29 @@ def follow(
     sleep: Callable[[float], None],
     report: Callable[[str], None],
 ) -> tuple[RunAttempt, ...]:
-    """Look at the run until it has ended or time is over, and report each change; none if it does not appear."""
-    began, said = now(), ""
+    """Look at the run until it has ended or time is over, and report each change; none if it has expired.
+
+    Raises:
+        LedgerUnavailableError: the ledger did not answer the first time, or for ten minutes.
+    """
+    began, said, attempts, seen = now(), "", tuple[RunAttempt, ...](), now()
     while True:
-        attempts, waited = look(), now() - began
-        situation = situation_of(attempts) if attempts else None
-        reason = situation.reason if situation else "the ledger does not know the job yet"
-        if reason != said:
-            said = reason
-            report(f"{readable(now())}: {f'{situation.state}: ' if situation else ''}{reason}")
-        over = timeout is not None and waited >= timeout
-        if over or (situation.has_ended if situation else waited >= _APPEARS_WITHIN):
+        try:
+            attempts, seen = look(), now()
+        except LedgerUnavailableError as error:
+            if not attempts or now() - seen >= APPEARS_WITHIN:
+                raise
+            news = f"the ledger did not answer ({clause(str(error))}); trying again"
+        else:
+            if not attempts:
+                return ()
+            situation = situation_of(attempts)
+            news = f"{situation.state}: {situation.reason}"
+        if news != said:
+            said = news
+            report(f"{readable(now())}: {news}")
+        waited = now() - began
+        if situation.has_ended or (timeout is not None and waited >= timeout):
             return attempts
         left = EVERY if timeout is None else min(EVERY, timeout - waited)
         sleep(left.total_seconds())
@@ -123,25 +118,27 @@ def to_document(attempts: Sequence[RunAttempt], situation: Situation, model: str
             }
             for each in attempts
         ],
+        "next": commands_to_document(*_next(attempts[-1].name, situation)),
     }
 
 
 def _text(attempts: Sequence[RunAttempt], situation: Situation, model: str | None) -> "RenderableType":
-    from rich.text import Text  # noqa: PLC0415 - a script that wants JSON does not load it
+    from rich.console import Group  # noqa: PLC0415 - a script that wants JSON does not load it
+    from rich.text import Text  # noqa: PLC0415 - as above
 
-    first, last = attempts[0].name, attempts[-1].name
     count = f"{len(attempts)} attempt{'' if len(attempts) == 1 else 's'}"
-    lines = [f"{first} {situation.state} after {count}: {situation.reason}"]
+    lines = [f"{attempts[0].name} {situation.state} after {count}: {situation.reason}"]
     if model:
         lines.append(f"model: {model}")
-    lines.append(f"next: respot timeline {last}")
-    return Text("\n".join(lines))
+    return Group(Text("\n".join(lines)), next_commands(*_next(attempts[-1].name, situation)))
 
 
-def _attempts(ledger: JobStore, runs: RunStore, region: str, name: str) -> tuple[RunAttempt, ...]:
-    jobs = ledger.find(region, name)
-    state = ledger.load(jobs[0]).state if jobs else None
-    return attempts_of(ledger, runs, state) if state else ()
+def _next(name: str, situation: Situation) -> Sequence[tuple[str, str]]:
+    """What the reader may want next of the run's last job."""
+    show = (f"respot show {name}", "its history")
+    if situation.state is RunState.COMPLETED:
+        return (show, (f"respot logs {name}", "what it printed"))
+    return ((f"respot why {name}", "what was decided, and what would change it"), show)
 
 
 def _model(found: Deployment, last: RunAttempt) -> str | None:

@@ -330,6 +330,19 @@ def test_an_alert_keeps_its_identity_when_more_of_the_end_is_learned(*, died: bo
     assert missing_alerts(required_alerts(record, record.state, records), ()) != set()
 
 
+def test_both_warnings_of_a_deadline_are_sent(env: Environment) -> None:
+    """That the work is not known is said first, that the deadline is at risk later: one kind of alert, two moments."""
+    env.runs.clock = env.clock
+    for kind in (NoticeKind.WORK_UNKNOWN, NoticeKind.DEADLINE_AT_RISK):
+        env.clock.pass_by(timedelta(seconds=10))
+        env.runs.notice(JOB, kind, f"it is {kind}")
+        env.alerter.on(env.runs.recovery_records(JOB).notices[-1])
+    warned = [each for each in env.alerts() if each.kind is AlertKind.DEADLINE_AT_RISK]
+    assert [each.transition.started for each in warned] == [at(21655), at(21665)]
+    assert len(env.topic.published) == len(warned)
+    assert not [each for each in env.alerter.catch_up(JOB) if each.kind is AlertKind.DEADLINE_AT_RISK]
+
+
 @pytest.mark.parametrize(("happened", "sent"), [(timedelta(days=3), True), (timedelta(), False)])
 def test_the_age_of_recovery_news_counts_and_not_the_age_of_the_end(
     env: Environment, happened: timedelta, *, sent: bool

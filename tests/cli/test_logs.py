@@ -19,11 +19,11 @@ from respot.recovery.planning.decision import Action
 from respot.runs.run_state import RunAttempt
 from respot_cli import found_runs
 from respot_cli.errors import CommandError, ExitCode
-from respot_cli.found_runs import NamedRun, UnknownJobError
+from respot_cli.found_runs import EVERY, NamedRun, UnknownJobError
 from respot_cli.logs import command
 from respot_cli.logs.attempt_log import LATE, AttemptLog, in_order
 from respot_cli.logs.lines import LogLine, to_json, to_text, visible
-from respot_cli.logs.reading import EVERY, GIVES_UP_AFTER, QUIET, Reading
+from respot_cli.logs.reading import GIVES_UP_AFTER, QUIET, Reading
 from respot_cli.main import main, parser
 from tests.support.builders import CREATED, at, job_id, state
 from tests.support.clock import FakeClock
@@ -647,6 +647,7 @@ def test_following_waits_for_a_job_that_was_just_created(
     monkeypatch.setattr(found_runs, "find_run", find)
     monkeypatch.setattr(NamedRun, "attempts", lambda _: (done,))
     monkeypatch.setattr("time.sleep", lambda seconds: clock.pass_by(timedelta(seconds=seconds)))
+    monkeypatch.setattr("time.monotonic", lambda: clock().timestamp())
     assert main(["logs", ROOT, "--follow"]) == code
     assert capsys.readouterr().err.startswith(f"respot: the ledger has no job {ROOT}; waiting for it\n")
     clock.moment = NOW

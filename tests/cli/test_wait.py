@@ -5,10 +5,12 @@ from typing import Final
 
 import pytest
 
+from respot.errors import LedgerUnavailableError
 from respot.recovery.planning.decision import Action
 from respot.runs.run_state import RunAttempt, situation_of
+from respot_cli.found_runs import EVERY
 from respot_cli.main import parser
-from respot_cli.wait.command import EVERY, follow, to_document
+from respot_cli.wait.command import follow, to_document
 from tests.runs.test_run_state import attempt
 from tests.support.builders import CREATED
 from tests.support.clock import FakeClock
@@ -23,17 +25,23 @@ COMPLETED: Final = attempt("Completed", "Completed", number=2)
 class Life:
     """What the ledger shows, one look after the other; the last one remains."""
 
-    def __init__(self, *looks: tuple[RunAttempt, ...]) -> None:
+    def __init__(self, *looks: tuple[RunAttempt, ...] | LedgerUnavailableError) -> None:
         self.looks, self.clock, self.said = [*looks], FakeClock(CREATED), list[str]()
 
     def follow(self, timeout: timedelta | None = None) -> tuple[RunAttempt, ...]:
         return follow(
-            lambda: self.looks.pop(0) if len(self.looks) > 1 else self.looks[0],
+            self.look,
             timeout=timeout,
             now=self.clock,
             sleep=lambda seconds: self.clock.pass_by(timedelta(seconds=seconds)),
             report=self.said.append,
         )
+
+    def look(self) -> tuple[RunAttempt, ...]:
+        seen = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+        if isinstance(seen, LedgerUnavailableError):
+            raise seen
+        return seen
 
 
 def test_it_follows_a_run_to_its_end_and_not_to_its_first_jobs() -> None:
@@ -46,16 +54,23 @@ def test_it_follows_a_run_to_its_end_and_not_to_its_first_jobs() -> None:
     assert words == ["waiting", "recovering", "running", "completed"]
 
 
-def test_it_waits_for_a_job_that_was_just_created() -> None:
-    life = Life((), (), (COMPLETED,))
-    assert life.follow() == (COMPLETED,)
-    assert life.said[0].endswith("the ledger does not know the job yet")
-
-
-def test_it_does_not_wait_for_ever_for_a_job_that_nobody_created() -> None:
-    life = Life(())
+def test_a_run_that_expires_meanwhile_is_not_waited_for() -> None:
+    life = Life((SECOND,), ())
     assert life.follow() == ()
-    assert life.clock() == CREATED + timedelta(minutes=10)
+
+
+def test_a_ledger_that_does_not_answer_for_a_while_ends_no_wait() -> None:
+    life = Life((SECOND,), *[LedgerUnavailableError("no answer")] * 100, (COMPLETED,))
+    assert life.follow() == (COMPLETED,)
+    assert [line.count("trying again") for line in life.said] == [0, 1, 0]
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_one_that_never_answers_ends_it(before: int) -> None:
+    life = Life(*[(SECOND,)] * before, LedgerUnavailableError("no answer"))
+    with pytest.raises(LedgerUnavailableError):
+        life.follow()
+    assert life.clock() == CREATED + before * timedelta(minutes=10)
 
 
 @pytest.mark.parametrize("seconds", [0, 7, 60])

@@ -33,12 +33,14 @@ from respot.recovery.records import (
     AttemptRecord,
     DecisionRecord,
     LocationReservation,
+    NextStep,
     Notice,
     NoticeKind,
     Outcome,
     RecoveryRecords,
     Refusal,
 )
+from respot.runs.summary import RunSummary, StoredSummary
 from respot.sweep.progress import SweepProgress, resumed
 
 K = TypeVar("K")
@@ -496,6 +498,22 @@ class MemorySchedules:
         self.schedules.pop(job, None)
 
 
+@dataclass(slots=True)
+class MemorySummaries:
+    """The port `SummaryStore` in a dictionary."""
+
+    stored: dict[RunId, StoredSummary] = field(default_factory=dict)
+
+    def load(self, run: RunId) -> StoredSummary | None:
+        return self.stored.get(run)
+
+    def save(self, summary: RunSummary, *, over: StoredSummary | None) -> bool:
+        if self.stored.get(summary.run) != over:
+            return False
+        self.stored[summary.run] = StoredSummary(summary=summary, version=over.version + 1 if over else 1)
+        return True
+
+
 @dataclass(slots=True, kw_only=True)
 class MemoryRunStore:
     """The port `RunStore` in a few dictionaries, beside a MemoryLedger's states."""
@@ -510,6 +528,7 @@ class MemoryRunStore:
     stop_intents: dict[JobId, StopIntent] = field(default_factory=dict)
     intents: dict[JobId, tuple[Placement, ...]] = field(default_factory=dict)
     """The placements for which a creation was called."""
+    next_steps: dict[JobId, NextStep] = field(default_factory=dict)
     lagging: set[str] = field(default_factory=set)
     """Jobs that the index of live jobs does not have yet."""
 
@@ -582,11 +601,17 @@ class MemoryRunStore:
     def notice(self, job: JobId, kind: NoticeKind, summary: str) -> None:
         self.notices.setdefault((job, kind), Notice(job=job, kind=kind, summary=summary, noticed_at=self.clock()))
 
+    def note_next_step(self, job: JobId, step: NextStep) -> None:
+        standing = self.next_steps.get(job)
+        if standing is None or standing.noted_at < step.noted_at:
+            self.next_steps[job] = step
+
     def recovery_records(self, job: JobId) -> RecoveryRecords:
         return RecoveryRecords(
             decision=self.decisions.get(job),
             outcome=self.outcomes.get(job),
             notices=tuple(notice for notice in self.notices.values() if notice.job == job),
+            next_step=self.next_steps.get(job),
         )
 
     def live(self, region: str) -> tuple[tuple[JobId, str | None], ...]:

@@ -7,6 +7,7 @@ from typing import Any
 from respot.jobs.job import JobId
 from respot.jobs.listing import Page
 from respot.jobs.merge import reconcile
+from respot.runs.summary import RunSummaries
 from respot.schema import CHECKS
 from respot.sweep.ledger_check import LedgerCheck
 from respot.sweep.progress import SETTLING, SweepProgress
@@ -21,6 +22,7 @@ from tests.support.memory import (
     MemoryPolicies,
     MemoryRecheckQueue,
     MemoryRunStore,
+    MemorySummaries,
     MemorySweepStore,
     MemoryTrainingJobs,
 )
@@ -81,6 +83,7 @@ class Environment:
         self.rechecks = MemoryRecheckQueue()
         self.recoveries = MemoryJobQueue()
         self.due_alerts = MemoryJobQueue()
+        self.summaries = RunSummaries(ledger=self.ledger, runs=self.runs, store=MemorySummaries())
         self.regions = regions
         self.sweeper = self.invocation()
 
@@ -95,6 +98,7 @@ class Environment:
             "rechecks": self.rechecks,
             "recoveries": self.recoveries,
             "due_alerts": self.due_alerts,
+            "refresh_summary": self.summaries.refresh,
             "policies": MemoryPolicies(),
             "clock": self.clock,
             "pause": lambda seconds: self.clock.pass_by(timedelta(seconds=seconds)),

@@ -155,9 +155,12 @@ class Alerter:
         return _Pending(alert=case, happened_at=state.job.created, needless=needless)
 
     def _of_recovery(self, record: JobRecord, state: JobState, news: RecoveryNews) -> "_Pending":
-        """As of the job's end; or as of the moment with which an alert has begun, before more was known of the end."""
+        """As of its own moment, if the news has one, for there may be two of a kind; else as of the job's end.
+
+        Or as of the moment with which an alert on the end has begun, before more was known of the end.
+        """
         about = news.transition or end_of(record, state)
-        began = self.ledger.alert_began(state.job, news.kind)
+        began = None if news.transition else self.ledger.alert_began(state.job, news.kind)
         case = _case(news.kind, about if began is None else replace(about, started=began), record, state)
         case = replace(case, summary=news.summary, warning=news.warning, withdrawn=news.withdrawn)
         return _Pending(alert=case, happened_at=news.happened_at)

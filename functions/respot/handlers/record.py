@@ -8,7 +8,7 @@ from respot.aws.sagemaker.training_jobs import SageMakerTrainingJobs
 from respot.bootstrap.clients import client, now, required, settings
 from respot.bootstrap.observability import count, gauge, logger, report_unreadable
 from respot.bootstrap.retries import retry_schedule, short_retry_schedule
-from respot.bootstrap.stores import ledger
+from respot.bootstrap.stores import ledger, refresh_summary
 from respot.bootstrap.time_budget import begin
 from respot.handlers.lambda_events import BatchResponse, Context, failed, is_from, messages, time_left
 from respot.log_events import DRILL_REFUSED, RECORD_COMPLETED, RECORD_FAILED
@@ -90,7 +90,7 @@ def drills_consumer() -> ObservationConsumer:
 def recorder() -> Recorder:
     """The recorder of both queues."""
     jobs = SageMakerTrainingJobs(lambda region: client("sagemaker", region))
-    return Recorder(jobs=jobs, ledger=ledger())
+    return Recorder(jobs=jobs, ledger=ledger(), on_recorded=refresh_summary)
 
 
 @cache

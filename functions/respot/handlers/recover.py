@@ -18,7 +18,7 @@ from respot.bootstrap.clients import client, now, once_client, required, setting
 from respot.bootstrap.observability import count, gauge, logger, report_unreadable
 from respot.bootstrap.policies import policies
 from respot.bootstrap.retries import retry_schedule
-from respot.bootstrap.stores import ledger, refusals, runs, starts
+from respot.bootstrap.stores import ledger, refresh_summary, refusals, runs, starts
 from respot.bootstrap.time_budget import begin
 from respot.errors import ScheduleUnavailableError, SettingsError
 from respot.handlers.lambda_events import BatchResponse, Context, failed, messages, time_left
@@ -103,6 +103,7 @@ def recovery_consumer() -> RecoveryConsumer:
     return RecoveryConsumer(
         recovery=recovery,
         retry_schedule=retry_schedule(longest=LONGEST_DELAY, dead_letters_url=settings().dead_letters_queue_url),
+        on_step=refresh_summary,
     )
 
 

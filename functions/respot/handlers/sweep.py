@@ -12,7 +12,7 @@ from respot.aws.sqs.sweep import SqsHeartbeatQueue, SqsRecheckQueue
 from respot.bootstrap.clients import client, now, once_client, required, settings
 from respot.bootstrap.observability import count, gauge, logger, report_unreadable
 from respot.bootstrap.policies import policies
-from respot.bootstrap.stores import ledger, runs
+from respot.bootstrap.stores import ledger, refresh_summary, runs
 from respot.bootstrap.time_budget import begin
 from respot.errors import UnreadableItemError
 from respot.handlers.lambda_events import Context, time_left
@@ -135,6 +135,7 @@ def sweeper() -> Sweeper:
             recoveries=recoveries,
             due_alerts=SqsJobQueue(sqs, required(settings().due_alerts_queue_url, DUE_ALERTS_QUEUE_URL)),
             clock=now,
+            refresh_summary=refresh_summary,
         ),
         clock=now,
         regions=settings().regions or (os.environ["AWS_REGION"],),

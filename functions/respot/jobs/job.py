@@ -200,3 +200,7 @@ def savings_percent(*, training: timedelta | None, billable: timedelta | None) -
     if training is None or billable is None or not training:
         return None
     return (training - billable) / training * 100
+
+
+def nobody(_job: JobId) -> None:
+    """Nobody is to be told of a job."""

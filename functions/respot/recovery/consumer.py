@@ -6,9 +6,9 @@ from datetime import timedelta
 from typing import Final
 
 from respot.errors import OutOfTimeError
+from respot.jobs.job import JobId, nobody
 from respot.jobs.message import read_message
 from respot.queueing import QueueMessage, Retry, RetrySchedule
-from respot.recovery.decide import Later
 from respot.recovery.recover import Recovery
 
 LONGEST_STEP: Final = timedelta(seconds=60)
@@ -17,10 +17,17 @@ LONGEST_STEP: Final = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecoveryConsumer:
-    """Passes jobs to recovery, one after another."""
+    """Passes jobs to recovery, one after another.
+
+    Attributes:
+        recovery: recovery.
+        retry_schedule: of the messages that remain in the queue.
+        on_step: is told of each job about which something may have been written.
+    """
 
     recovery: Recovery
     retry_schedule: RetrySchedule
+    on_step: Callable[[JobId], None] = nobody
 
     def consume(self, messages: Iterable[QueueMessage], *, time_left: Callable[[], timedelta]) -> tuple[Retry, ...]:
         """Take each job as far as it goes; returns the messages that remain in the queue."""
@@ -28,16 +35,25 @@ class RecoveryConsumer:
         retries = []
         for message in messages:
             try:
-                later = self._step(message, time_left=time_left())
+                retry = self._step(message, time_left=time_left())
             except Exception as error:  # noqa: BLE001 - a run must not take the others with it; the handler logs it
-                retries.append(self.retry_schedule.retry(message, error))
-            else:
-                if later:
-                    retries.append(self.retry_schedule.defer(message, later.reason, later.delay))
+                retry = self.retry_schedule.retry(message, error)
+            if retry:
+                retries.append(retry)
         return tuple(retries)
 
-    def _step(self, message: QueueMessage, *, time_left: timedelta) -> Later | None:
+    def _step(self, message: QueueMessage, *, time_left: timedelta) -> Retry | None:
         if time_left < LONGEST_STEP:
             words = f"{time_left} left is too short for another job; back to the queue"
             raise OutOfTimeError(words)
-        return self.recovery.recover(read_message(message.body))
+        job = read_message(message.body)
+        try:
+            later = self.recovery.recover(job)
+        except Exception:
+            self.on_step(job)  # the decision may be written, although the creation failed
+            raise
+        retry = self.retry_schedule.defer(message, later.reason, later.delay) if later else None
+        if retry:
+            self.recovery.note_next_step(job, retry.reason, within=retry.delay)
+        self.on_step(job)
+        return retry

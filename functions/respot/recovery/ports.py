@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         AttemptRecord,
         DecisionRecord,
         LocationReservation,
+        NextStep,
         NoticeKind,
         Outcome,
         RecoveryRecords,
@@ -245,6 +246,9 @@ class RunStore(Protocol):
 
     def notice(self, job: JobId, kind: NoticeKind, summary: str) -> None:
         """Notify people, once for each kind."""
+
+    def note_next_step(self, job: JobId, step: NextStep) -> None:
+        """Record what is to happen about the job next; the latest one stands."""
 
     def recovery_records(self, job: JobId) -> RecoveryRecords:
         """All that Respot has recorded about the recovery of the job, read consistently."""

@@ -9,6 +9,7 @@ from respot.jobs.job import JobId, Market
 from respot.recovery.checkpoints.checkpoint import Checkpoint
 from respot.recovery.checkpoints.progress import Reached
 from respot.recovery.planning.attempt import Lineage
+from respot.recovery.planning.cause import Cause
 from respot.recovery.planning.decision import Decision
 from respot.recovery.planning.run import RunId
 
@@ -131,6 +132,7 @@ class Outcome:
         job_created: when SageMaker created the job of that name: the next attempt if `kind` is created, otherwise
             somebody else's job that has the name. `None` if nobody has seen it, and in older records.
         warning: what people should also know.
+        cause: what kept the attempt from being created; `None` if it was, and in records of earlier versions.
     """
 
     job: JobId
@@ -141,6 +143,7 @@ class Outcome:
     arn: str | None = None
     job_created: datetime | None = None
     warning: str | None = None
+    cause: Cause | None = None
 
 
 class NoticeKind(StrEnum):
@@ -179,6 +182,21 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NextStep:
+    """What is to happen about a job, as recovery last said.
+
+    Attributes:
+        reason: what it waits for, in words an operator reads.
+        at: when it is looked at again, or something is done at the latest; `None` if that is not known.
+        noted_at: when it was said.
+    """
+
+    reason: str
+    at: datetime | None
+    noted_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecoveryRecords:
     """What Respot has recorded about the recovery of a job.
 
@@ -186,11 +204,13 @@ class RecoveryRecords:
         decision: on the job's end.
         outcome: of that decision.
         notices: what people were notified of before.
+        next_step: what is to happen, as recovery last said; it may be over.
     """
 
     decision: DecisionRecord | None = None
     outcome: Outcome | None = None
     notices: tuple[Notice, ...] = ()
+    next_step: NextStep | None = None
 
     @property
     def owes_news(self) -> bool:

@@ -33,7 +33,7 @@ from respot.recovery.ports import (
     Schedules,
     Starts,
 )
-from respot.recovery.records import NoticeKind
+from respot.recovery.records import NextStep, NoticeKind
 from respot.recovery.unknown_writers import UnknownWriters
 from respot.recovery.wait_timeout import WaitTimeout
 
@@ -86,6 +86,11 @@ class Recovery:
                 self.runs.notice(job, NoticeKind.POLICY_INVALID, str(error))
             return Later(reason=str(error))
         return None
+
+    def note_next_step(self, job: JobId, reason: str, *, within: timedelta) -> None:
+        """Record why the job has to wait, and when it is looked at again."""
+        now = self.clock()
+        self.runs.note_next_step(job, NextStep(reason=reason, at=now + within, noted_at=now))
 
     def _recover_ended(self, record: JobRecord, state: JobState) -> Later | None:
         job = state.job

@@ -21,6 +21,7 @@ from respot.recovery.planning.latest_start import latest_start_of
 from respot.recovery.planning.wait_limit import (
     WaitDecision,
     decide_wait,
+    limit_end,
     limits_waiting,
     next_check,
     reason_to_keep_waiting,
@@ -38,7 +39,7 @@ from respot.recovery.planning.waiting import (
 )
 from respot.recovery.policy.policy import OPT_IN, OPT_IN_TAG, Resolved, opts_in
 from respot.recovery.ports import Clone, KillSwitch, Note, RecoverableJobs, Refusals, RunStore
-from respot.recovery.records import REMEMBERED_FOR, NoticeKind
+from respot.recovery.records import REMEMBERED_FOR, NextStep, NoticeKind
 from respot.recovery.trial import decide_on_trial
 
 
@@ -90,6 +91,9 @@ class WaitTimeout:
         if decision.warning:
             self.runs.notice(job, decision.notice, decision.warning)  # the first one counts
         since = waiting_since(seen.history)
+        if since and not decision.stop:
+            step = NextStep(reason=decision.reason, at=decision.until, noted_at=self.clock())
+            self.runs.note_next_step(job, step)
         if not decision.stop or since is None:
             return
         again = next_check(live, seen.history, resolved, now=self.clock())
@@ -121,7 +125,8 @@ class WaitTimeout:
         again = next_check(live, seen.history, resolved, now=now)
         if reason := reason_to_keep_waiting(live, seen.history, resolved, now=now):
             self.latest_start.keep(live.job, again)
-            return WaitDecision(stop=False, reason=reason)  # S3 need not be asked
+            # S3 need not be asked.
+            return WaitDecision(stop=False, reason=reason, until=limit_end(resolved.policy, seen.history))
         forbidden = self._why_forbidden(live)
         if forbidden and resolved.policy.deadline is None:
             return WaitDecision(stop=False, reason=forbidden)  # people need no warning

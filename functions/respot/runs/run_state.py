@@ -6,10 +6,10 @@ from enum import StrEnum
 from typing import Final
 
 from respot.jobs.formatting import clause
-from respot.jobs.job import JobState
-from respot.jobs.lifecycle import WAITING, is_terminal
+from respot.jobs.job import JobState, Transition
+from respot.jobs.lifecycle import DELETING, WAITING, is_end, is_terminal
 from respot.recovery.planning.decision import Action
-from respot.recovery.records import DecisionRecord, Outcome, OutcomeKind
+from respot.recovery.records import DecisionRecord, NextStep, Outcome, OutcomeKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +22,8 @@ class RunAttempt:
         name: its job name.
         decision: what was decided when it had ended.
         outcome: the outcome of that decision.
+        transitions: its transitions, oldest first.
+        next_step: what is to happen about it, as recovery last said; it may be over.
     """
 
     number: int
@@ -29,6 +31,20 @@ class RunAttempt:
     name: str
     decision: DecisionRecord | None
     outcome: Outcome | None
+    transitions: tuple[Transition, ...] = ()
+    next_step: NextStep | None = None
+
+    @property
+    def end(self) -> Transition | None:
+        """The transition with which the job ended; `None` while it lives, or if nobody has seen its end."""
+        return next((each for each in self.transitions if is_end(each)), None)
+
+    @property
+    def ended_as(self) -> str:
+        """TrainingJobStatus with which it ended. A job that is deleted keeps it."""
+        status = self.state.status if self.state else ""
+        end = self.end if status == DELETING else None
+        return (end.ended_as or end.status) if end else status
 
 
 class RunState(StrEnum):
@@ -74,18 +90,19 @@ class Situation:
 def situation_of(attempts: Sequence[RunAttempt]) -> Situation:
     """What the run of these attempts is now: all of them in order, the last one decides.
 
-    A run that has ended stays so: a decision is written once, and nothing follows one that calls for no attempt.
+    A run that has ended stays ended: a decision is written once, and nothing follows one that calls for no attempt.
     """
     last = attempts[-1]
     if last.state is None:
         return Situation(state=RunState.RECOVERING, reason=f"{last.name} was created and not reported yet")
     if not is_terminal(last.state.status):
         return _live(last.state)
-    if last.state.status == "Completed":
+    follows = last.decision is not None and last.decision.decision.creates_attempt
+    if last.ended_as == "Completed" and not follows:
         return Situation(state=RunState.COMPLETED, reason=f"{last.name} completed")
     if last.decision is None:
-        return Situation(state=RunState.RECOVERING, reason=f"{_end(last.state)}; not decided yet")
-    return _decided(last.state, last.decision, last.outcome)
+        return Situation(state=RunState.RECOVERING, reason=f"{_end(last)}; not decided yet")
+    return _decided(last, last.decision)
 
 
 def _live(state: JobState) -> Situation:
@@ -96,24 +113,25 @@ def _live(state: JobState) -> Situation:
     return Situation(state=RunState.RUNNING, reason=f"{state.job.name} is in {state.secondary_status}{where}")
 
 
-def _decided(state: JobState, record: DecisionRecord, outcome: Outcome | None) -> Situation:
+def _decided(last: RunAttempt, record: DecisionRecord) -> Situation:
     decision = record.decision
     if not decision.creates_attempt:
         refused = decision.action is Action.REFUSE and decision.notify
-        kind = RunState.REFUSED if refused else _BY_STATUS.get(state.status, RunState.STOPPED)
-        return Situation(state=kind, reason=f"{_end(state)}; {clause(decision.reason)}")
-    if outcome is None:
-        reason = f"{_end(state)}; {record.next_name} is to follow: {clause(decision.reason)}"
+        kind = RunState.REFUSED if refused else _BY_STATUS.get(last.ended_as, RunState.STOPPED)
+        return Situation(state=kind, reason=f"{_end(last)}; {clause(decision.reason)}")
+    if last.outcome is None:
+        reason = f"{_end(last)}; {record.next_name} is to follow: {clause(decision.reason)}"
         return Situation(state=RunState.RECOVERING, reason=reason)
-    match outcome.kind:
+    match last.outcome.kind:
         case OutcomeKind.CREATED:
-            return Situation(state=RunState.RECOVERING, reason=f"{outcome.name} was created")
+            return Situation(state=RunState.RECOVERING, reason=f"{last.outcome.name} was created")
         case OutcomeKind.WITHDRAWN:
-            kind = _BY_STATUS.get(state.status, RunState.STOPPED)
+            kind = _BY_STATUS.get(last.ended_as, RunState.STOPPED)
         case _:
             kind = RunState.REFUSED
-    return Situation(state=kind, reason=f"{_end(state)}; {clause(outcome.summary)}")
+    return Situation(state=kind, reason=f"{_end(last)}; {clause(last.outcome.summary)}")
 
 
-def _end(state: JobState) -> str:
-    return f"{state.job.name} ended as {state.secondary_status}"
+def _end(last: RunAttempt) -> str:
+    known = last.end.status if last.end else last.state.secondary_status if last.state else None
+    return f"{last.name} ended as {known}"

@@ -1,5 +1,6 @@
 """Checks the ledger's own jobs: whether what must follow from their state has been done."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -8,7 +9,7 @@ from respot.alerting.ports import Ledger
 from respot.alerting.required import missing_alerts, required_alerts
 from respot.errors import RespotError, StaleTokenError, UnreadableItemError
 from respot.jobs.formatting import iso
-from respot.jobs.job import JobId
+from respot.jobs.job import JobId, nobody
 from respot.jobs.lifecycle import is_terminal, lacks_its_end
 from respot.jobs.ports import Clock, JobQueue
 from respot.recording.observation import SweepObservation
@@ -18,8 +19,8 @@ from respot.sweep.ports import JobIndex, RecheckQueue
 from respot.sweep.progress import BEGINNING, SweepProgress, check_periods, started
 from respot.sweep.report import SweepReport
 
-_CHECKED_AT_ONCE: Final = 50
-"""Three reads and two messages each: what LONGEST_PAGE has room for when each takes a fifth of a second."""
+_CHECKED_AT_ONCE: Final = 30
+"""Seven reads, a write and two messages each: what LONGEST_PAGE has room for when each takes a fifth of a second."""
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
 
@@ -34,6 +35,7 @@ class LedgerCheck:
     recoveries: JobQueue
     due_alerts: JobQueue
     clock: Clock
+    refresh_summary: Callable[[JobId], None] = nobody
 
     def start(self, progress: SweepProgress) -> SweepProgress:
         """Every pass is a full one."""
@@ -83,6 +85,7 @@ class LedgerCheck:
         if missing_alerts(required_alerts(record, record.state, recovery_records), completed):
             self.due_alerts.send(job)
             report.alerts += 1
+        self.refresh_summary(job)  # an earlier version wrote none, or an index was late
 
 
 def _read_place(token: str | None, periods: int) -> tuple[int, datetime | None]:

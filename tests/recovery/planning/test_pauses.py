@@ -66,7 +66,7 @@ def test_pauses_differ_from_run_to_run_but_not_from_time_to_time() -> None:
 def test_waits_until_the_pause_is_over_and_then_resubmits() -> None:
     waiting = decide(NEVER)
     assert waiting.until is not None
-    begins = f"the next attempt is to start at {waiting.until:%Y-%m-%d %H:%M} UTC, after a pause"
+    begins = f"attempt 2, spot ml.g5.2xlarge, is to start at {waiting.until:%Y-%m-%d %H:%M} UTC, after a pause"
     assert outcome(waiting) == (Action.WAIT, f"ran out of waiting time: {begins}", False)
     assert decide(NEVER, now=waiting.until - timedelta(milliseconds=1)).until == waiting.until
     assert decide(NEVER, now=waiting.until).action is Action.RESUBMIT

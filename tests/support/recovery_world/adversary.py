@@ -132,7 +132,7 @@ def _copy_of(world: World) -> Callable[[], None]:
     ledger, runs = world.ledger, world.runs
     stores = (
         *(ledger.states, ledger.alert_records, ledger.leases.held, runs.decisions, runs.planned, runs.outcomes),
-        *(runs.notices, runs.writers, runs.stop_intents, runs.intents),
+        *(runs.notices, runs.writers, runs.stop_intents, runs.intents, runs.next_steps, world.summaries.stored),
     )
     copies = [dict(store) for store in stores]
     transitions = {job: dict(known) for job, known in ledger.transitions.items()}
@@ -146,6 +146,7 @@ def _copy_of(world: World) -> Callable[[], None]:
         # The new table has the sweep's items of the old one.
         ledger.created, ledger.watched[REGION] = world.clock(), CREATED
         world.forget_stream()
+        world.ended = {run for run, stored in world.summaries.stored.items() if stored.summary.has_ended}
         _forget_attempts(world)
         world.restored = world.clock()
         world.seen["ledgers restored"] += 1

@@ -34,6 +34,7 @@ from respot.recovery.checked_clone import CreationLimits
 from respot.recovery.consumer import RecoveryConsumer
 from respot.recovery.ports import Checkpoints
 from respot.recovery.recover import build_recovery
+from respot.runs.summary import RunSummaries
 from tests.support.fake_sagemaker import clone
 from tests.support.memory import MemoryDelayQueue
 from tests.support.recovery_world.world import Message, World, delivery_of
@@ -154,7 +155,10 @@ class Controller:
         retry_schedule = RetrySchedule(
             queue=MemoryDelayQueue(), first=timedelta(seconds=30), longest=timedelta(minutes=30), clock=world.host_clock
         )
-        self.consumer = ObservationConsumer(recorder=Recorder(jobs=jobs, ledger=ledger), retry_schedule=retry_schedule)
+        summaries = with_hooks(world.summaries, partial(trouble.gate, "ledger"))
+        self.summaries = RunSummaries(ledger=ledger, runs=runs, store=summaries)
+        recorder = Recorder(jobs=jobs, ledger=ledger, on_recorded=self.refresh_summary)
+        self.consumer = ObservationConsumer(recorder=recorder, retry_schedule=retry_schedule)
         self.alerter = Alerter(
             ledger=ledger,
             runs=runs,
@@ -182,8 +186,13 @@ class Controller:
             on_schedule_failure=lambda *_: None,
             pause=lambda seconds: world.clock.pass_by(timedelta(seconds=seconds)),
         )
-        self.recovery = RecoveryConsumer(recovery=recovery, retry_schedule=retry_schedule)
+        self.recovery = RecoveryConsumer(recovery=recovery, retry_schedule=retry_schedule, on_step=self.refresh_summary)
         self.send = with_hooks(self, partial(trouble.gate, "sqs")).enqueue
+
+    def refresh_summary(self, job: JobId) -> None:
+        """As the functions do: an item that cannot be read stops nothing else."""
+        with suppress(UnreadableItemError):
+            self.summaries.refresh(job)
 
     def _note(self, job: JobId, words: str) -> None:
         """The log is nobody's to check."""

@@ -19,6 +19,8 @@ from respot.recovery.planning.run import Attempt, run_id
 from respot.recovery.planning.waiting import STOP_ATTRIBUTION_WINDOW
 from respot.recovery.policy.policy import Policy, resolve
 from respot.recovery.records import REMEMBERED_FOR, AttemptRecord, DecisionRecord, NoticeKind, OutcomeKind
+from respot.runs.load import run_of
+from respot.runs.summary import RunSummaries, RunSummary
 from tests.support.builders import REGION
 from tests.support.fake_sagemaker import FakeJob
 from tests.support.recovery_world.world import Origin, Stop, World
@@ -86,6 +88,23 @@ class Judge:
             if record.number != 1 or "does not know" not in (decision.warning or ""):
                 self.broken(f"{record.job}, which the ledger forgot, is resubmitted without a word: {decision.warning}")
 
+    def check_summary(self, summary: RunSummary, before: RunSummary | None) -> None:
+        """Whether this very summary may be written: a run ends once, and not before its last job is over."""
+        world = self.world
+        if before and before.has_ended and (before.end_id, before.state) != (summary.end_id, summary.state):
+            self.broken(f"{before.end_id} has ended as {before.state}, and now as {summary.end_id} {summary.state}")
+        if not summary.has_ended or (before and before.has_ended):
+            return
+        world.seen[f"runs {summary.state}"] += 1
+        world.ended.add(summary.run)
+        live = [
+            fake.state.job
+            for fake in world.sagemaker.jobs.values()
+            if fake.is_live and run_id(world.origins[fake.state.job].root) == summary.run
+        ]
+        if live and not world.lied.intersection(live):
+            self.broken(f"{summary.end_id} has ended as {summary.state}, and {live} are running")
+
     def _check_wait(self, record: DecisionRecord) -> None:
         """People who were notified that a job waits are notified how the wait ended."""
         decision, notices = record.decision, self.world.runs.recovery_records(record.job).notices
@@ -105,7 +124,7 @@ class Judge:
         if "was deleted" in words and fake and fake.state.status != DELETING:
             self.broken(f"of {job}, which is there: {words}")
 
-    def check_creation(self, request: Mapping[str, Any]) -> None:  # noqa: C901 - a list of rules
+    def check_creation(self, request: Mapping[str, Any]) -> None:  # noqa: C901, PLR0912 - a list of rules
         """Whether this very moment is one at which this very job may be created."""
         world = self.world
         name = str(request["TrainingJobName"])
@@ -131,6 +150,8 @@ class Judge:
         ]
         if beside:
             self.broken(f"{name} is to write where {beside} writes")
+        if run_id(root) in world.ended and root not in {world.origins[each].root for each in world.lied}:
+            self.broken(f"{name} is created after the end of {run_id(root)}")
         if number != len(made) + 2:
             self.broken(f"{name} is attempt {number} after {made}")
         if (tags[RUN_TAG], tags[ATTEMPT_TAG]) != (run_id(root), str(number)):
@@ -296,9 +317,9 @@ class Judge:
                 self.broken(f"{record.decision.action} of {job} with outcome {world.runs.outcomes.get(job)}")
         outcomes = [each for each in world.runs.outcomes.values() if each.kind is OutcomeKind.CREATED]
         announced = {outcome.name for outcome in outcomes}
-        # SageMaker denied the ended job: by the ledger alone a job of the next name may be the attempt, and people are
-        # warned that nothing else could be compared.
-        unsure = {outcome.name for outcome in outcomes if outcome.job in world.lied and outcome.warning}
+        # Of a job that was deleted, or that SageMaker denied, the ledger alone says whether it was the attempt, and
+        # people are warned of that.
+        unsure = {each.name for each in outcomes if "judged by the ledger alone" in (each.warning or "")}
         created = set(world.sagemaker.created)
         hidden = {job.name for job in world.origins if world.is_poisoned(job)} | world.unannounced
         if announced - created - unsure or created - announced - hidden:
@@ -306,6 +327,8 @@ class Judge:
         world.seen["alerts on postponed jobs"] += sum(kind is NoticeKind.POSTPONED for _, kind in world.runs.notices)
         for outcome in world.runs.outcomes.values():
             world.seen[f"outcome {outcome.kind}"] += 1
+        self._check_causes()
+        self._check_summaries()
         self._check_own_stops()
         self._check_alerts()
         self._check_advice()
@@ -314,6 +337,35 @@ class Judge:
     def _sound(self, jobs: Iterable[JobId]) -> list[JobId]:
         """The jobs whose items can be read: the others may wait for ever."""
         return [job for job in jobs if not self.world.is_poisoned(job)] if self.world.poison else list(jobs)
+
+    def _check_causes(self) -> None:
+        """Where no attempt follows, what would change it can be said."""
+        world = self.world
+        for job in self._sound(world.runs.decisions):
+            decision = world.runs.decisions[job].decision
+            if decision.creates_attempt is not (decision.cause is None):
+                self.broken(f"{decision.action} of {job} because of {decision.cause}: {decision.reason}")
+        for outcome in world.runs.outcomes.values():
+            if (outcome.kind is OutcomeKind.CREATED) is not (outcome.cause is None):
+                self.broken(f"outcome {outcome.kind} of {outcome.job} because of {outcome.cause}: {outcome.summary}")
+
+    def _check_summaries(self) -> None:
+        """Each run has ended, and its summary is what the rest of the ledger says."""
+        world = self.world
+        lied = {world.origins[job].root for job in world.lied}
+        summaries = RunSummaries(ledger=world.ledger, runs=world.runs, store=world.summaries)
+        for job in self._sound(world.ledger.states):
+            state, transitions = world.ledger.states[job][0], world.ledger.transitions[job].values()
+            unknown = state.status == DELETING and not any(is_end(transition) for transition in transitions)
+            if world.origins[job].root in lied or unknown:
+                continue
+            run = run_of(world.ledger, world.runs, state)
+            stored, derived = world.summaries.stored.get(run), summaries.derive(run, job)
+            last = world.ledger.states[derived.job][0] if derived else state
+            if stored is None or (is_terminal(last.status) and not stored.summary.has_ended):
+                self.broken(f"the run {run} has not ended: {stored}")
+            if stored.summary != derived:
+                self.broken(f"the summary of {run} is {stored.summary}, and the rest of the ledger says {derived}")
 
     def _check_own_stops(self) -> None:
         world = self.world

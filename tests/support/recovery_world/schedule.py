@@ -37,6 +37,7 @@ class Schedule:
         world.sagemaker.before_stop = self._before_stop
         world.runs.check = self.judge.check_decision
         world.runs.check_words = self.judge.check_words
+        world.summaries.check = self.judge.check_summary
         world.runs.after_note = self.jobs.overtake
         for number in range(world.random.choice((1, 1, 2, 3))):
             self.jobs.submit(f"job-{number}")
@@ -137,6 +138,7 @@ class Schedule:
             if is_terminal(state.status) and (decided is None or unsettled):
                 self.controller.send(write_message(job))
             self.controller.catch_up(job)
+            self.controller.refresh_summary(job)
 
     def _is_hopeless(self, job: JobId) -> bool:
         """Whether the job's message ends among the dead letters.

@@ -17,9 +17,11 @@ from respot.jobs.merge import Change
 from respot.jobs.ports import Clock
 from respot.queueing import QueueMessage
 from respot.recording.observation import SweepObservation, write_recheck
+from respot.recovery.planning.run import RunId
 from respot.recovery.planning.waiting import StopIntent
 from respot.recovery.policy.policy import Rung
 from respot.recovery.records import AttemptRecord, DecisionRecord, LocationReservation, NoticeKind, Outcome
+from respot.runs.summary import RunSummary, StoredSummary
 from tests.support.builders import CREATED, event, job_id, milliseconds
 from tests.support.clock import FakeClock, SkewedClock
 from tests.support.fake_sagemaker import FakeJob, FakeSageMaker
@@ -32,6 +34,7 @@ from tests.support.memory import (
     MemoryRunStore,
     MemorySchedules,
     MemoryStarts,
+    MemorySummaries,
     MemoryTopic,
 )
 from tests.support.recovery_world.policies import any_policy
@@ -158,6 +161,23 @@ class StreamedRuns(MemoryRunStore):
 
 
 @dataclass(slots=True)
+class CheckedSummaries(MemorySummaries):
+    """The summaries of runs; each that was written is held against the truth.
+
+    Attributes:
+        check: holds a summary that was written against the truth, with the one before.
+    """
+
+    check: Callable[[RunSummary, RunSummary | None], None] = field(init=False)
+
+    def save(self, summary: RunSummary, *, over: StoredSummary | None) -> bool:
+        written = MemorySummaries.save(self, summary, over=over)
+        if written:
+            self.check(summary, over.summary if over else None)
+        return written
+
+
+@dataclass(slots=True)
 class Stop:
     """Who truly stopped a job.
 
@@ -210,6 +230,7 @@ class World:
         unannounced: names whose creation a restored ledger cannot report any more.
         origins: what each job truly is.
         attempts: the numbers of the attempts that Respot created of a run, by its first job.
+        ended: the runs that have ended, as their summaries say.
         lied: jobs that SageMaker denied while they were there.
         stopped: who truly stopped a job, last.
         observations: the queue of events.
@@ -245,6 +266,7 @@ class World:
         self.origins: dict[JobId, Origin] = {}
         self.attempts: dict[JobId, list[int]] = {}
         self.lied: set[JobId] = set()
+        self.ended: set[RunId] = set()
         self.observations: list[Message] = []
         self.endings: list[Message] = []
         self.stream: list[dict[str, Any]] = []
@@ -255,6 +277,7 @@ class World:
         self.kill_switch = MemoryKillSwitch(is_on=self.random.random() < 0.05)
         self.ledger = StreamedLedger(created=CREATED, clock=self.host_clock, stream=self.stream, pause=self._pause)
         self.runs = StreamedRuns(ledger=self.ledger, clock=self.host_clock, stream=self.stream)
+        self.summaries = CheckedSummaries()
         self.refusals = MemoryRefusals()
         self.starts = MemoryStarts()
         self.schedules = MemorySchedules()

@@ -16,6 +16,7 @@ from respot.schema import (
     POOL_PARTITION,
     REFUSAL_PARTITION,
     RUN_PARTITION,
+    RUN_SUMMARY_PARTITION,
     START_PARTITION,
     SWEEP_PARTITION,
     WRITER_PARTITION,
@@ -40,6 +41,8 @@ OUTCOME_KEY: Final = "outcome"
 """Of the one outcome of a decision to resubmit."""
 NOTICE_KEY: Final = "notice"
 """With `#<kind>`: of the notice that a job could not be decided on."""
+NEXT_STEP_KEY: Final = "next-step"
+"""Of what is to happen about a job; the latest replaces the one before."""
 STOP_INTENT_KEY: Final = "giving-up"
 """Of the intent to stop a job that waits too long; a newer one replaces it."""
 CREATION_INTENT_KEY: Final = "creation#"
@@ -52,6 +55,8 @@ DIGEST_KEY: Final = "digest"
 """Of a window's digest, next to its entries."""
 WRITER_KEY: Final = "writer"
 """Of a checkpoint location's reservation."""
+RUN_SUMMARY_KEY: Final = "summary"
+"""Of a run's state."""
 SWEEP_KEY: Final = "sweep"
 """Of a sweep's progress."""
 
@@ -83,6 +88,11 @@ def transition_key(transition: Transition) -> str:
 def run_partition(run: RunId) -> str:
     """The partition of a run's attempts."""
     return f"{RUN_PARTITION}{run}"
+
+
+def run_summary_partition(run: RunId) -> str:
+    """The partition of a run's summary: readers of a run's attempts do not meet it."""
+    return f"{RUN_SUMMARY_PARTITION}{run}"
 
 
 def attempt_key(number: int) -> str:

@@ -12,6 +12,7 @@ from respot.aws.dynamodb.expiry import expiry
 from respot.aws.dynamodb.keys import (
     CREATION_INTENT_KEY,
     DECISION_KEY,
+    NEXT_STEP_KEY,
     NOTICE_KEY,
     OUTCOME_KEY,
     STOP_INTENT_KEY,
@@ -28,6 +29,7 @@ from respot.errors import UnreadableItemError
 from respot.jobs.formatting import iso
 from respot.jobs.job import JobId, Market
 from respot.recovery.checkpoints.checkpoint import Checkpoint
+from respot.recovery.planning.cause import Cause
 from respot.recovery.planning.decision import Action, Decision, Placement
 from respot.recovery.planning.run import RunId
 from respot.recovery.planning.waiting import StopIntent
@@ -35,6 +37,7 @@ from respot.recovery.records import (
     AttemptRecord,
     DecisionRecord,
     LocationReservation,
+    NextStep,
     Notice,
     NoticeKind,
     Outcome,
@@ -45,6 +48,7 @@ from respot.schema import (
     DECIDED_AT,
     EXPIRES_AT,
     KIND,
+    NOTED_AT,
     OUTCOME,
     PK,
     SCHEMA,
@@ -72,6 +76,7 @@ def decision_item(record: DecisionRecord, retention: timedelta | None) -> Item:
             "dry_run": decision.dry_run,
             "notify": decision.notify,
             "warning": decision.warning,
+            "cause": decision.cause and decision.cause.value,
             "run": record.run,
             "number": record.number,
             DECIDED_AT: iso(record.decided_at),
@@ -102,6 +107,7 @@ def read_decision(item: Item) -> DecisionRecord:
                 dry_run=values.flag("dry_run"),
                 notify=values.flag("notify"),
                 warning=values.text_or_none("warning"),
+                cause=_read_cause(values),
             ),
             decided_at=values.moment(DECIDED_AT),
             checkpoint=None if checkpoint is None else _read_checkpoint(checkpoint),
@@ -192,6 +198,7 @@ def outcome_item(outcome: Outcome, retention: timedelta | None) -> Item:
             "name": outcome.name,
             "arn": outcome.arn,
             "warning": outcome.warning,
+            "cause": outcome.cause and outcome.cause.value,
             EXPIRES_AT: expiry(outcome.settled_at, retention),
         }
     )
@@ -209,6 +216,7 @@ def read_outcome(item: Item) -> Outcome:
             arn=values.text_or_none("arn"),
             job_created=values.moment_or_none("job_created"),
             warning=values.text_or_none("warning"),
+            cause=_read_cause(values),
         )
 
 
@@ -294,6 +302,28 @@ def read_notice(item: Item) -> Notice:
         )
 
 
+def next_step_item(job: JobId, step: NextStep, retention: timedelta | None) -> Item:
+    """What is to happen about a job next."""
+    return serialize(
+        {
+            PK: partition_of(job),
+            SK: NEXT_STEP_KEY,
+            KIND: ItemKind.NEXT_STEP.value,
+            SCHEMA: SCHEMA_OF_THIS_VERSION,
+            "reason": step.reason,
+            "at": step.at and iso(step.at),
+            NOTED_AT: iso(step.noted_at),
+            EXPIRES_AT: expiry(step.noted_at, retention),
+        }
+    )
+
+
+def read_next_step(item: Item) -> NextStep:
+    """What is to happen about a job next, from its item."""
+    with reading(item, ItemKind.NEXT_STEP) as values:
+        return NextStep(reason=values.text("reason"), at=values.moment_or_none("at"), noted_at=values.moment(NOTED_AT))
+
+
 def read_recovery_records(
     items: Iterable[Item], *, on_unreadable: Callable[[UnreadableItemError], None] | None = None
 ) -> RecoveryRecords:
@@ -311,6 +341,8 @@ def read_recovery_records(
                         recovery_records = replace(recovery_records, decision=read_decision(item))
                     case keys.OUTCOME_KEY:
                         recovery_records = replace(recovery_records, outcome=read_outcome(item))
+                    case keys.NEXT_STEP_KEY:
+                        recovery_records = replace(recovery_records, next_step=read_next_step(item))
                     case keys.NOTICE_KEY:
                         notices = (*recovery_records.notices, read_notice(item))
                         recovery_records = replace(recovery_records, notices=notices)
@@ -319,6 +351,12 @@ def read_recovery_records(
                 raise
             on_unreadable(error)
     return recovery_records
+
+
+def _read_cause(values: Values) -> Cause | None:
+    """The cause; `None` where there is none, and for one that only another version knows: its words say it, too."""
+    word = values.text_or_none("cause")
+    return Cause(word) if word in set(Cause) else None
 
 
 def _placement(placement: Placement) -> dict[str, Any]:

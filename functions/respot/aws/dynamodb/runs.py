@@ -23,6 +23,7 @@ from respot.aws.dynamodb.run_items import (
     attempt_name_item,
     creation_intent_item,
     decision_item,
+    next_step_item,
     notice_item,
     outcome_item,
     read_attempt,
@@ -45,11 +46,12 @@ from respot.recovery.records import (
     AttemptRecord,
     DecisionRecord,
     LocationReservation,
+    NextStep,
     NoticeKind,
     Outcome,
     RecoveryRecords,
 )
-from respot.schema import BY_LIVE, CHECKPOINT_URI, DECIDED_AT, LIVE_IN, PK, SK, WITHDRAWN
+from respot.schema import BY_LIVE, CHECKPOINT_URI, DECIDED_AT, LIVE_IN, NOTED_AT, PK, SK, WITHDRAWN
 
 _Read = TypeVar("_Read")
 
@@ -142,6 +144,12 @@ class DynamoDbRunStore(Store):
     def notice(self, job: JobId, kind: NoticeKind, summary: str) -> None:
         """See `RunStore.notice`."""
         self._table.put(notice_item(job, kind, summary, now=self._clock(), retention=self._retention), ABSENT)
+
+    def note_next_step(self, job: JobId, step: NextStep) -> None:
+        """See `RunStore.note_next_step`."""
+        item = next_step_item(job, step, self._retention)
+        noted = {":noted_at": iso(step.noted_at)}
+        self._table.put(item, f"{ABSENT} OR {NOTED_AT} < :noted_at", noted)
 
     def recovery_records(self, job: JobId) -> RecoveryRecords:
         """See `RunStore.recovery_records`."""

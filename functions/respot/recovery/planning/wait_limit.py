@@ -46,6 +46,7 @@ class WaitDecision:
         inputs: what it was decided from, in words.
         warning: what people should know of a job that waits on: its deadline is at risk.
         notice: the kind of that warning; people are warned once of each.
+        until: when the job is stopped if it still waits then; `None` if it is not, or that is not known yet.
     """
 
     stop: bool
@@ -54,6 +55,7 @@ class WaitDecision:
     inputs: dict[str, str] = field(default_factory=dict)
     warning: str | None = None
     notice: NoticeKind = NoticeKind.DEADLINE_AT_RISK
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +134,14 @@ def _within_limit(policy: Policy, since: datetime, resolved: Resolved, *, now: d
     return None
 
 
+def limit_end(policy: Policy, transitions: Sequence[Transition]) -> datetime | None:
+    """When a waiting job has waited for as long as the policy allows; `None` if it limits no wait."""
+    since = waiting_since(transitions)
+    if since is None or policy.give_up_waiting_after is None or not policy.ladder or not policy.resume:
+        return None
+    return since + policy.give_up_waiting_after
+
+
 def may_be_due(state: JobState, policy: Policy, *, now: datetime) -> bool:
     """Whether a deadline may ask for on-demand soon, by what the ledger's state of the job shows: early, never late."""
     due = due_from(state, policy)
@@ -192,7 +202,7 @@ def _by_deadline(live: JobState, context: PlanContext, found: Forecast, *, now: 
         return WaitDecision(stop=False, reason=reason, warning=f"the deadline is at risk: {reason}" if late else None)
     if found.allows_spot(now):
         reason = f"its latest on-demand start is {readable(found.latest_start)}: {found.in_words(now)}"
-        return WaitDecision(stop=False, reason=reason)
+        return WaitDecision(stop=False, reason=reason, until=found.latest_start)
     return None
 
 
@@ -228,9 +238,10 @@ def decide_wait(
     found = forecast(context.run, resolved.policy, context.start_history, now=now, sweep=context.sweep_interval)
     within = _within_limit(resolved.policy, since, resolved, now=now)
     if within:
+        end = limit_end(resolved.policy, transitions)
         kept = _by_deadline(live, context, found, now=now) if found else WaitDecision(stop=False, reason=within)
         if kept:
-            return kept
+            return replace(kept, until=min(filter(None, (kept.until, end)), default=None))
     decision = plan(context, now=now)
     if kept_for := forbidden or _why_it_waits_on(live, context, decision):
         risk = (

@@ -89,8 +89,9 @@ def parse_policy(document: object) -> AccountPolicy:
     try:
         _validator()(document)
     except fastjsonschema.JsonSchemaValueException as error:
-        moved = isinstance(document, Mapping) and "kill_switch" in document
-        raise PolicyInvalidError(_KILL_SWITCH_MOVED if moved else _in_words(error)) from error
+        if isinstance(document, Mapping) and "kill_switch" in document:
+            raise PolicyInvalidError(_KILL_SWITCH_MOVED, place="kill_switch") from error
+        raise _in_words(error) from error
     checked: Any = document
     return AccountPolicy(
         defaults=with_settings(Policy(), _settings(checked.get("defaults", {}), "defaults")),
@@ -110,8 +111,7 @@ def _rules(given: list[Mapping[str, Any]]) -> tuple[Rule, ...]:
     names = [rule["name"] for rule in given]
     for place, name in enumerate(names):
         if name in names[:place]:
-            message = f"rules[{place}].name: there is another rule {name!r}"
-            raise PolicyInvalidError(message)
+            raise _invalid(f"rules[{place}].name", f"there is another rule {name!r}")
     return tuple(
         Rule(name=rule["name"], **rule["match"], settings=_settings(rule["settings"], f"rules[{place}].settings"))
         for place, rule in enumerate(given)
@@ -125,8 +125,7 @@ def _settings(given: Mapping[str, Any], path: str) -> dict[str, Any]:
         try:
             settings |= _read(name, value)
         except ValueError as error:
-            message = f"{path}.{name}: {error}"
-            raise PolicyInvalidError(message) from error
+            raise _invalid(f"{path}.{name}", str(error)) from error
     return settings
 
 
@@ -221,7 +220,11 @@ def _no_number(word: str) -> float:
     raise ValueError(message)
 
 
-def _in_words(error: fastjsonschema.JsonSchemaValueException) -> str:
+def _invalid(place: str, problem: str) -> PolicyInvalidError:
+    return PolicyInvalidError(f"{place or 'the policy'}: {problem}", place=place)
+
+
+def _in_words(error: fastjsonschema.JsonSchemaValueException) -> PolicyInvalidError:
     """Where the document breaks the schema, and what is expected there."""
     path = (error.name or "").removeprefix("data").removeprefix(".")
     match error.rule:
@@ -230,12 +233,12 @@ def _in_words(error: fastjsonschema.JsonSchemaValueException) -> str:
             stranger = next(name for name in error.value if name not in known)
             near = difflib.get_close_matches(str(stranger), known, n=1)
             suggestion = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-            return f"{_joined(path, str(stranger))}: there is no such setting; {suggestion}"
+            return _invalid(_joined(path, str(stranger)), f"there is no such setting; {suggestion}")
         case "required":
             missing = next(name for name in error.definition["required"] if name not in error.value)
-            return f"{_joined(path, missing)}: is missing"
+            return _invalid(_joined(path, missing), "is missing")
         case _:
-            return f"{path or 'the policy'}: is {_shown(error.value)} and must be {_must_be(error.definition)}"
+            return _invalid(path, f"is {_shown(error.value)} and must be {_must_be(error.definition)}")
 
 
 def _joined(path: str, name: str) -> str:

@@ -176,7 +176,7 @@ def resolve(account: AccountPolicy, state: JobState, *, role: str | None) -> Res
     If another attempt is asked for, unknown tags count as bad tags: one of them may say `off`.
     """
     policy, sources = account.defaults, ["defaults"]
-    rule = next((rule for rule in account.rules if _matches(rule, state, role)), None)
+    rule = matching_rule(account, state, role=role)
     if rule:
         policy = with_settings(policy, rule.settings)
         sources.append(f"rule {rule.name!r}")
@@ -190,6 +190,11 @@ def resolve(account: AccountPolicy, state: JobState, *, role: str | None) -> Res
     if len(bad) > MOST_BAD_TAGS:
         bad = (*bad[:MOST_BAD_TAGS], f"and {len(bad) - MOST_BAD_TAGS} more that cannot be read")
     return Resolved(policy=policy, sources=tuple(sources), bad_tags=bad, opted_out=opted_out)
+
+
+def matching_rule(account: AccountPolicy, state: JobState, *, role: str | None) -> Rule | None:
+    """The rule that a job follows: the first that matches."""
+    return next((rule for rule in account.rules if _matches(rule, state, role)), None)
 
 
 def opts_in(tags: Mapping[str, str]) -> bool:

@@ -1,0 +1,139 @@
+"""The summaries of runs in the ledger's table, and lists of them."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Final
+
+from respot.aws.dynamodb.attribute_values import Item, serialize
+from respot.aws.dynamodb.expiry import expiry
+from respot.aws.dynamodb.keys import RUN_SUMMARY_KEY, partition_of, run_summary_partition
+from respot.aws.dynamodb.reading import reading
+from respot.aws.dynamodb.table import ABSENT, Store, readable, translated
+from respot.jobs.formatting import iso
+from respot.jobs.job import Market, Owner, Parent
+from respot.recovery.planning.run import RunId
+from respot.runs.run_state import RunState
+from respot.runs.summary import RunSummary, StoredSummary
+from respot.schema import (
+    BY_RUN,
+    EXPIRES_AT,
+    KIND,
+    LISTED_AT,
+    LISTED_IN,
+    PK,
+    SCHEMA,
+    SCHEMA_OF_THIS_VERSION,
+    SK,
+    VERSION,
+    ItemKind,
+)
+
+_OPEN: Final = "open"
+"""Where runs are listed that go on."""
+
+
+class DynamoDbRunSummaries(Store):
+    """The port `SummaryStore`, and lists for people."""
+
+    def load(self, run: RunId) -> StoredSummary | None:
+        """See `SummaryStore.load`."""
+        item = self._table.get(run_summary_partition(run), RUN_SUMMARY_KEY)
+        return None if item is None else next(readable([item], read_summary, self._on_unreadable_of_job), None)
+
+    def save(self, summary: RunSummary, *, over: StoredSummary | None) -> bool:
+        """See `SummaryStore.save`."""
+        item = summary_item(summary, over.version + 1 if over else 1, self._retention)
+        if over is None:
+            return self._table.put(item, ABSENT) is None
+        return self._table.put(item, f"{VERSION} = :version", {":version": over.version}) is None
+
+    def pages(self, *, now: datetime, since: datetime, size: int) -> Iterator[tuple[RunSummary, ...]]:
+        """The runs that go on, and those that ended since then: pages of at most `size`, each group newest first.
+
+        A page costs one Query and one BatchGetItem (two beyond 100 runs), and is read when it is asked for.
+        """
+        yield from self._pages(_OPEN, size=size)
+        for back in range((now.date() - since.date()).days + 1):
+            yield from self._pages(_day(now - timedelta(days=back)), size=size, since=since)
+
+    def _pages(self, place: str, *, size: int, since: datetime | None = None) -> Iterator[tuple[RunSummary, ...]]:
+        condition, values = f"{LISTED_IN} = :place", {":place": place}
+        if since:
+            condition, values = f"{condition} AND {LISTED_AT} >= :since", values | {":since": iso(since)}
+        pages = self._table.client.get_paginator("query").paginate(
+            TableName=self._table.name,
+            IndexName=BY_RUN,
+            KeyConditionExpression=condition,
+            ExpressionAttributeValues=serialize(values),
+            ScanIndexForward=False,
+            PaginationConfig={"PageSize": size},
+        )
+        with translated(f"runs {place}"):
+            for page in pages:
+                keys = [(each[PK]["S"], each[SK]["S"]) for each in page["Items"]]
+                if keys:
+                    found = {item[PK]["S"]: item for item in self._table.get_all(keys)}
+                    items = (found[partition] for partition, _ in keys if partition in found)
+                    stored = tuple(readable(items, read_summary, self._on_unreadable))
+                    # The index may lag: a run that has ended meanwhile is listed where it ended.
+                    yield tuple(each.summary for each in stored if _listed_in(each.summary) == place)
+
+
+def summary_item(summary: RunSummary, version: int, retention: timedelta | None) -> Item:
+    """A run's summary."""
+    return serialize(
+        {
+            PK: run_summary_partition(summary.run),
+            SK: RUN_SUMMARY_KEY,
+            KIND: ItemKind.RUN_SUMMARY.value,
+            SCHEMA: SCHEMA_OF_THIS_VERSION,
+            VERSION: version,
+            LISTED_IN: _listed_in(summary),
+            LISTED_AT: iso(summary.since if summary.has_ended else summary.began),
+            "run": summary.run,
+            "state": summary.state.value,
+            "reason": summary.reason,
+            "since": iso(summary.since),
+            "end_id": summary.end_id,
+            "number": summary.number,
+            "job": partition_of(summary.job),
+            "market": summary.market and summary.market.value,
+            "instance_type": summary.instance_type,
+            "tags": dict(summary.tags),
+            "parent": summary.parent and {"owner": summary.parent.owner.value, "identifier": summary.parent.identifier},
+            "next_step": summary.next_step,
+            "next_at": summary.next_at and iso(summary.next_at),
+            EXPIRES_AT: expiry(summary.since, retention),
+        }
+    )
+
+
+def read_summary(item: Item) -> StoredSummary:
+    """A run's summary from its item."""
+    with reading(item, ItemKind.RUN_SUMMARY) as values:
+        parent = values.inner_or_none("parent")
+        summary = RunSummary(
+            run=RunId(values.text("run")),
+            state=values.word("state", RunState),
+            reason=values.text("reason"),
+            since=values.moment("since"),
+            number=values.whole("number"),
+            job=values.job("job"),
+            market=values.word("market", Market) if "market" in values else None,
+            instance_type=values.text_or_none("instance_type"),
+            tags=values.texts("tags"),
+            parent=None
+            if parent is None
+            else Parent(owner=parent.word("owner", Owner), identifier=parent.text("identifier")),
+            next_step=values.text_or_none("next_step"),
+            next_at=values.moment_or_none("next_at"),
+        )
+        return StoredSummary(summary=summary, version=values.whole(VERSION))
+
+
+def _listed_in(summary: RunSummary) -> str:
+    return _day(summary.since) if summary.has_ended else _OPEN
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d}"

@@ -1,0 +1,1 @@
+"""The commands `respot policy check` and `respot policy test`."""

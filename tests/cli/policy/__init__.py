@@ -1,0 +1,1 @@
+"""`respot policy check` and `respot policy test`."""
