@@ -282,6 +282,15 @@ class Config:
             example=["ml-checkpoints-*"],
         ),
     ] = ("*",)
+    reader_policy: Annotated[
+        bool,
+        Setting(
+            parse=_truth,
+            meaning="Whether to deploy an IAM policy with which people can use the commands that only read: "
+            "[attach it](permissions.md#readers) to their roles.",
+            example=True,
+        ),
+    ] = False
     recovery_max_receives: Annotated[
         int,
         Setting(
@@ -356,6 +365,20 @@ class Config:
     def watched_regions(self) -> tuple[str, ...]:
         """The other regions that Respot watches: each forwards its events to the hub."""
         return self.regions[1:]
+
+    @property
+    def unnarrowed(self) -> tuple[str, ...]:
+        """The settings that still allow any role, instance type or bucket."""
+        everything = {
+            "training_roles": (self.training_roles, r"\*+"),
+            "training_instance_types": (self.training_instance_types, r"(ml\.)?\*+"),
+            "checkpoint_buckets": (self.checkpoint_buckets, r"\*+"),
+        }
+        return tuple(
+            name
+            for name, (patterns, whole) in everything.items()
+            if any(re.fullmatch(whole, pattern) for pattern in patterns)
+        )
 
     @property
     def ledger_retention(self) -> timedelta | None:

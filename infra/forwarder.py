@@ -6,6 +6,7 @@ from constructs import Construct
 from infra.config import Config
 from infra.constructs.alarms import Alarms
 from infra.constructs.forwarding import Forwarder
+from infra.version import describe, mark
 
 
 class RespotForwarderStack(Stack):
@@ -16,7 +17,7 @@ class RespotForwarderStack(Stack):
         super().__init__(
             scope,
             construct_id,
-            description=f"Respot: forwards SageMaker's events to the stack {hub.stack_name} in {hub.region}",
+            description=describe(f"forwards SageMaker's events to the stack {hub.stack_name} in {hub.region}"),
             env=Environment(region=region),
             analytics_reporting=False,
         )
@@ -33,3 +34,4 @@ class RespotForwarderStack(Stack):
 
         CfnOutput(self, "ForwarderDlqUrl", value=forwarder.dead_letters.queue_url)
         CfnOutput(self, "AlarmsTopicArn", value=alarms.topic.topic_arn)
+        mark(self)

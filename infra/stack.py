@@ -11,11 +11,13 @@ from infra.constructs.forwarding import ForwardedEvents
 from infra.constructs.kill_switch import KillSwitchParameter
 from infra.constructs.ledger import Ledger
 from infra.constructs.policy import PolicyParameter
+from infra.constructs.reader_policy import ReaderPolicy
 from infra.constructs.recording import Recording
 from infra.constructs.recovery import Recovery
 from infra.constructs.shared import Shared
 from infra.constructs.slack import Slack
 from infra.constructs.sweep import Sweep
+from infra.version import describe, mark
 
 
 class RespotStack(Stack):
@@ -26,7 +28,7 @@ class RespotStack(Stack):
         super().__init__(
             scope,
             construct_id,
-            description="Respot: controller for Amazon SageMaker managed spot training",
+            description=describe("controller for Amazon SageMaker managed spot training"),
             env=Environment(region=config.hub_region),
             analytics_reporting=False,
         )
@@ -67,6 +69,8 @@ class RespotStack(Stack):
             "AlarmsTopicArn": alarms.topic.topic_arn,
             "PolicyParameterName": parameter.name,
             "KillSwitchParameterName": kill_switch.name,
+            # An output cannot be empty, and takes 1,024 bytes: the patterns themselves may be longer.
+            "UnnarrowedSettings": ",".join(config.unnarrowed) or "none",
             **recording.outputs,
             **alerting.outputs,
             **recovery.outputs,
@@ -79,5 +83,16 @@ class RespotStack(Stack):
         if config.watched_regions:
             recording.observe(ForwardedEvents(self, "Forwarded", regions=config.watched_regions).bus)
             outputs["WatchedRegions"] = ",".join(config.watched_regions)
+        if config.reader_policy:
+            outputs["ReaderPolicyArn"] = ReaderPolicy(
+                self,
+                "Reader",
+                config=config,
+                ledger=ledger,
+                topics=(alerting.topic, alarms.topic),
+                parameters=(parameter.parameter, kill_switch.parameter),
+                secret=secret,
+            ).arn
         for name, value in outputs.items():
             CfnOutput(self, name, value=value)
+        mark(self)

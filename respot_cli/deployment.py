@@ -2,11 +2,11 @@
 
 import argparse
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.config import Config
 from botocore.exceptions import (
@@ -25,6 +25,7 @@ from respot.aws.dynamodb.ledger import DynamoDbLedger
 from respot.aws.dynamodb.run_summaries import DynamoDbRunSummaries
 from respot.aws.dynamodb.runs import DynamoDbRunStore
 from respot.aws.dynamodb.starts import DynamoDbStarts
+from respot.aws.dynamodb.sweeps import DynamoDbSweepStore
 from respot.aws.error_codes import Answer, answer_of, code_of, words_of
 from respot.errors import UnreadableItemError
 from respot.jobs.formatting import clause
@@ -56,6 +57,7 @@ class Deployment:
     session: "Session"
     outputs: dict[str, str]
     stack: str = STACK
+    _clients: dict[tuple[str, str], Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def region(self) -> str:
@@ -71,6 +73,15 @@ class Deployment:
     def account(self) -> str:
         """The account's twelve digits."""
         return self.outputs["AlertsTopicArn"].split(":")[4]
+
+    def client(self, service: str, region: str) -> Any:  # noqa: ANN401 - as boto3 types it
+        """The client of a service in a region: the same one each time, which keeps its connection."""
+        if (service, region) not in self._clients:
+            session: Any = self.session
+            config = None if region == self.region else _FAR
+            with asking_aws():
+                self._clients[service, region] = session.client(service, region_name=region, config=config)
+        return self._clients[service, region]
 
     def depth(self, output: str) -> int:
         """How many messages are in the queue whose URL is this output, received ones included."""
@@ -89,8 +100,7 @@ class Deployment:
 
     def _count(self, url: str, name: "QueueAttributeNameType", region: str) -> int:
         with asking_aws():
-            sqs = self.session.client("sqs", region_name=region)
-            answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])
+            answer = self.client("sqs", region).get_queue_attributes(QueueUrl=url, AttributeNames=[name])
         return int(answer["Attributes"][name])
 
     def forwarder(self, region: str) -> dict[str, str]:
@@ -99,9 +109,20 @@ class Deployment:
         Raises:
             CommandError: there is none, or the region could not be asked.
         """
-        with asking_aws(missing=f"deploy it, or take {region} out of the setting regions"):
-            client = self.session.client("cloudformation", region_name=region, config=_FAR)
-            return _outputs(client.describe_stacks(StackName=self.forwarder_stack(region))["Stacks"])
+        return outputs_of(self.described(region))
+
+    def described(self, region: str) -> "StackTypeDef":
+        """The stack in a region: the hub's, or the forwarder of a watched region.
+
+        Raises:
+            CommandError: there is none, or the region could not be asked.
+        """
+        is_hub = region == self.region
+        missing = _MISSING if is_hub else f"deploy it, or take {region} out of the setting regions"
+        with asking_aws(missing=missing):
+            name = self.stack if is_hub else self.forwarder_stack(region)
+            stack: StackTypeDef = self.client("cloudformation", region).describe_stacks(StackName=name)["Stacks"][0]
+            return stack
 
     def forwarder_stack(self, region: str) -> str:
         """The name of the stack that forwards a watched region's events to this hub."""
@@ -122,6 +143,10 @@ class Deployment:
         return DynamoDbRunStore(
             *self._table(), clock=_now, retention=None, on_unreadable=on_unreadable, shows_the_rest=True
         )
+
+    def sweeps(self) -> DynamoDbSweepStore:
+        """How far the sweeps have come, to read from."""
+        return DynamoDbSweepStore(*self._table())
 
     def starts(self) -> DynamoDbStarts:
         """How long starting took earlier jobs, to read from; a measurement that cannot be read is left out."""
@@ -171,7 +196,7 @@ def find(arguments: argparse.Namespace) -> Deployment:
             message = "no AWS region: name the hub region with --hub-region, or set AWS_REGION"
             raise CommandError(message)
         stacks = session.client("cloudformation").describe_stacks(StackName=arguments.stack)["Stacks"]
-    outputs = _outputs(stacks)
+    outputs = outputs_of(stacks[0])
     if "LedgerTableName" not in outputs:
         stack = f"stack {arguments.stack} in {session.region_name}"
         message = f"{stack} is no Respot deployment: check --stack and --hub-region"
@@ -179,8 +204,9 @@ def find(arguments: argparse.Namespace) -> Deployment:
     return Deployment(session=session, outputs=outputs, stack=arguments.stack)
 
 
-def _outputs(stacks: "Sequence[StackTypeDef]") -> dict[str, str]:
-    return {output["OutputKey"]: output["OutputValue"] for output in stacks[0].get("Outputs", [])}
+def outputs_of(stack: "StackTypeDef") -> dict[str, str]:
+    """A stack's outputs by name."""
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
 
 @contextmanager

@@ -186,7 +186,7 @@ def _advance(progress: Progress, task: TaskID, done: int) -> None:
 
 _TRIMMED = (
     "The stream keeps its items for a day: it no longer has what the remaining messages name. "
-    "--discard-trimmed deletes such messages; respot timeline JOB shows whether a job lacks an alert or a decision."
+    "--discard-trimmed deletes such messages; respot show JOB shows whether a job lacks an alert or a decision."
 )
 
 

@@ -15,8 +15,10 @@ try:
     from typing import Final
 
     from respot.jobs.formatting import clause
+    from respot_cli.completion import SHELLS, completion
     from respot_cli.errors import CommandError, ExitCode
     from respot_cli.output import Parser, say, shielded, write
+    from respot_cli.version import installed_version
 except KeyboardInterrupt:  # `shielded`, which answers a later one, is not loaded yet
     if sys.stderr is not None:
         sys.stderr.write("respot: interrupted\n")
@@ -24,13 +26,15 @@ except KeyboardInterrupt:  # `shielded`, which answers a later one, is not loade
 
 COMMANDS: Final = {
     "list": "respot_cli.list.command",
-    "timeline": "respot_cli.timeline.command",
+    "show": "respot_cli.show.command",
+    "why": "respot_cli.why.command",
     "wait": "respot_cli.wait.command",
     "logs": "respot_cli.logs.command",
     "drill": "respot_cli.drill.command",
     "dlq": "respot_cli.dlq",
     "checkpoints": "respot_cli.checkpoints.command",
     "policy": "respot_cli.policy.command",
+    "doctor": "respot_cli.doctor.command",
 }
 
 
@@ -43,6 +47,7 @@ def parser(commands: Iterable[str] = COMMANDS) -> argparse.ArgumentParser:
         prog="respot", description="Show what happened to a job, and whether your Respot deployment works."
     )
     top.add_argument("--version", action="store_true", help="show the version and exit")
+    top.add_argument("--print-completion", choices=SHELLS, help="print what a shell reads to complete commands")
     groups = top.add_subparsers(dest="command", metavar="COMMAND")
     for name in commands:
         import_module(COMMANDS[name]).add_to(groups)
@@ -64,7 +69,10 @@ def _run(arguments: Sequence[str]) -> int:
             top = parser()
     chosen = top.parse_args(arguments)
     if chosen.version:
-        write(f"respot {_version()}\n")
+        write(f"respot {installed_version() or '(not installed)'}\n")
+        return ExitCode.DONE
+    if chosen.print_completion:
+        write(f"{completion(top, chosen.print_completion)}\n")
         return ExitCode.DONE
     if chosen.command is None:
         top.print_help()
@@ -75,15 +83,6 @@ def _run(arguments: Sequence[str]) -> int:
         say(f"respot: {clause(str(error))}")
         return error.exit_code
     return code
-
-
-def _version() -> str:
-    from importlib import metadata  # noqa: PLC0415 - it takes a tenth of the start
-
-    try:
-        return metadata.version("respot")
-    except metadata.PackageNotFoundError:
-        return "(not installed)"
 
 
 if __name__ == "__main__":

@@ -99,6 +99,14 @@ class Ledger(Construct):
         """Put Slack's answer to a drill's message, and nothing else: the key of no job's partition begins like this."""
         self._grant_put(grantee, schema.DRILL_PARTITION)
 
+    def read_statements(self) -> list[iam.PolicyStatement]:
+        """Read everything, write nothing."""
+        table = self.table.table_arn
+        return [
+            iam.PolicyStatement(actions=["dynamodb:BatchGetItem", "dynamodb:GetItem"], resources=[table]),
+            iam.PolicyStatement(actions=["dynamodb:Query"], resources=[table, f"{table}/index/*"]),
+        ]
+
     def _grant_put(self, grantee: iam.IGrantable, *partitions: str) -> None:
         """Put items, alone or in transactions, whose partition keys begin in one of these ways."""
         leading = "dynamodb:LeadingKeys"

@@ -77,4 +77,5 @@ class Slack(Construct):
             "SlackQueueUrl": self.queue.url,
             "SlackDlqUrl": self.queue.dead_letters.queue_url,
             "SlackLogGroupName": slack.log_group.log_group_name,
+            "SlackSecretName": secret,
         }

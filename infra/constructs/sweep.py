@@ -70,7 +70,10 @@ class Sweep(Construct):
         grant_list_jobs(self.function)
         _schedule(Construct(self, "Schedule"), self.function, minutes=config.sweep_minutes)
         self._add_alarms(shared)
-        self.outputs: Final = {"SweepFunctionName": self.function.function_name}
+        self.outputs: Final = {
+            "SweepFunctionName": self.function.function_name,
+            "SweepMinutes": str(config.sweep_minutes),
+        }
 
     @staticmethod
     def _add_alarms(shared: Shared) -> None:

@@ -21,6 +21,8 @@ FATE: Final = RESUMED.lifecycle
 """What happens to jobs without a tag: the account is started with it."""
 
 _SETTLED_SECONDS: Final = 60.0
+_OUT_OF_TIME: Final = "Starting=0.1 Downloading=0.1 Training=0.7 Interrupted=0.1 Stopping=0.1 MaxWaitTimeExceeded"
+_THREE: Final = f"{_OUT_OF_TIME} / {_OUT_OF_TIME} / Starting=0.1 Training=0.3"
 _FAILED: Final = "Starting=0.1 Training=0.2 Failed="
 
 EXAMPLES: Final = PROJECT / "examples"
@@ -185,6 +187,17 @@ def _quiet(script: str, fate: str, *words: str, code: int = 0) -> Case:
     return runs
 
 
+def _followed(client: Client) -> str:
+    """A run of three jobs, the last one on demand, which the SDK's user follows to its end."""
+    name = f"followed-{uuid4().hex[:6]}"
+    output = client.run("python", f"{_SCRIPTS}/sdk_v2_run.py", name, _THREE)
+    last = f"{name}-r3"
+    client.demand_words(output, [f"completed 3 {last} s3://", f"{last}/output/model.tar.gz"])
+    markets = [client.at.client("sagemaker").describe_training_job(TrainingJobName=each) for each in (name, last)]
+    client.demand("spot", [True, False], [each.get("EnableManagedSpotTraining", False) for each in markets])
+    return f"3 jobs, {last} completed"
+
+
 def _cli_job(client: Client) -> str:
     ground, name = client.at.ground, f"cli-job-{int(time.time())}"
     request = ground.request(name, tags={"respot:resume": "on"})
@@ -247,6 +260,7 @@ CASES: Final[Mapping[str, Mapping[str, Case]]] = {
         "its script fails": _quiet(
             "sdk_v2.py", f"{_FAILED}AlgorithmError", "UnexpectedStatusException", "ExitCode 1", code=1
         ),
+        "a run of three jobs": _followed,
         "no capacity": _quiet("sdk_v2.py", f"{_FAILED}CapacityError", "exceptions.CapacityError", code=1),
     },
     "sdk-v3": {

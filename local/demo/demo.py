@@ -27,10 +27,11 @@ from local.demo.verification import (
 from local.emulator.account import LocalAccount
 from respot.recovery.records import OutcomeKind
 from respot_cli.errors import CommandError
-from respot_cli.timeline.bar import style_of
-from respot_cli.timeline.command import load
-from respot_cli.timeline.history import History, headline
-from respot_cli.timeline.view import bar, render, run_table
+from respot_cli.show.bar import style_of
+from respot_cli.show.command import load
+from respot_cli.show.history import History, headline
+from respot_cli.show.run_view import run_table
+from respot_cli.show.view import bar, render
 
 WAIT_SECONDS: Final = 110.0
 """How long all jobs may take, their last alerts included, on a busy machine."""
@@ -42,7 +43,7 @@ _WITH_COUNTS: Final = 79
 """The narrowest terminals in which the table has room for its bar, and for its counts."""
 _NEXT: Final = (
     (".venv/bin/python -m local demo --keep", "the same, and keep the account"),
-    (f".venv/bin/respot timeline {RESUMED.name}", "one job, with the settings it prints"),
+    (f".venv/bin/respot show {RESUMED.name}", "one job, with the settings it prints"),
     (".venv/bin/python -m local demo --verbose", "all timelines and Slack messages"),
 )
 
@@ -103,7 +104,7 @@ def verify(at: DeployedAccount, runs: Runs) -> list[str]:
 
 
 def _histories(at: DeployedAccount, runs: Runs) -> list[History]:
-    """What `respot timeline` knows of each job that the ledger knows by now."""
+    """What `respot show` knows of each job that the ledger knows by now."""
     found = []
     for name in (attempt.name for attempts in runs for attempt in attempts):
         with suppress(CommandError):
@@ -128,7 +129,7 @@ def _watch(console: Console, at: DeployedAccount) -> Runs:
 
 
 def _show(console: Console, at: DeployedAccount, histories: Sequence[History], now: datetime) -> None:
-    console.print(Rule("What the ledger says (respot timeline JOB), times not scaled", style="dim"))
+    console.print(Rule("What the ledger says (respot show JOB), times not scaled", style="dim"))
     first = {scenario.name for scenario in SCENARIOS}
     for history in histories:
         if history.state.job.name in first:

@@ -129,7 +129,7 @@ def follow(
     """
     deadline = monotonic() + timeout.total_seconds()
     while True:
-        course = _course(drill, traces, has_slack=has_slack)
+        course = course_of(drill, traces, has_slack=has_slack)
         if course.stuck is None or course.stuck.final:
             return course
         if monotonic() >= deadline:
@@ -139,7 +139,8 @@ def follow(
         sleep(POLL.total_seconds())
 
 
-def _course(drill: Drill, traces: Traces, *, has_slack: bool) -> Course:
+def course_of(drill: Drill, traces: Traces, *, has_slack: bool) -> Course:
+    """How far the drill has come by now."""
     recorded_at = traces.recorded_at(drill)
     if recorded_at is None:
         return Course(stuck=Stuck(hop=Hop.RECORD, reason="the ledger has nothing of it"), has_slack=has_slack)

@@ -27,8 +27,8 @@ class AttemptLog:
     """The log of one attempt.
 
     A job of the same name may have been deleted before this one, and its log is still there: what was logged before
-    this job's creation is another's. What a host logs comes late at times, so that each reading begins some time before
-    the last line, and leaves out what it has given.
+    this job's creation is another's. What a host logs comes late at times: each reading therefore begins some time
+    before the last line, and leaves out what it has given.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class AttemptLog:
 
     @property
     def remembered(self) -> int:
-        """How many lines it remembers, so as not to give them again."""
+        """How many lines it remembers, to leave them out if they come again."""
         return len(self._recent)
 
     def _is_ours(self, stream: str) -> bool:

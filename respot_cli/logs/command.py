@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
         find = found_runs.appearing_run if arguments.follow else found_runs.find_run
         named = find(arguments, on_unreadable)
         reading = Reading(
-            look=named.attempts,
+            load=named.attempts,
             open_log=opener(named, arguments.since),
             write=_write_json if arguments.format == "json" else _write_text,
             report=output.say,

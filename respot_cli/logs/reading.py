@@ -44,7 +44,7 @@ class Reading:
     """The logs of a run's attempts as one stream.
 
     Attributes:
-        look: gives the run's attempts now; none if the ledger does not know the run any more.
+        load: gives the run's attempts now; none if the ledger does not know the run any more.
         open_log: opens the log of a job, which is that attempt of the run.
         write: takes a line, and the state of its job.
         report: takes a message for the person at the terminal.
@@ -52,7 +52,7 @@ class Reading:
         lines: how many were written.
     """
 
-    look: Callable[[], tuple[RunAttempt, ...]]
+    load: Callable[[], tuple[RunAttempt, ...]]
     open_log: Callable[[JobState, int], AttemptLog]
     write: Callable[[LogLine, JobState], None]
     report: Callable[[str], None]
@@ -70,7 +70,7 @@ class Reading:
         Raises:
             ClientError, BotoCoreError, LedgerUnavailableError: AWS did not answer.
         """
-        attempts = self.look()
+        attempts = self.load()
         if attempts:
             self._read(self.chosen(attempts), now)
         return attempts
@@ -85,7 +85,7 @@ class Reading:
         while True:
             began = now()
             try:
-                attempts = self.look()
+                attempts = self.load()
                 if not attempts:
                     return attempts
                 situation = situation_of(attempts)

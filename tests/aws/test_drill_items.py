@@ -1,5 +1,6 @@
-"""The items of a drill: in no index, and expired after a day."""
+"""The items of a drill: in no index by its own name, and expired after a day."""
 
+from argparse import ArgumentTypeError
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,9 @@ from respot.aws.dynamodb.drills import DrillPost, DynamoDbDrillPosts
 from respot.aws.dynamodb.ledger import DynamoDbLedger
 from respot.jobs.job import JobRecord
 from respot.jobs.merge import reconcile
-from respot.schema import BY_ACTIVITY, BY_LIVE, BY_NAME, EXPIRES_AT
+from respot.schema import BY_ACTIVITY, BY_LIVE, BY_NAME, EXPIRES_AT, REGION_AND_NAME
 from respot.slack.ports import DrillPosts
+from respot_cli.job_reference import job_reference
 from tests.support.builders import CREATED, REGION, a_drill
 from tests.support.clock import FakeClock
 from tests.support.memory import MemoryDrillPosts
@@ -24,7 +26,7 @@ from tests.support.moto_aws import TABLE
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-DAY = timedelta(days=1)
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 KIND = AlertKind.INTERRUPTED
 
 
@@ -77,11 +79,30 @@ def test_every_item_of_a_drill_expires_a_day_after_it_was_written(
     assert {int(item[EXPIRES_AT]) for item in written} == {int((CREATED + DAY).timestamp())}
 
 
-def test_a_drill_is_in_no_index(dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger) -> None:
+def test_a_drill_is_in_no_index_by_its_own_name(dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger) -> None:
     dynamodb_ledger.save(reconcile(JobRecord(), a_drill().snapshot()))
-    for index in (BY_NAME, BY_ACTIVITY, BY_LIVE):
+    for index in (BY_ACTIVITY, BY_LIVE):
         assert dynamodb.scan(TableName=TABLE, IndexName=index)["Items"] == []
+    (listed,) = items_of(dynamodb, BY_NAME)
+    assert listed[REGION_AND_NAME] == f"{REGION}#DRILL."
     assert dynamodb_ledger.find(REGION, a_drill().job.name) == ()
+    with pytest.raises(ArgumentTypeError):  # and it is no name that anybody may ask for
+        job_reference("DRILL.")
+
+
+def items_of(client: "DynamoDBClient", index: str) -> list[dict[str, Any]]:
+    return [deserialize(item) for item in client.scan(TableName=TABLE, IndexName=index)["Items"]]
+
+
+def test_the_last_drill_of_a_region_is_found(dynamodb_ledger: DynamoDbLedger) -> None:
+    assert dynamodb_ledger.last_drill(REGION, until=CREATED) is None
+    sent = [a_drill(id=f"{hour:012x}", sent_at=CREATED + hour * HOUR) for hour in (2, 1, 3)]
+    elsewhere = a_drill(id="9" * 12, region="eu-west-1", sent_at=CREATED + 4 * HOUR)
+    for drill in (*sent, elsewhere):
+        dynamodb_ledger.save(reconcile(JobRecord(), drill.snapshot()))
+    assert dynamodb_ledger.last_drill(REGION, until=CREATED + 5 * HOUR) == sent[2].job
+    assert dynamodb_ledger.last_drill(REGION, until=sent[0].sent_at) == sent[0].job
+    assert dynamodb_ledger.last_drill("eu-west-1", until=CREATED + 5 * HOUR) == elsewhere.job
 
 
 def test_what_was_written_of_a_drill_is_read_again(dynamodb_ledger: DynamoDbLedger) -> None:

@@ -16,9 +16,10 @@ import pytest
 from slack_sdk.webhook import WebhookClient
 
 from respot.aws import slack_webhook as slack
-from respot.aws.slack_webhook import SlackWebhook, read_secret, webhook_address
+from respot.aws.slack_webhook import SlackWebhook, read_secret
 from respot.errors import PostRefusedError, WebhookRefusedError
 from respot.slack.blocks import SlackMessage, render
+from respot.slack.webhook_address import webhook_address
 from tests.support.builders import REGION
 
 MESSAGE = SlackMessage(text="a headline", blocks=[{"type": "divider"}])

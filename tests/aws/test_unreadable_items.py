@@ -108,6 +108,13 @@ def test_a_lease_on_an_item_without_an_outcome_is_an_error_that_names_it() -> No
         lease.is_leased({name: value for name, value in ITEMS["alert"].item.items() if name != "outcome"})
 
 
+@pytest.mark.parametrize("name", ["decision, refused", "outcome, failed"])
+def test_a_cause_that_only_another_version_knows_takes_nothing_from_its_words(name: str) -> None:
+    read: Any = ITEMS[name].read(ITEMS[name].item | {"cause": {"S": "moonlight"}})
+    known = getattr(read, "decision", read)
+    assert (known.cause, getattr(known, "reason", "a reason")) == (None, "a reason")
+
+
 # --- the frozen ledgers
 
 

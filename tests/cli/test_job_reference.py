@@ -66,9 +66,9 @@ def test_another_arn_is_refused_with_what_is_expected(words: str, what: str) -> 
 
 def test_another_arn_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
-        parser().parse_args(["timeline", "arn:aws:iam::111122223333:role/me"])
+        parser().parse_args(["show", "arn:aws:iam::111122223333:role/me"])
     assert left.value.code == 2
-    assert "argument JOB: this ARN is of another kind (iam role)" in capsys.readouterr().err
+    assert "argument RUN|JOB: this ARN is of another kind (iam role)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("region", ["eu-west-1", None])
@@ -78,7 +78,7 @@ def test_an_arn_brings_its_region(region: str | None) -> None:
 
 
 def test_an_arn_and_another_region_contradict_each_other(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["timeline", ARN, "--region", "us-east-1"]) == ExitCode.USAGE
+    assert main(["show", ARN, "--region", "us-east-1"]) == ExitCode.USAGE
     said = "respot: the ARN of my-job is in eu-west-1, but --region says us-east-1: leave out --region\n"
     assert capsys.readouterr().err == said
 
@@ -96,15 +96,15 @@ def test_an_arn_of_another_account_is_not_searched_for() -> None:
     [
         ("arn:aws:sagemaker:us-east-1:111122223333:training-job/nightly-resnet", 0, ""),
         (ARN, 3, "SageMaker writes ARNs in lower case: if the job's name has capital letters, use its name"),
-        ("nobody", 3, "the ledger has no job nobody in us-east-1: check its name and --hub-region"),
+        ("nobody", 3, "the ledger has no job nobody in us-east-1: check its name, --region and --hub-region"),
     ],
     ids=["ARN", "ARN of a job that is not there", "name of a job that is not there"],
 )
-def test_the_timeline_is_found_by_arn(
+def test_a_job_is_found_by_arn(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], job: str, code: int, said: str
 ) -> None:
     monkeypatch.setattr("respot_cli.deployment.find", find)
-    assert main(["timeline", job]) == code
+    assert main(["show", job]) == code
     printed = capsys.readouterr()
     assert said in printed.err
     assert ("nightly-resnet-r2" in printed.out) is (code == 0)

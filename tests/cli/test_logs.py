@@ -19,11 +19,11 @@ from respot.recovery.planning.decision import Action
 from respot.runs.run_state import RunAttempt
 from respot_cli import found_runs
 from respot_cli.errors import CommandError, ExitCode
-from respot_cli.found_runs import NamedRun, UnknownJobError
+from respot_cli.found_runs import EVERY, NamedRun, UnknownJobError
 from respot_cli.logs import command
 from respot_cli.logs.attempt_log import LATE, AttemptLog, in_order
 from respot_cli.logs.lines import LogLine, to_json, to_text, visible
-from respot_cli.logs.reading import EVERY, GIVES_UP_AFTER, QUIET, Reading
+from respot_cli.logs.reading import GIVES_UP_AFTER, QUIET, Reading
 from respot_cli.main import main, parser
 from tests.support.builders import CREATED, at, job_id, state
 from tests.support.clock import FakeClock
@@ -284,12 +284,12 @@ class Life:
     def __post_init__(self) -> None:
         self.logs = MemoryLogs(clock=self.clock, page=self.page)
 
-    def look(self) -> tuple[RunAttempt, ...]:
+    def load(self) -> tuple[RunAttempt, ...]:
         return next(shown for since, shown in reversed(self.looks.items()) if self.clock() >= at(since))
 
     def reading(self) -> Reading:
         return Reading(
-            look=self.look,
+            load=self.load,
             open_log=lambda state, number: log_of(self.logs, state.job, number=number),
             write=lambda line, _: self.lines.append((line.attempt, line.message)),
             report=self.said.append,
@@ -403,16 +403,16 @@ def test_an_outage_is_said_once_and_costs_no_line(error: Exception) -> None:
 
 def test_the_ledgers_outage_is_survived_too() -> None:
     life = Life(looks={0: (RUNS,), 650: (attempt(1, "Completed", 650),)})
-    reading, look = life.reading(), life.look
+    reading, load = life.reading(), life.load
     unavailable = LedgerUnavailableError("Query: throttled")
     unavailable.__cause__ = THROTTLED
 
     def failing() -> tuple[RunAttempt, ...]:
         if at(600) <= life.clock() < at(620):
             raise unavailable
-        return look()
+        return load()
 
-    reading.look = failing
+    reading.load = failing
     reading.follow(now=life.clock, sleep=lambda seconds: life.clock.pass_by(timedelta(seconds=seconds)))
     assert life.clock() > at(650)
 

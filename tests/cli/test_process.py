@@ -13,14 +13,14 @@ from types import MappingProxyType
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-TIMELINE = ("timeline", "nightly-resnet")
+SHOW = ("show", "nightly-resnet")
 UNBUFFERED = {"PYTHONUNBUFFERED": "1"}
 LOST = [
     pytest.param(("--help",), {}, id="help"),
     pytest.param(("--help",), UNBUFFERED, id="help, unbuffered"),
-    pytest.param(TIMELINE, {}, id="text"),
-    pytest.param(TIMELINE, UNBUFFERED, id="text, unbuffered"),
-    pytest.param((*TIMELINE, "--json"), {}, id="json"),
+    pytest.param(SHOW, {}, id="text"),
+    pytest.param(SHOW, UNBUFFERED, id="text, unbuffered"),
+    pytest.param((*SHOW, "--json"), {}, id="json"),
 ]
 """Each process takes a second: no more of them than there are ways to write."""
 
@@ -87,7 +87,7 @@ def test_a_closed_pipe_ends_it_quietly(words: tuple[str, ...], others: Mapping[s
 
 
 def test_head_ends_it_quietly() -> None:
-    _, out, said = in_bash('"$@" | head -1; echo "${PIPESTATUS[0]}"', *TIMELINE)
+    _, out, said = in_bash('"$@" | head -1; echo "${PIPESTATUS[0]}"', *SHOW)
     first, code = out.splitlines()
     assert "nightly-resnet" in first
     assert code in {"0", "141"}  # head may close the pipe before or after all has been written
@@ -102,14 +102,14 @@ def test_a_full_disk_is_an_exit_code_of_its_own(words: tuple[str, ...], others: 
         assert run(*words, stdout=full, **others) == (74, "", said)
 
 
-@pytest.mark.parametrize("words", [("--help",), TIMELINE], ids=["help", "text"])
+@pytest.mark.parametrize("words", [("--help",), SHOW], ids=["help", "text"])
 def test_with_a_closed_standard_output_nothing_is_begun(words: tuple[str, ...]) -> None:
     said = "respot: nothing was done, since standard output is closed: open it, or send it to /dev/null\n"
     assert in_bash('exec "$@" >&-', *words) == (74, "", said)
 
 
 @pytest.mark.parametrize(
-    ("words", "expected"), [(("timeline", "nobody"), 3), (("timeline",), 2)], ids=["not found", "wrong usage"]
+    ("words", "expected"), [(("show", "nobody"), 3), (("show",), 2)], ids=["not found", "wrong usage"]
 )
 def test_a_lost_standard_error_changes_no_exit_code(words: tuple[str, ...], expected: int) -> None:
     with full_disk() as full, closed_pipe() as pipe:
@@ -117,7 +117,7 @@ def test_a_lost_standard_error_changes_no_exit_code(words: tuple[str, ...], expe
             assert ended(command(*words), stderr=lost) == (expected, "", "")
 
 
-@pytest.mark.parametrize("word", ["bogus", "timeline"])
+@pytest.mark.parametrize("word", ["bogus", "show"])
 def test_with_a_closed_standard_error_usage_is_no_data(word: str) -> None:
     """argparse writes it to stdout where there is no stderr."""
     assert in_bash('exec "$@" 2>&-', word) == (2, "", "")
@@ -132,7 +132,7 @@ class Interrupt:
             raise KeyboardInterrupt
 sys.meta_path.insert(0, Interrupt)
 from respot_cli.main import main
-sys.exit(main(["timeline", "nightly-resnet"]))
+sys.exit(main(["show", "nightly-resnet"]))
 """
 """The command as its script starts it, with a Ctrl-C while a module loads."""
 INTERRUPTED = (130, "", "respot: interrupted\n")
@@ -145,7 +145,7 @@ def test_ctrl_c_while_a_module_loads_ends_it_with_a_word(module: str) -> None:
 
 def test_ctrl_c_ends_it_with_a_word() -> None:
     with subprocess.Popen(  # noqa: S603
-        command(*TIMELINE),
+        command(*SHOW),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -170,22 +170,22 @@ def test_an_aws_variable_that_cannot_be_used_is_named(variable: str, value: str,
     given = {"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", variable: value}
     advice = "correct the environment variables that begin with AWS_, or your AWS profile"
     said = f"respot: {words}; {advice}\n"
-    assert ended(command(*TIMELINE, module="respot_cli.main"), given) == (4, "", said)
+    assert ended(command(*SHOW, module="respot_cli.main"), given) == (4, "", said)
 
 
 def test_alone_it_prints_its_help() -> None:
     code, out, _ = run()
     assert code == 0
     assert out.startswith("usage: respot")
-    assert "timeline" in out
+    assert "show" in out
 
 
 @pytest.mark.parametrize(
     ("words", "unneeded"),
     [
-        (("--version",), {"boto3", "rich.table", "respot_cli.timeline", "respot_cli.dlq", "respot_cli.drill"}),
+        (("--version",), {"boto3", "rich.table", "respot_cli.show", "respot_cli.dlq", "respot_cli.drill"}),
         (("--help",), {"boto3"}),
-        (("timeline", "--help"), {"boto3", "respot_cli.dlq", "respot_cli.drill"}),
+        (("show", "--help"), {"boto3", "respot_cli.dlq", "respot_cli.drill"}),
     ],
     ids=["version", "help", "a command's help"],
 )
@@ -204,7 +204,7 @@ def test_it_says_its_version() -> None:
 
 @pytest.mark.parametrize(
     ("words", "code"),
-    [((*TIMELINE, "--created", "yesterday"), 2), (("unknown",), 2), (("timeline", "nobody"), 3)],
+    [((*SHOW, "--created", "yesterday"), 2), (("unknown",), 2), (("show", "nobody"), 3)],
     ids=["no time", "no such command", "no such job"],
 )
 def test_each_end_has_its_exit_code(words: tuple[str, ...], code: int) -> None:
@@ -212,15 +212,15 @@ def test_each_end_has_its_exit_code(words: tuple[str, ...], code: int) -> None:
 
 
 def test_text_is_the_default_in_a_pipe_as_well() -> None:
-    _, text, _ = run(*TIMELINE)
+    _, text, _ = run(*SHOW)
     assert "Resubmitted as nightly-resnet-r2" in text
     assert "\x1b" not in text
     assert max(map(len, text.splitlines())) == 80
-    assert run(*TIMELINE, "--format", "json")[1].startswith("{")
+    assert run(*SHOW, "--format", "json")[1].startswith("{")
 
 
 def test_a_terminal_that_knows_only_ascii_gets_ascii() -> None:
-    code, text, _ = run(*TIMELINE, PYTHONIOENCODING="ascii", COLUMNS="120")
+    code, text, _ = run(*SHOW, PYTHONIOENCODING="ascii", COLUMNS="120")
     assert code == 0
     assert text.isascii()
     assert "# training 2 h 40 min" in text

@@ -48,12 +48,12 @@ JOB: Final = "boto3-job-1795849512"
 LOCAL_TAGS: Final = {"local:lifecycle": "interrupted-twice-max-wait / uninterrupted", "local:speed": "2"}
 DRILLS: Final = ("respot drill", ".venv/bin/respot drill", "respot drill --region us-east-1")
 DEAD_LETTERS: Final = ("respot dlq", "respot dlq --queue slack", "respot dlq redrive --queue slack")
-TIMELINES: Final = (f".venv/bin/respot timeline {JOB}", ".venv/bin/respot timeline JOB")
+SHOWN: Final = (f".venv/bin/respot show {JOB}", ".venv/bin/respot show JOB")
 EXAMPLE: Final = ".venv/bin/python examples/boto3_job.py"
 SETTINGS: Final = (
     "export SAGEMAKER_ROLE=arn:aws:iam::111122223333:role/SageMakerTrainingRole SAGEMAKER_BUCKET=ml-checkpoints"
 )
-RUN: Final = frozenset({*DRILLS, *DEAD_LETTERS, *TIMELINES, EXAMPLE, SETTINGS})
+RUN: Final = frozenset({*DRILLS, *DEAD_LETTERS, *SHOWN, EXAMPLE, SETTINGS})
 
 
 def environment(deployed: DeployedAccount) -> dict[str, str]:
@@ -114,13 +114,13 @@ def test_a_drill_prints_what_the_pages_show(deployed: DeployedAccount, line: str
 
 def test_the_timeline_of_a_resumed_job_is_what_the_page_shows(deployed: DeployedAccount) -> None:
     def differences() -> list[str]:
-        code, printed = console.run(TIMELINES[0], environment(deployed))
+        code, printed = console.run(SHOWN[0], environment(deployed))
         printed = re.sub(r"local:\S+=.*?respot:resume", "respot:resume", printed, flags=re.DOTALL)
         # The last checkpoint is a moment older or younger than the stop.
         printed = re.sub(r"saved\W+as\W+the\W+job\W+stopped", "0 s old", printed)
-        return [console.differs(each, printed) for each in shown_for(TIMELINES[0])] if code == 0 else ["not recorded"]
+        return [console.differs(each, printed) for each in shown_for(SHOWN[0])] if code == 0 else ["not recorded"]
 
-    assert shown_for(TIMELINES[0])
+    assert shown_for(SHOWN[0])
     eventually(lambda: differences() == [""])
     assert differences() == [""]
 
@@ -141,5 +141,5 @@ def test_the_example_starts_a_job_that_respot_records(deployed: DeployedAccount,
     code, printed = jobs.result()
     name, status = printed.split()
     assert (code, status) == (0, "Completed")
-    line = TIMELINES[1].replace("JOB", name)
+    line = SHOWN[1].replace("JOB", name)
     assert eventually(lambda: "Completed: nothing to do." in console.run(line, environment(deployed))[1])

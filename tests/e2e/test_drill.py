@@ -100,7 +100,7 @@ def test_a_drill_passes_through_everything_and_leaves_nothing_behind(deployed: D
     assert said["hops"][0]["at"] in [item.get(RECORDED_AT) for item in items]
     assert deployed.queue_depth(deployed.outputs["RecoveryQueueUrl"]) == 0
     assert ledger_is_consistent(deployed) == []
-    assert asked(deployed, "timeline", f"DRILL.{said['drill']}")[0] == 3  # listed nowhere
+    assert asked(deployed, "show", f"DRILL.{said['drill']}")[0] == 3  # listed nowhere
 
 
 def test_a_drill_that_slack_refuses_is_reported_and_arrives_when_slack_accepts(deployed: DeployedAccount) -> None:

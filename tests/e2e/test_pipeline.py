@@ -138,17 +138,17 @@ def test_the_timeline_command_shows_a_job_and_reports_errors_to_scripts(deployed
     lifecycle = "Starting=0.1 Downloading=0.1 Training=0.2 Interrupted=0.2 Training=0.2"
     deployed.ground.create("shown", lifecycle=lifecycle)
     settled(deployed, ["shown"], lifecycle)
-    found = respot(deployed, "timeline", "shown", "--json")
+    found = respot(deployed, "show", "shown", "--json")
     assert found.returncode == 0
     document = json.loads(found.stdout)
     assert [transition["status"] for transition in document["transitions"]] == list(parse(lifecycle).statuses)
     assert [alert["outcome"] for alert in document["alerts"]] == ["sent"]
     arn = f"arn:aws:sagemaker:us-east-1:{deployed.account.account_id}:training-job/shown"
-    by_arn = respot(deployed, "timeline", arn)
+    by_arn = respot(deployed, "show", arn)
     assert (by_arn.returncode, "shown  Completed" in by_arn.stdout) == (0, True)
-    missing = respot(deployed, "timeline", "nobody")
+    missing = respot(deployed, "show", "nobody")
     assert (missing.returncode, missing.stdout) == (3, "")
     assert "has no job nobody in us-east-1" in missing.stderr
-    nowhere = respot(deployed, "timeline", "shown", "--stack", "NotRespot")
+    nowhere = respot(deployed, "show", "shown", "--stack", "NotRespot")
     assert nowhere.returncode == 3
     assert "is Respot deployed in this account and region?" in nowhere.stderr

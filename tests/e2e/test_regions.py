@@ -144,12 +144,12 @@ def test_a_sweep_of_the_hub_finds_what_no_event_reported_elsewhere(regions: Regi
 def test_the_timeline_command_finds_the_job_in_whichever_region_has_it(regions: Regions) -> None:
     regions.settled("far", INTERRUPTED, FAR)
     regions.settled("twin", QUICK, HUB)
-    found = respot(regions.at, "timeline", "far", "--json")
+    found = respot(regions.at, "show", "far", "--json")
     assert json.loads(found.stdout)["job"]["region"] == FAR
-    either = respot(regions.at, "timeline", "twin")
+    either = respot(regions.at, "show", "twin")
     assert (either.returncode, either.stdout) == (1, "")
     assert "there are jobs twin in us-east-1 and eu-west-1: choose with --region" in either.stderr
-    chosen = respot(regions.at, "timeline", "twin", "--region", FAR, "--json")
+    chosen = respot(regions.at, "show", "twin", "--region", FAR, "--json")
     assert json.loads(chosen.stdout)["job"]["region"] == FAR
 
 

@@ -31,6 +31,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
                     "training_instance_types": ["ml.g5.*", "ml.p4d.24xlarge"],
                     "stop_only_tagged": True,
                     "checkpoint_buckets": ["ml-*", "models"],
+                    "reader_policy": True,
                     "recovery_max_receives": 9,
                     "ledger_retention_days": 400,
                     "log_retention_days": 545,

@@ -11,6 +11,7 @@ from aws_cdk.aws_lambda import Code
 
 from app import build
 from infra.config import Config
+from infra.version import TAG
 
 Resource = dict[str, Any]
 POLICY = '{"version":1}'
@@ -18,12 +19,17 @@ _GENERATED = re.compile(r"[0-9A-F]{8}$")
 
 
 class Synthesized:
-    """A template of a stack, with logical ids as a reader would say them: `RecordingRecordRole`, without CDK's hash."""
+    """A template of a stack, with logical ids as a reader would say them: `RecordingRecordRole`, without CDK's hash.
+
+    The version's tag, which nearly every resource has, is in `tags` alone.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         template = json.loads(path.read_text())
+        self.description: str = template["Description"]
         self.resources: dict[str, Resource] = {_plain(name): body for name, body in template["Resources"].items()}
+        self.tags = {name: tags for name, body in self.resources.items() if (tags := _without_tags(body))}
         self.acknowledged = list(_acknowledged(path.with_name(path.name.replace("template", "metadata"))))
         self.outputs: dict[str, Any] = {name: render(body["Value"]) for name, body in template["Outputs"].items()}
         assert len(self.resources) == len(template["Resources"])
@@ -118,6 +124,15 @@ def _acknowledged(path: Path) -> Iterator[tuple[str, str, str]]:
             if entry["type"] == "aws:cdk:acknowledged-rules":
                 for finding, reason in entry["data"].items():
                     yield construct, finding.removeprefix("Annotation::"), reason
+
+
+def _without_tags(body: Resource) -> list[dict[str, str]]:
+    """Take a resource's tags away, if they are the version's alone; those of a parameter would be a mapping."""
+    tags = body.get("Properties", {}).get("Tags")
+    if not (isinstance(tags, list) and [tag["Key"] for tag in tags] == [TAG]):
+        return []
+    del body["Properties"]["Tags"]
+    return tags
 
 
 def _plain(name: str) -> str:

@@ -91,6 +91,7 @@ def test_the_command_line_overrides_cdk_json(key: str, text: str, name: str, val
         pytest.param("log_retention_days", 31, "one of 1, 3, 5, 7, 14, 30, 60", id="not a period of CloudWatch"),
         pytest.param("log_level", "debug", "one of DEBUG, INFO, WARNING, ERROR", id="lower case"),
         pytest.param("stop_only_tagged", "on", "true or false", id="not a truth"),
+        pytest.param("reader_policy", "true", "true or false", id="text for a truth"),
         pytest.param("stop_only_tagged", 1, "true or false; it is 1", id="a number for a truth"),
         pytest.param("removal_policy", "snapshot", "one of retain, destroy", id="unknown policy"),
         pytest.param("removal_policy", None, "one of retain, destroy; it is null", id="null"),
@@ -101,6 +102,31 @@ def test_a_wrong_setting_is_named_with_what_it_must_be(name: str, value: object,
         read(**{name: value})
     assert str(error.value).startswith(f"respot.{name} in the CDK context ")
     assert complaint in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "patterns", "is_wide"),
+    [
+        ("training_roles", ["*"], True),
+        ("training_roles", ["Train", "**"], True),
+        ("training_roles", ["SageMaker*", "ml.*"], False),
+        ("training_roles", [], False),
+        ("training_instance_types", ["*"], True),
+        ("training_instance_types", ["ml.g5.*", "ml.*"], True),
+        ("training_instance_types", ["ml.g5.*"], False),
+        ("checkpoint_buckets", ["*"], True),
+        ("checkpoint_buckets", ["ml-*", "ml.*"], False),
+    ],
+)
+def test_a_setting_is_narrowed_unless_one_of_its_patterns_is_everything(
+    name: str, patterns: list[str], *, is_wide: bool
+) -> None:
+    narrow = {"training_roles": ["a"], "training_instance_types": ["ml.g5.xlarge"], "checkpoint_buckets": ["a"]}
+    assert read(**{**narrow, name: patterns}).unnarrowed == ((name,) if is_wide else ())
+
+
+def test_as_shipped_nothing_is_narrowed() -> None:
+    assert Config().unnarrowed == ("training_roles", "training_instance_types", "checkpoint_buckets")
 
 
 def test_the_table_has_a_row_for_each_setting() -> None:

@@ -11,6 +11,7 @@ from infra.config import Config
 from infra.constructs.forwarding import bus_name, role_name, rule_name, stack_name
 from infra.constructs.recording import OBSERVED
 from infra.review import review
+from infra.version import version
 from respot.recording import drill as drill_event
 from respot.recording.observation import DETAIL_TYPE, SOURCE
 from respot_cli.dead_letters import FORWARDER_OUTPUT
@@ -145,7 +146,8 @@ def test_a_forwarder_is_its_rules_a_role_and_what_reports_failure(forwarder: Syn
         "AlarmsTopicmlexamplecom": "SNS::Subscription",
     }
     assert review([forwarder.path])[1] == []
-    assert forwarder.outputs == {FORWARDER_OUTPUT: "${ForwarderDeadLetters}", "AlarmsTopicArn": "${AlarmsTopic}"}
+    outputs = {FORWARDER_OUTPUT: "${ForwarderDeadLetters}", "AlarmsTopicArn": "${AlarmsTopic}", "Version": version()}
+    assert forwarder.outputs == outputs
 
 
 @pytest.mark.parametrize("name", PATTERNS)

@@ -5,10 +5,12 @@ from pathlib import Path
 from infra.config import Config
 from infra.constructs.kill_switch import KillSwitchParameter
 from infra.stack import RespotStack
+from infra.version import version
 from local.bench import price
 from respot.alerting.contract import DIGEST_ATTRIBUTE
 from respot.metrics import NAMESPACE, SERVICE_DIMENSION, SERVICE_VARIABLE
 from respot_cli.dead_letters import EDGES
+from respot_cli.doctor.checks import LATE_AFTER
 from tests.infra.synthesis import POLICY, Synthesized, dead_letter_queues, empty_bundle, new_app, render
 
 KINDS = {
@@ -105,6 +107,7 @@ def test_people_receive_all_alarms_and_the_alerts_outside_digests(full: Synthesi
 
 def test_the_outputs_name_what_others_need(full: Synthesized, plain: Synthesized) -> None:
     outputs = {
+        "Version": version(),
         "LedgerTableName": "${LedgerTable}",
         "AlertsTopicArn": "${AlertingAlertsTopic}",
         "AlarmsTopicArn": "${AlarmsTopic}",
@@ -119,6 +122,8 @@ def test_the_outputs_name_what_others_need(full: Synthesized, plain: Synthesized
         "RecoveryDlqUrl": "${RecoveryQueueDeadLetters}",
         "EndedJobsDlqUrl": "${RecoveryEndedJobsStreamDeadLetters}",
         "SweepFunctionName": "${SweepFunction}",
+        "SweepMinutes": "5",
+        "UnnarrowedSettings": "training_roles,training_instance_types,checkpoint_buckets",
         "PolicyParameterName": "${PolicyParameter}",
         "KillSwitchParameterName": "${KillSwitchParameter}",
         "RecordLogGroupName": "${RecordingRecordLogs}",
@@ -129,10 +134,20 @@ def test_the_outputs_name_what_others_need(full: Synthesized, plain: Synthesized
     assert plain.outputs == outputs
     assert full.outputs == {
         **outputs,
+        "ReaderPolicyArn": "${ReaderPolicy}",
         "SlackQueueUrl": "${SlackQueue}",
         "SlackDlqUrl": "${SlackQueueDeadLetters}",
         "SlackLogGroupName": "${SlackLogs}",
+        "SlackSecretName": "respot/slack-webhook",
+        "SweepMinutes": "7",
+        "UnnarrowedSettings": "none",
     }
+
+
+def test_respot_doctor_judges_a_sweeps_age_as_the_alarm_does(full: Synthesized, plain: Synthesized) -> None:
+    for template in (full, plain):
+        minutes = max(int(template.outputs["SweepMinutes"]), 5)
+        assert template.properties("AlarmsSweepAge")["Threshold"] == LATE_AFTER * minutes * 60
 
 
 def test_respot_dlq_knows_every_dead_letter_queue_and_its_way_back(full: Synthesized) -> None:

@@ -8,6 +8,7 @@ import pytest
 from respot.alerting.required import news_of_outcome
 from respot.errors import CreateLaterError, CreateRefusedError, PolicyInvalidError, Postponement
 from respot.recovery.decide import Later
+from respot.recovery.planning.cause import Cause
 from respot.recovery.records import NoticeKind, OutcomeKind
 from tests.support.builders import NAME
 from tests.support.recovery_environment import SECOND, RecoveryEnvironment
@@ -38,6 +39,7 @@ def test_a_final_refusal_is_reported_in_the_words_of_aws(env: RecoveryEnvironmen
     assert env.recover(job) is None
     outcome = env.outcome(job)
     assert (outcome.kind, outcome.summary) == (OutcomeKind.FAILED, "not resubmitted: no iam:PassRole")
+    assert outcome.cause is Cause.PERMISSION_MISSING
     env.faults.clear()
     env.recover(job)
     assert env.sagemaker.created == []
@@ -52,43 +54,57 @@ def _delete_before_tags(env: RecoveryEnvironment) -> None:
 
 
 DELETED = "spot-job was deleted, and its settings with it"
-UNWANTED: dict[str, tuple[Meddle, OutcomeKind, str]] = {
-    "opted out": (lambda env: env.set_tag("off"), OutcomeKind.WITHDRAWN, "its owner opted out: respot:resume = off"),
+UNWANTED: dict[str, tuple[Meddle, OutcomeKind, Cause, str]] = {
+    "opted out": (
+        lambda env: env.set_tag("off"),
+        OutcomeKind.WITHDRAWN,
+        Cause.OPTED_OUT,
+        "its owner opted out: respot:resume = off",
+    ),
     "not asked": (
         lambda env: env.sagemaker.jobs[NAME].tags.clear(),
         OutcomeKind.WITHDRAWN,
+        Cause.NOT_ASKED,
         "not asked to resume this job (defaults)",
     ),
-    "dry run": (lambda env: env.set_policy(dry_run=True), OutcomeKind.WITHDRAWN, "the policy now says dry_run"),
+    "dry run": (
+        lambda env: env.set_policy(dry_run=True),
+        OutcomeKind.WITHDRAWN,
+        Cause.DRY_RUN,
+        "the policy now says dry_run",
+    ),
     "bad tag": (
         lambda env: env.set_tag("yes"),
         OutcomeKind.CANCELLED,
+        Cause.BAD_TAGS,
         "tag respot:resume: 'yes' is neither 'on' nor 'off'",
     ),
     "another writer": (
         RecoveryEnvironment.intrude,
         OutcomeKind.CANCELLED,
+        Cause.CONCURRENT_WRITER,
         "another job writes to an overlapping checkpoint location: other",
     ),
     "not to be cloned": (
         _unclonable,
         OutcomeKind.CANCELLED,
+        Cause.NOT_CREATABLE,
         "cannot be created again: spot-job: Tags: it cannot be created again",
     ),
-    "deleted": (lambda env: env.sagemaker.jobs.pop(NAME), OutcomeKind.FAILED, DELETED),
-    "deleted before its tags are read": (_delete_before_tags, OutcomeKind.FAILED, DELETED),
+    "deleted": (lambda env: env.sagemaker.jobs.pop(NAME), OutcomeKind.FAILED, Cause.NOT_CREATABLE, DELETED),
+    "deleted before its tags are read": (_delete_before_tags, OutcomeKind.FAILED, Cause.NOT_CREATABLE, DELETED),
 }
 
 
-@pytest.mark.parametrize(("meddle", "kind", "reason"), UNWANTED.values(), ids=UNWANTED)
+@pytest.mark.parametrize(("meddle", "kind", "cause", "reason"), UNWANTED.values(), ids=UNWANTED)
 def test_what_must_not_be_created_any_more_is_not_and_the_outcome_says_why(
-    env: RecoveryEnvironment, meddle: Meddle, kind: OutcomeKind, reason: str
+    env: RecoveryEnvironment, meddle: Meddle, kind: OutcomeKind, cause: Cause, reason: str
 ) -> None:
     job = env.decided()
     meddle(env)
     assert env.recover(job) is None
     outcome = env.outcome(job)
-    assert (outcome.kind, outcome.summary) == (kind, f"not resubmitted: {reason}")
+    assert (outcome.kind, outcome.cause, outcome.summary) == (kind, cause, f"not resubmitted: {reason}")
     assert news_of_outcome(outcome).withdrawn is (kind is OutcomeKind.WITHDRAWN)
     assert env.sagemaker.created == []
 

@@ -10,6 +10,7 @@ import pytest
 from respot.alerting.required import news_of
 from respot.errors import PolicyInvalidError, UpstreamUnavailableError
 from respot.jobs.job import JobId
+from respot.recovery.planning.cause import Cause
 from respot.recovery.planning.decision import Action
 from tests.support.builders import NAME
 from tests.support.recovery_environment import OPTED_IN, SECOND, RecoveryEnvironment
@@ -97,6 +98,7 @@ def test_what_is_not_continued_is_written_down_with_its_reason(
     decision = env.decision(job).decision
     assert decision.action in {Action.NOTHING, Action.REFUSE}
     assert decision.reason.startswith(reason)
+    assert (decision.cause is Cause.HISTORY) is reason.startswith("ended before Respot watched")
     assert bool(news_of(env.runs.recovery_records(job))) is decision.notify is notify
     assert notify or "s3.list" not in env.calls
     assert (env.sagemaker.created, env.runs.planned) == ([], {})

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from respot.errors import LedgerIncompleteError
 from respot.recovery.planning.attempt import ATTEMPT_TAG, LINEAGE_TAGS, PARENT_TAG, RUN_TAG
+from respot.recovery.planning.cause import Cause
 from respot.recovery.planning.decision import Action
 from respot.recovery.planning.ending import Budget
 from respot.recovery.planning.run import run_id
@@ -97,6 +98,7 @@ def test_an_attempt_that_was_replaced_by_its_double_gets_a_refusal(env: Recovery
     decision = env.decision(double).decision
     assert (decision.action, decision.notify) == (Action.REFUSE, True)
     assert decision.reason == "attempt 3 of the run was decided on after another job named spot-job-r2"
+    assert decision.cause is Cause.OVERTAKEN
     assert env.sagemaker.created == [SECOND, THIRD]
 
 

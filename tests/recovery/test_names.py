@@ -15,6 +15,7 @@ from respot.errors import (
 )
 from respot.jobs.job import JobId, Market
 from respot.recovery.planning.attempt import ATTEMPT_TAG, PARENT_TAG, RUN_TAG
+from respot.recovery.planning.cause import Cause
 from respot.recovery.planning.run import run_id
 from respot.recovery.records import Outcome, OutcomeKind
 from respot.recovery.run_place import place_in_run
@@ -31,7 +32,7 @@ def test_a_name_that_is_taken_is_a_failure_with_that_reason(env: RecoveryEnviron
     env.clock.pass_by(timedelta(hours=1))
     job = env.ended()
     assert env.recover(job) is None
-    assert env.outcome(job).kind is OutcomeKind.FAILED
+    assert (env.outcome(job).kind, env.outcome(job).cause) == (OutcomeKind.FAILED, Cause.NAME_TAKEN)
     assert env.outcome(job).summary == (
         "not resubmitted: a job named spot-job-r2 exists that is none of this run's, by its creation time; "
         "delete it or choose another job name"

@@ -7,6 +7,7 @@ import pytest
 
 from respot.alerting.required import news_of
 from respot.recovery.planning.attempt import ATTEMPT_TAG, RUN_TAG
+from respot.recovery.planning.cause import Cause
 from respot.recovery.planning.decision import Action
 from respot.recovery.records import OutcomeKind
 from tests.support.builders import CREATED, REGION
@@ -33,6 +34,7 @@ def test_a_job_that_ended_before_the_restore_is_not_resubmitted_and_people_know(
     decision = env.decision(job).decision
     assert (decision.action, decision.notify) == (Action.REFUSE, True)
     assert decision.reason.startswith("ended before the ledger was restored from a backup")
+    assert decision.cause is Cause.RESTORED
     assert env.sagemaker.created == []
 
 
@@ -54,6 +56,7 @@ def test_whose_stop_it_was_is_unknown_if_it_came_before_the_restore(env: Recover
     decision = env.decision(job).decision
     assert (decision.action, decision.notify) == (Action.REFUSE, True)
     assert decision.reason.startswith("was stopped before the ledger was restored from a backup")
+    assert decision.cause is Cause.RESTORED
 
 
 def test_a_decision_from_before_the_restore_creates_nothing(env: RecoveryEnvironment) -> None:

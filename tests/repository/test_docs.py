@@ -165,7 +165,7 @@ def test_every_exception_is_used() -> None:
         ("respot drlil", False),
         ("respot drill --kind failed", False),
         ("ls | respot dlq --queues", False),
-        ("respot timeline my-job --json | jq .job", True),
+        ("respot show my-job --json | jq .job", True),
         ("respot drill \\\n    --region eu-west-1 >/dev/null || true", True),
         ("A=1 make demo nothing", False),
         ("PYTHON=python3.13 make demo", True),
@@ -180,7 +180,7 @@ def test_a_command_that_is_not_there_is_found(command: str, *, is_known: bool) -
 
 
 def test_commands_in_backquotes_are_read_unless_they_are_only_a_name() -> None:
-    assert documents.commands("`respot nothing`, `respot timeline` and `make demo`") == [
+    assert documents.commands("`respot nothing`, `respot show` and `make demo`") == [
         ["respot", "nothing"],
         ["make", "demo"],
     ]

@@ -11,8 +11,8 @@ from respot.recovery.planning.attempt import Lineage
 from respot.recovery.planning.decision import Action
 from respot.recovery.planning.run import run_id
 from respot.recovery.records import AttemptRecord
-from respot_cli.timeline.command import load
-from respot_cli.timeline.history import History
+from respot_cli.show.command import load
+from respot_cli.show.history import History
 from tests.support.builders import CREATED, REGION, at, job_id, snapshot, state
 from tests.support.memory import MemoryLedger, MemoryRunStore
 from tests.support.records import alert_record, decision_record, outcome_of

@@ -19,6 +19,7 @@ from respot.aws.dynamodb.attribute_values import Item
 from respot.jobs.job import JobRecord, JobSnapshot, Market, Owner, Parent
 from respot.jobs.merge import reconcile
 from respot.recovery.checkpoints.checkpoint import Checkpoint
+from respot.recovery.planning.cause import Cause
 from respot.recovery.planning.decision import Action, Decision, Outlook, Placement
 from respot.recovery.planning.run import run_id
 from respot.recovery.planning.start_history import MeasuredStart, StartPool, StartSample
@@ -138,9 +139,11 @@ def _decisions() -> dict[str, Written]:
     )
     nothing = Decision(action=Action.NOTHING, reason="a reason", inputs={})
     sparse = DecisionRecord(job=job_id("sparse"), run=RUN, number=1, decision=nothing, decided_at=at(21635))
+    refused = replace(nothing, action=Action.REFUSE, cause=Cause.ATTEMPTS_SPENT, notify=True)
+    against = replace(sparse, decision=refused)
     return {
         name: Written(item=run_items.decision_item(each, KEPT), read=_of_stream, value=each)
-        for name, each in (("decision", full), ("decision, sparse", sparse))
+        for name, each in (("decision", full), ("decision, sparse", sparse), ("decision, refused", against))
     }
 
 
@@ -169,6 +172,7 @@ def written() -> dict[str, Written]:
         job_created=at(21649),
         warning="a warning",
     )
+    failed = replace(outcome, kind=OutcomeKind.FAILED, arn=None, cause=Cause.NAME_TAKEN)
     intent = StopIntent(
         job=JOB,
         waiting_since=at(60),
@@ -256,6 +260,7 @@ def written() -> dict[str, Written]:
             item=run_items.reservation_item(reservation), read=run_items.read_reservation, value=reservation
         ),
         "outcome": Written(item=run_items.outcome_item(outcome, KEPT), read=_of_stream, value=outcome),
+        "outcome, failed": Written(item=run_items.outcome_item(failed, KEPT), read=_of_stream, value=failed),
         "stop intent": Written(
             item=run_items.stop_intent_item(intent, KEPT), read=run_items.read_stop_intent, value=intent
         ),

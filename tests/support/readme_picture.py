@@ -12,9 +12,9 @@ from respot.alerting.required import news_of_outcome
 from respot.jobs.formatting import in_words
 from respot.jobs.lifecycle import end_of, figures
 from respot.slack.blocks import SlackMessage, render
-from respot_cli.timeline.bar import Period, Stretch
-from respot_cli.timeline.history import History
-from respot_cli.timeline.view import stretches
+from respot_cli.show.bar import Period, Stretch
+from respot_cli.show.history import History
+from respot_cli.show.view import stretches
 from tests.support.builders import CREATED, job_id
 from tests.support.example_run import NEXT, NOW, ROOT, example, example_history
 from tests.support.svg import document, rectangle, text, wrapped

@@ -1,14 +1,16 @@
 """`respot` as a process of its own, on the ledger of `example_run` instead of AWS.
 
-`python -m tests.support.respot_process timeline nightly-resnet`; with SLOW set it waits, after `waiting` on stderr.
+`python -m tests.support.respot_process show nightly-resnet`; with SLOW set it waits, after `waiting` on stderr.
 """
 
 import os
 import sys
 import time
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
 
+from respot.errors import UpstreamUnavailableError
 from respot_cli import deployment
 from respot_cli.deployment import OnUnreadable
 from respot_cli.main import main
@@ -19,11 +21,18 @@ from tests.support.memory import MemoryLedger, MemoryRunStore
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FakeDeployment:
-    """What `respot timeline` needs of a deployment."""
+    """What `respot show` needs of a deployment."""
 
     stored: tuple[MemoryLedger, MemoryRunStore]
     regions: tuple[str, ...] = (REGION,)
     account: str = ACCOUNT
+    outputs: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def session(self) -> NoReturn:
+        """It has none: what it would read cannot be read."""
+        message = "no parameters here"
+        raise UpstreamUnavailableError(message)
 
     def ledger(self, _: OnUnreadable) -> MemoryLedger:
         return self.stored[0]

@@ -294,12 +294,12 @@ def _after_the_end(alert: Alert) -> str:
         case Outlook.DECIDED:
             return (
                 "Respot has already decided whether it resumes the job. Do not start a new job before you have read "
-                f"its report: a separate alert, or respot timeline {state.job.name}, has it."
+                f"its report: a separate alert, or respot show {state.job.name}, has it."
             )
         case Outlook.UNKNOWN:
             return (
                 "It is not known yet whether Respot resumes the job. Do not start a new job before Respot reports "
-                f"what it does, or respot timeline {state.job.name} shows its decision."
+                f"what it does, or respot show {state.job.name} shows its decision."
             )
         case Outlook.LEAVES if state.parent:
             return f"Respot does not resume it: whether another job follows is up to its owner ({state.parent.owner})."

@@ -1,12 +1,10 @@
 """Slack's incoming webhook, whose address is in a secret."""
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 from slack_sdk.errors import SlackClientError
 from slack_sdk.http_retry.builtin_handlers import ConnectionErrorRetryHandler, RateLimitErrorRetryHandler
@@ -18,6 +16,7 @@ from slack_sdk.webhook import WebhookClient
 from respot.aws.calls import raising
 from respot.errors import PostRefusedError, WebhookRefusedError
 from respot.slack.blocks import SlackMessage
+from respot.slack.webhook_address import webhook_address
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -30,7 +29,6 @@ LONGEST_POST: Final = 3 * TIMEOUT + MAX_INLINE_RETRY_AFTER + timedelta(seconds=3
 _OF_ONE_MESSAGE: Final = ("invalid_payload", "invalid_blocks")
 """What Slack answers to a message that it does not take. Other refusals are about the webhook, which people replace."""
 _SECONDS: Final = re.compile(r"[0-9]{1,9}")
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class SlackWebhook:
@@ -77,28 +75,6 @@ class _BriefRateLimitRetryHandler(RateLimitErrorRetryHandler):
     ) -> bool:
         limited = super()._can_retry(state=state, request=request, response=response, error=error)
         return limited and response is not None and _is_brief(response.headers)
-
-
-def webhook_address(secret: str) -> str:
-    """The address in a secret, which is the address itself or JSON with the address as `url`.
-
-    Raises:
-        WebhookRefusedError: there is none, or it would send alerts unencrypted over the network.
-    """
-    address = secret.strip()
-    if address.startswith("{"):
-        try:
-            address = str(json.loads(address).get("url", ""))
-        except ValueError:
-            address = ""
-    try:
-        parts = urlsplit(address)
-    except ValueError:
-        parts = urlsplit("")
-    if (parts.scheme == "https" and parts.hostname) or (parts.scheme == "http" and parts.hostname in _LOOPBACK):
-        return address
-    reason = 'the Slack secret must hold an https:// address, or JSON like {"url": "https://..."}'
-    raise WebhookRefusedError(reason)
 
 
 def _is_brief(headers: Mapping[str, str | list[str]]) -> bool:

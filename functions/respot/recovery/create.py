@@ -28,6 +28,7 @@ from respot.recovery.decide import Decider, Later, joined, summarize
 from respot.recovery.latest_start import LatestStart
 from respot.recovery.load_context import PlanContextLoader
 from respot.recovery.planning.attempt import AttemptRequest
+from respot.recovery.planning.cause import Cause
 from respot.recovery.planning.context import PlanContext
 from respot.recovery.planning.decision import DECIDED_WITHIN, Action, Decision, Placement
 from respot.recovery.planning.latest_start import latest_start_after
@@ -88,14 +89,14 @@ class Creator:
         if (existing := self._existing(decided)) is not None:
             self.runs.record_outcome(existing)
             return None
-        if (reason := self.decider.why_history(record, state)) is not None:
+        if (history := self.decider.why_history(record, state)) is not None:
             # A ledger restored from a backup, with a decision from before: its owner has continued since.
-            self._close(decided, OutcomeKind.CANCELLED, reason)
+            self._close(decided, OutcomeKind.CANCELLED, history.reason, history.cause)
             return None
         description = self.decider.description_of(state)
         tags = None if description is None else self.jobs.tags(state.job.region, state.arn)
         if description is None or tags is None:
-            self._close(decided, OutcomeKind.FAILED, deleted(state.job))
+            self._close(decided, OutcomeKind.FAILED, deleted(state.job), Cause.NOT_CREATABLE)
             return None
         context = self.contexts.load(record, state, tags, now=self.clock())
         while True:  # as often as the ladder has pools: each round but the last one rules out another
@@ -125,11 +126,13 @@ class Creator:
         if not decision.creates_attempt or decision.placement is None:
             if refused := context.refused_pools:
                 unnamed = [f"cannot use {pool}" for pool in refused if str(pool) not in decision.reason]
-                self._close(decided, OutcomeKind.FAILED, "; ".join((*unnamed, decision.reason)))
+                reason = "; ".join((*unnamed, decision.reason))
+                self._close(decided, OutcomeKind.FAILED, reason, Cause.POOLS_REFUSED)
             else:
                 reason = "the policy now says dry_run" if decision.dry_run else decision.reason
                 unwanted = decision.dry_run or decision.action is Action.NOTHING
-                self._close(decided, OutcomeKind.WITHDRAWN if unwanted else OutcomeKind.CANCELLED, reason)
+                kind = OutcomeKind.WITHDRAWN if unwanted else OutcomeKind.CANCELLED
+                self._close(decided, kind, reason, decision.cause)
             return None
         later = self._create_there(context, decided, description, decision, decision.placement)
         if later is None:
@@ -166,7 +169,9 @@ class Creator:
                 error = of_the_list
             if error.reach is not Reach.ANYWHERE:
                 return context.without(placement, error)
-            self._close(decided, OutcomeKind.FAILED, str(error))
+            denied = isinstance(error, CreateRefusedError) and error.permission
+            cause = Cause.PERMISSION_MISSING if denied else Cause.NOT_CREATABLE
+            self._close(decided, OutcomeKind.FAILED, str(error), cause)
             return None
 
     def _create(
@@ -282,9 +287,9 @@ class Creator:
             return None
         return seen.state.job.created if seen and seen.state.arn == arn else None
 
-    def _close(self, decided: DecisionRecord, kind: OutcomeKind, reason: str) -> None:
+    def _close(self, decided: DecisionRecord, kind: OutcomeKind, reason: str, cause: Cause | None) -> None:
         """Record that nothing is created, unless another delivery has created it: an outcome must not be untrue."""
-        self.runs.record_outcome(self._existing(decided) or self._outcome(decided, kind, reason))
+        self.runs.record_outcome(self._existing(decided) or self._outcome(decided, kind, reason, cause=cause))
 
     def _existing(self, decided: DecisionRecord) -> Outcome | None:
         """The outcome if a job of the next attempt's name exists, or did: ours is success, anybody else's a failure."""
@@ -315,7 +320,8 @@ class Creator:
             f"a job named {name} exists that is none of this run's, by {different}; "
             "delete it or choose another job name"
         )
-        return self._outcome(decided, OutcomeKind.FAILED, reason, job_created=state.job.created)
+        taken, created = Cause.NAME_TAKEN, state.job.created
+        return self._outcome(decided, OutcomeKind.FAILED, reason, job_created=created, cause=taken)
 
     def _has_existed(self, decided: DecisionRecord, name: str, seen: JobSnapshot | None) -> JobId | None:
         """The next attempt, if the ledger has recorded it and SageMaker no longer describes it."""
@@ -406,6 +412,7 @@ class Creator:
         arn: str | None = None,
         job_created: datetime | None = None,
         warning: str | None = None,
+        cause: Cause | None = None,
     ) -> Outcome:
         return Outcome(
             job=decided.job,
@@ -416,6 +423,7 @@ class Creator:
             arn=arn,
             job_created=job_created,
             warning=warning,
+            cause=cause,
         )
 
 

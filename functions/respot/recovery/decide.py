@@ -15,6 +15,7 @@ from respot.jobs.ports import Clock, JobStore
 from respot.recovery.checkpoints.progress import reached
 from respot.recovery.load_context import PlanContextLoader
 from respot.recovery.planning.attempt import ATTEMPT_TAG, RUN_TAG, AttemptRequest
+from respot.recovery.planning.cause import Cause, Obstacle
 from respot.recovery.planning.context import PlanContext
 from respot.recovery.planning.decision import Action, Decision, ending_the_wait, is_silent
 from respot.recovery.planning.planner import plan
@@ -55,16 +56,16 @@ class Decider:
         Raises:
             PolicyInvalidError: nothing may be decided.
         """
-        reason = self.why_history(record, state)
-        if reason and not self._may_be_missing(state, end_of(record, state).started):
-            self._leave_alone(record, state, reason)
+        history = self.why_history(record, state)
+        if history and history.cause is Cause.HISTORY:
+            self._leave_alone(record, state, history)
             return None
-        reason = reason or self._why_unclear(record, state)
+        unclear = history or self._why_unclear(record, state)
         context = self.contexts.load(record, state, state.tags, now=self.clock())
         decision, now = self.plan(context), self.clock()
         stopped = context.resolved.policy.resume and context.run.last.ending.by_a_person
-        if reason and (stopped or not is_silent(decision)):
-            decision = Decision(action=Action.REFUSE, reason=reason, inputs=decision.inputs, notify=True)
+        if unclear and (stopped or not is_silent(decision)):
+            decision = _refusal(unclear, decision.inputs)
         if decision.action is Action.WAIT:
             return self.wait(state.job, decision)
         if is_silent(decision) and self.runs.recovery_records(state.job).owes_news:
@@ -94,25 +95,27 @@ class Decider:
         parent = completed.parent or find_parent(name=state.job.name, tags=tags or {})
         return replace(completed, tags=tags, parent=parent)
 
-    def why_history(self, record: JobRecord, state: JobState) -> str | None:
+    def why_history(self, record: JobRecord, state: JobState) -> Obstacle | None:
         """Why the job's end is history, from before Respot watched its region; `None` if it is not."""
         watched = self.ledger.watched_since(state.job.region)
         if end_of(record, state).started >= watched:
             return None
         if self._may_be_missing(state, end_of(record, state).started):
-            return (
+            reason = (
                 f"ended before the ledger was restored from a backup ({readable(watched)}): whether Respot resubmitted "
                 "it since the backup is unknown; if no job continues it, submit it again by hand"
             )
-        return f"ended before Respot watched {state.job.region} ({readable(watched)})"
+            return Obstacle(Cause.RESTORED, reason)
+        return Obstacle(Cause.HISTORY, f"ended before Respot watched {state.job.region} ({readable(watched)})")
 
-    def _why_unclear(self, record: JobRecord, state: JobState) -> str | None:
+    def _why_unclear(self, record: JobRecord, state: JobState) -> Obstacle | None:
         """Why it is unknown who stopped the job: a restored ledger may lack Respot's stop intent, or its withdrawal."""
         stopped = stop_of(record.transitions)
         if stopped is None or not self._may_be_missing(state, stopped):
             return None
         watched = self.ledger.watched_since(state.job.region)
-        return f"was stopped before the ledger was restored from a backup ({readable(watched)}): by whom is unknown"
+        reason = f"was stopped before the ledger was restored from a backup ({readable(watched)}): by whom is unknown"
+        return Obstacle(Cause.RESTORED, reason)
 
     def _may_be_missing(self, state: JobState, moment: datetime) -> bool:
         """Whether a restored ledger may lack what Respot did at that moment."""
@@ -166,9 +169,10 @@ class Decider:
             raise UpstreamUnavailableError(message)
         return seen
 
-    def _leave_alone(self, record: JobRecord, state: JobState, reason: str) -> None:
+    def _leave_alone(self, record: JobRecord, state: JobState, why: Obstacle) -> None:
         run, number = place_in_run(self.runs, self.ledger, state)
-        decision = Decision(action=Action.NOTHING, reason=reason, inputs={"ended": iso(end_of(record, state).started)})
+        inputs = {"ended": iso(end_of(record, state).started)}
+        decision = Decision(action=Action.NOTHING, reason=why.reason, inputs=inputs, cause=why.cause)
         decided = DecisionRecord(job=state.job, run=run, number=number, decision=decision, decided_at=self.clock())
         self.runs.decide(decided, None)
 
@@ -201,9 +205,13 @@ class Decider:
                 return Later(reason="another run has just reserved the checkpoint location; try again")
             # The run goes on without this job: somebody replaced the attempt by a job like it.
             reason = f"attempt {decision.attempt} of the run was decided on after another job named {job.name}"
-            refusal = Decision(action=Action.REFUSE, reason=reason, inputs=decision.inputs, notify=True)
+            refusal = _refusal(Obstacle(Cause.OVERTAKEN, reason), decision.inputs)
             self.runs.decide(replace(decided, decision=refusal, next_name=None), None)
         return None
+
+
+def _refusal(why: Obstacle, inputs: dict[str, str]) -> Decision:
+    return Decision(action=Action.REFUSE, reason=why.reason, inputs=inputs, notify=True, cause=why.cause)
 
 
 def _progress_of(context: PlanContext) -> bool | None:

@@ -9,6 +9,7 @@ from respot.jobs.job import JobId, Market
 from respot.recovery.checkpoints.checkpoint import Checkpoint
 from respot.recovery.checkpoints.progress import Reached
 from respot.recovery.planning.attempt import Lineage
+from respot.recovery.planning.cause import Cause
 from respot.recovery.planning.decision import Decision
 from respot.recovery.planning.run import RunId
 
@@ -131,6 +132,7 @@ class Outcome:
         job_created: when SageMaker created the job of that name: the next attempt if `kind` is created, otherwise
             somebody else's job that has the name. `None` if nobody has seen it, and in older records.
         warning: what people should also know.
+        cause: what kept the attempt from being created; `None` if it was, and in records of earlier versions.
     """
 
     job: JobId
@@ -141,6 +143,7 @@ class Outcome:
     arn: str | None = None
     job_created: datetime | None = None
     warning: str | None = None
+    cause: Cause | None = None
 
 
 class NoticeKind(StrEnum):

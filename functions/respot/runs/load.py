@@ -1,13 +1,13 @@
 """Loads the attempts of a run from the ledger."""
 
-from respot.jobs.job import JobId, JobState
-from respot.jobs.lifecycle import is_terminal
+from respot.jobs.job import JobId, JobRecord, JobState
+from respot.jobs.lifecycle import WAITING, is_terminal
 from respot.jobs.merge import same_creation
 from respot.jobs.ports import JobStore
 from respot.recovery.planning.attempt import may_be_attempt
 from respot.recovery.planning.run import RunId, run_id
 from respot.recovery.ports import RunStore
-from respot.recovery.records import AttemptRecord, Outcome, OutcomeKind
+from respot.recovery.records import AttemptRecord, Outcome, OutcomeKind, RecoveryRecords
 from respot.recovery.run_place import MAX_CLOCK_SKEW, place_in_run
 from respot.runs.run_state import RunAttempt
 
@@ -31,20 +31,36 @@ def attempts_of(ledger: JobStore, runs: RunStore, state: JobState) -> tuple[RunA
     return tuple(rows)
 
 
-def last_attempt(ledger: JobStore, runs: RunStore, run: RunId, state: JobState) -> RunAttempt:
-    """The last attempt of the run that SageMaker has reported; the job with that state belongs to the run.
+def last_attempt(ledger: JobStore, runs: RunStore, run: RunId, job: JobId) -> RunAttempt | None:
+    """The last attempt of the run that SageMaker has reported; `None` if it has expired. The job belongs to the run.
 
     An attempt counts only if its outcome says that it was created: another job may have taken the name.
     """
-    if not is_terminal(state.status) and not may_be_attempt(state.job.name):
-        return _attempt(ledger, runs, 1, state.job)  # what lives has no next attempt
+    record = ledger.load(job)
+    if record.state is None:
+        return None
+    if not is_terminal(record.state.status) and not may_be_attempt(job.name):
+        return _with_recovery(runs, 1, record)  # what lives has no next attempt
+    number, last = _last_job(ledger, runs, run, job)
+    return _with_recovery(runs, number, record if last == job else ledger.load(last))
+
+
+def _last_job(ledger: JobStore, runs: RunStore, run: RunId, job: JobId) -> tuple[int, JobId]:
     planned = runs.attempts(run)
     if not planned:
-        return _attempt(ledger, runs, 1, state.job)
+        return 1, job
     last = planned[-1]
     outcome = runs.outcome(last.parent)
-    job = _created(ledger, runs, last, outcome) if outcome else None
-    return _attempt(ledger, runs, last.number, job) if job else _attempt(ledger, runs, last.number - 1, last.parent)
+    created = _created(ledger, runs, last, outcome) if outcome else None
+    return (last.number, created) if created else (last.number - 1, last.parent)
+
+
+def run_of_job(ledger: JobStore, runs: RunStore, job: JobId) -> RunId | None:
+    """The run that the job belongs to; `None` if the job has expired. Most jobs' names say that they began it."""
+    if not may_be_attempt(job.name):
+        return run_id(job)
+    state = ledger.load(job).state
+    return run_of(ledger, runs, state) if state else None
 
 
 def run_of(ledger: JobStore, runs: RunStore, state: JobState) -> RunId:
@@ -68,12 +84,24 @@ def _created(ledger: JobStore, runs: RunStore, attempt: AttemptRecord, outcome: 
     return next((own.job for own in states if own and place_in_run(runs, ledger, own) == of_run), None)
 
 
+def _with_recovery(runs: RunStore, number: int, record: JobRecord) -> RunAttempt | None:
+    """The attempt; recovery has to do only with jobs that wait or have ended."""
+    state = record.state
+    if state is None:
+        return None
+    concerned = is_terminal(state.status) or state.secondary_status in WAITING
+    return _row(number, record, state.job.name, runs.recovery_records(state.job) if concerned else RecoveryRecords())
+
+
 def _attempt(ledger: JobStore, runs: RunStore, number: int, job: JobId) -> RunAttempt:
-    record, recovery_records = ledger.load(job), runs.recovery_records(job)
+    return _row(number, ledger.load(job), job.name, runs.recovery_records(job))
+
+
+def _row(number: int, record: JobRecord, name: str, recovery_records: RecoveryRecords) -> RunAttempt:
     return RunAttempt(
         number=number,
         state=record.state,
-        name=job.name,
+        name=name,
         decision=recovery_records.decision,
         outcome=recovery_records.outcome,
         transitions=record.transitions,

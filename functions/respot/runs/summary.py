@@ -14,7 +14,7 @@ from respot.recovery.planning.run import RunId
 from respot.recovery.planning.waiting import waiting_since
 from respot.recovery.ports import RunStore
 from respot.recovery.records import NextStep
-from respot.runs.load import last_attempt, run_of
+from respot.runs.load import last_attempt, run_of_job
 from respot.runs.run_state import ENDED, RunAttempt, RunState, situation_of
 
 _MOST_CONFLICTS: Final = 5
@@ -181,12 +181,11 @@ class RunSummaries:
         if job.is_drill:
             return
         for _ in range(_MOST_CONFLICTS):
-            state = self.ledger.load(job).state
-            if state is None:
+            run = run_of_job(self.ledger, self.runs, job)
+            if run is None:
                 return
-            run = run_of(self.ledger, self.runs, state)
             standing = self.store.load(run)
-            derived = self.derive(run, state)
+            derived = self.derive(run, job)
             if derived is None or (standing and not _replaces(derived, standing.summary)):
                 return
             if self.store.save(derived, over=standing):
@@ -194,10 +193,10 @@ class RunSummaries:
         message = f"{job}: {_MOST_CONFLICTS} attempts to write the summary of its run each met a newer one"
         raise LedgerContentionError(message)
 
-    def derive(self, run: RunId, state: JobState) -> RunSummary | None:
-        """The summary by all other items of the ledger; `None` if the run's last job has expired."""
-        last = last_attempt(self.ledger, self.runs, run, state)
-        return summarize(run, last, last.state) if last.state else None
+    def derive(self, run: RunId, job: JobId) -> RunSummary | None:
+        """The summary of the job's run by all other items of the ledger; `None` if its last job has expired."""
+        last = last_attempt(self.ledger, self.runs, run, job)
+        return summarize(run, last, last.state) if last and last.state else None
 
 
 def _replaces(derived: RunSummary, standing: RunSummary) -> bool:

@@ -78,6 +78,7 @@ def test_any_decision_can_be_explained_repeated_and_carried_out(situation: tuple
     assert (decision.placement is not None) is (decision.action is Action.RESUBMIT)
     assert (decision.attempt is not None) is (decision.action is Action.RESUBMIT)
     assert (decision.until is not None) is (decision.action is Action.WAIT)
+    assert (decision.cause is None) is decision.creates_attempt
     assert not decision.dry_run or decision.action is Action.RESUBMIT
     if decision.until:
         assert decision.until > now

@@ -7,6 +7,7 @@ from typing import Final
 import pytest
 
 from respot.jobs.job import Owner, Parent
+from respot.recovery.planning.cause import Cause
 from respot.recovery.planning.decision import Action
 from respot.recovery.planning.ending import Trigger
 from respot.recovery.planning.run import Run
@@ -136,5 +137,5 @@ def test_a_reason_goes_on_after_words_of_others_without_their_full_stop(quoted: 
 def test_a_dry_run_decides_alike_but_is_marked_and_reported() -> None:
     dry, real = decide(dry_run=True), decide()
 
-    assert (dry.dry_run, dry.notify) == (True, True)
-    assert replace(dry, dry_run=False, notify=False) == real
+    assert (dry.dry_run, dry.notify, dry.cause) == (True, True, Cause.DRY_RUN)
+    assert replace(dry, dry_run=False, notify=False, cause=None) == real

@@ -327,6 +327,7 @@ class Judge:
         world.seen["alerts on postponed jobs"] += sum(kind is NoticeKind.POSTPONED for _, kind in world.runs.notices)
         for outcome in world.runs.outcomes.values():
             world.seen[f"outcome {outcome.kind}"] += 1
+        self._check_causes()
         self._check_summaries()
         self._check_own_stops()
         self._check_alerts()
@@ -336,6 +337,17 @@ class Judge:
     def _sound(self, jobs: Iterable[JobId]) -> list[JobId]:
         """The jobs whose items can be read: the others may wait for ever."""
         return [job for job in jobs if not self.world.is_poisoned(job)] if self.world.poison else list(jobs)
+
+    def _check_causes(self) -> None:
+        """Where no attempt follows, what would change it can be said."""
+        world = self.world
+        for job in self._sound(world.runs.decisions):
+            decision = world.runs.decisions[job].decision
+            if decision.creates_attempt is not (decision.cause is None):
+                self.broken(f"{decision.action} of {job} because of {decision.cause}: {decision.reason}")
+        for outcome in world.runs.outcomes.values():
+            if (outcome.kind is OutcomeKind.CREATED) is not (outcome.cause is None):
+                self.broken(f"outcome {outcome.kind} of {outcome.job} because of {outcome.cause}: {outcome.summary}")
 
     def _check_summaries(self) -> None:
         """Each run has ended, and its summary is what the rest of the ledger says."""
@@ -348,7 +360,7 @@ class Judge:
             if world.origins[job].root in lied or unknown:
                 continue
             run = run_of(world.ledger, world.runs, state)
-            stored, derived = world.summaries.stored.get(run), summaries.derive(run, state)
+            stored, derived = world.summaries.stored.get(run), summaries.derive(run, job)
             last = world.ledger.states[derived.job][0] if derived else state
             if stored is None or (is_terminal(last.status) and not stored.summary.has_ended):
                 self.broken(f"the run {run} has not ended: {stored}")

@@ -10,6 +10,7 @@ from respot.aws.dynamodb.expiry import expiry
 from respot.aws.dynamodb.keys import STATE_KEY, TRANSITION_KEY, partition_of, region_and_name, transition_key
 from respot.aws.dynamodb.reading import Values, reading
 from respot.errors import UnreadableItemError
+from respot.jobs.drill_names import DRILL_PREFIX
 from respot.jobs.formatting import iso
 from respot.jobs.job import JobId, JobRecord, JobState, Market, Owner, Parent, Transition, savings_percent
 from respot.jobs.lifecycle import figures, in_order, is_terminal
@@ -49,8 +50,8 @@ def state_item(change: Change, retention: timedelta | None) -> Item:
             KIND: ItemKind.STATE.value,
             SCHEMA: SCHEMA_OF_THIS_VERSION,
             VERSION: change.version + 1,
-            # A drill is in no index: it is never listed, never swept, and never a location's writer.
-            REGION_AND_NAME: None if state.job.is_drill else region_and_name(state.job.region, state.job.name),
+            # A drill is in no index but under a name that no job has: it is never listed, swept or a location's writer.
+            REGION_AND_NAME: region_and_name(state.job.region, DRILL_PREFIX if state.job.is_drill else state.job.name),
             CREATED: iso(state.job.created),
             ACTIVE_ON: None if state.job.is_drill else f"{state.last_modified:%Y-%m-%d}",
             LAST_MODIFIED: iso(state.last_modified),

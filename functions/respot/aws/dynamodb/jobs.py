@@ -18,6 +18,7 @@ from respot.aws.dynamodb.keys import (
 from respot.aws.dynamodb.reading import reading
 from respot.aws.dynamodb.table import ABSENT, Store, readable, translated
 from respot.errors import UnreadableItemError
+from respot.jobs.drill_names import DRILL_PREFIX
 from respot.jobs.formatting import iso
 from respot.jobs.job import JobId, JobRecord, JobState, Transition, at_milliseconds
 from respot.jobs.merge import Change
@@ -181,6 +182,16 @@ class DynamoDbJobStore(Store):
             values = {":day": f"{since + timedelta(days=day):%Y-%m-%d}", ":since": iso(since), ":until": iso(until)}
             items = self._table.query(condition, values, IndexName=BY_ACTIVITY)
             yield from readable(items, _read_changed, self._on_unreadable)
+
+    def last_drill(self, region: str, *, until: datetime) -> JobId | None:
+        """The job of the region's last drill sent until then. Not in the port: only `respot doctor` asks.
+
+        Anyone may send a drill of tomorrow, which would be the last one until it expires.
+        """
+        condition = f"{REGION_AND_NAME} = :key AND {CREATED} <= :until"
+        values = {":key": region_and_name(region, DRILL_PREFIX), ":until": iso(until)}
+        items = self._table.query(condition, values, IndexName=BY_NAME, ScanIndexForward=False, Limit=1)
+        return next(readable(items, _read_job, self._on_unreadable), None)
 
     def recorded_at(self, job: JobId, transition: Transition) -> datetime | None:
         """When Respot recorded a transition; `None` if it has not. Not in the port: only `respot drill` asks."""

@@ -29,6 +29,7 @@ from respot.errors import UnreadableItemError
 from respot.jobs.formatting import iso
 from respot.jobs.job import JobId, Market
 from respot.recovery.checkpoints.checkpoint import Checkpoint
+from respot.recovery.planning.cause import Cause
 from respot.recovery.planning.decision import Action, Decision, Placement
 from respot.recovery.planning.run import RunId
 from respot.recovery.planning.waiting import StopIntent
@@ -75,6 +76,7 @@ def decision_item(record: DecisionRecord, retention: timedelta | None) -> Item:
             "dry_run": decision.dry_run,
             "notify": decision.notify,
             "warning": decision.warning,
+            "cause": decision.cause and decision.cause.value,
             "run": record.run,
             "number": record.number,
             DECIDED_AT: iso(record.decided_at),
@@ -105,6 +107,7 @@ def read_decision(item: Item) -> DecisionRecord:
                 dry_run=values.flag("dry_run"),
                 notify=values.flag("notify"),
                 warning=values.text_or_none("warning"),
+                cause=_read_cause(values),
             ),
             decided_at=values.moment(DECIDED_AT),
             checkpoint=None if checkpoint is None else _read_checkpoint(checkpoint),
@@ -195,6 +198,7 @@ def outcome_item(outcome: Outcome, retention: timedelta | None) -> Item:
             "name": outcome.name,
             "arn": outcome.arn,
             "warning": outcome.warning,
+            "cause": outcome.cause and outcome.cause.value,
             EXPIRES_AT: expiry(outcome.settled_at, retention),
         }
     )
@@ -212,6 +216,7 @@ def read_outcome(item: Item) -> Outcome:
             arn=values.text_or_none("arn"),
             job_created=values.moment_or_none("job_created"),
             warning=values.text_or_none("warning"),
+            cause=_read_cause(values),
         )
 
 
@@ -346,6 +351,12 @@ def read_recovery_records(
                 raise
             on_unreadable(error)
     return recovery_records
+
+
+def _read_cause(values: Values) -> Cause | None:
+    """The cause; `None` where there is none, and for one that only another version knows: its words say it, too."""
+    word = values.text_or_none("cause")
+    return Cause(word) if word in set(Cause) else None
 
 
 def _placement(placement: Placement) -> dict[str, Any]:

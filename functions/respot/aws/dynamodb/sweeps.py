@@ -67,6 +67,15 @@ class DynamoDbSweepStore:
             condition, values = f"{LEASE_UNTIL} = :before", {":before": standing}
         return progress if self._leased(progress, now + lease, condition, values) else None
 
+    def find(self, scope: str) -> SweepProgress | None:
+        """How far the sweep of a scope has come; `None` before the first. Not in the port: only `respot doctor` asks.
+
+        Raises:
+            UnreadableItemError: this version cannot read the progress.
+        """
+        item = self._table.get(sweep_partition(scope), SWEEP_KEY)
+        return None if item is None else read_progress(item)
+
     def save(self, progress: SweepProgress, *, until: datetime) -> None:
         """See `SweepStore.save`."""
         if not self._put(progress, until, f"{_LEASED_AT} = :mine", {":mine": iso(progress.leased_at)}):

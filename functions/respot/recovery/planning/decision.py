@@ -7,6 +7,7 @@ from typing import Final
 
 from respot.jobs.job import Market
 from respot.jobs.type_lists import split_types
+from respot.recovery.planning.cause import Cause
 
 DECIDED_WITHIN: Final = timedelta(days=3)
 """After the job's end. Nothing is decided or created later."""
@@ -89,6 +90,7 @@ class Decision:
         notify: whether people are notified. With WAIT, that the account's kill switch postpones the job; with NOTHING,
             how the wait that they were notified about ended.
         warning: what people should also know, for example that a deadline cannot be met.
+        cause: what keeps an attempt from being created; `None` if one is, and in records of earlier versions.
     """
 
     action: Action
@@ -100,6 +102,7 @@ class Decision:
     dry_run: bool = False
     notify: bool = False
     warning: str | None = None
+    cause: Cause | None = None
 
     @property
     def creates_attempt(self) -> bool:

@@ -8,6 +8,7 @@ from respot.jobs.formatting import clause, in_words, iso, readable
 from respot.jobs.job import JobState, Market, Transition
 from respot.jobs.lifecycle import is_terminal
 from respot.recovery.checkpoints.checkpoint import explained, passed_over, resume_point
+from respot.recovery.planning.cause import Cause, Obstacle
 from respot.recovery.planning.context import PlanContext
 from respot.recovery.planning.deadline import Forecast, forecast, longest_start, return_to_spot, work_expected
 from respot.recovery.planning.decision import DECIDED_WITHIN, Action, Decision, Outlook, RefusedPool, is_silent
@@ -36,21 +37,22 @@ def plan(context: PlanContext, *, now: datetime) -> Decision:
     if left_alone := _not_ours(run, resolved, inputs):
         return left_alone
     if is_too_late(run.last, now=now):
-        return _refused(_too_late(context, now), inputs)
+        return _refused(Cause.TOO_LATE, _too_late(context, now), inputs)
     if context.kill_switch:
         return _postponed(run, context.kill_switch, inputs, now)
-    if reason := _cannot_resume(context, found):
-        return _refused(reason, inputs)
+    if obstacle := _cannot_resume(context, found):
+        return _refused(obstacle.cause, obstacle.reason, inputs)
     refused = context.refused_pools
     rung = rung_for(run, policy, run.last.number + 1, refused=refused)
     if rung is None:
-        return _refused(_without_rung(run, refused), inputs)
+        cause = Cause.POOLS_REFUSED if refused else Cause.LADDER_SPENT
+        return _refused(cause, _without_rung(run, refused), inputs)
     scratch = _without_checkpoint(context) if policy.require_checkpoint and found else None
     fruitless = _fruitless(context) if found else None
     only_on_demand = "from scratch" if scratch else fruitless
     placed = choose_placement(run, policy, rung, now=now, refused=refused, found=found, only_on_demand=only_on_demand)
     if placed.placement is None:
-        return _refused(placed.reason, inputs)
+        return _refused(Cause.DEADLINE_LOST, placed.reason, inputs)
     until = _earliest(run, policy)
     if found:
         until = min(until, found.latest_start)  # a pause must not cost the deadline
@@ -58,8 +60,9 @@ def plan(context: PlanContext, *, now: datetime) -> Decision:
         there = f"{placed.placement.market} {placed.placement.instance_type}".strip()
         number = run.last.number + 1
         reason = f"{ending.description}: attempt {number}, {there}, is to start at {readable(until)}, after a pause"
-        return Decision(action=Action.WAIT, reason=reason, inputs=inputs, until=until)
-    warning = "; ".join(filter(None, (placed.warning, scratch, _uncertainty(context)))) or None
+        return Decision(action=Action.WAIT, reason=reason, inputs=inputs, until=until, cause=Cause.PAUSE)
+    unsaved = scratch.reason if scratch else None
+    warning = "; ".join(filter(None, (placed.warning, unsaved, _uncertainty(context)))) or None
     return Decision(
         action=Action.RESUBMIT,
         reason="; ".join((ending.description, *(f"cannot use {pool}" for pool in refused), placed.reason)),
@@ -69,6 +72,7 @@ def plan(context: PlanContext, *, now: datetime) -> Decision:
         dry_run=policy.dry_run,
         notify=policy.dry_run,  # else people are notified of the attempt, with the warning, once it is created
         warning=warning,
+        cause=Cause.DRY_RUN if policy.dry_run else None,
     )
 
 
@@ -89,12 +93,12 @@ def foresee(state: JobState, transitions: tuple[Transition, ...], account: Accou
     return Outlook.LEAVES if left_alone and is_silent(left_alone) else Outlook.DECIDES
 
 
-def _refused(reason: str, inputs: dict[str, str], *, notify: bool = True) -> Decision:
-    return Decision(action=Action.REFUSE, reason=reason, inputs=inputs, notify=notify)
+def _refused(cause: Cause, reason: str, inputs: dict[str, str], *, notify: bool = True) -> Decision:
+    return Decision(action=Action.REFUSE, reason=reason, inputs=inputs, notify=notify, cause=cause)
 
 
-def _nothing(reason: str, inputs: dict[str, str]) -> Decision:
-    return Decision(action=Action.NOTHING, reason=reason, inputs=inputs)
+def _nothing(cause: Cause, reason: str, inputs: dict[str, str]) -> Decision:
+    return Decision(action=Action.NOTHING, reason=reason, inputs=inputs, cause=cause)
 
 
 def _not_ours(run: Run, resolved: Resolved, inputs: dict[str, str]) -> Decision | None:
@@ -109,23 +113,29 @@ def _not_ours(run: Run, resolved: Resolved, inputs: dict[str, str]) -> Decision 
         ending.trigger in policy.triggers or ending.trigger is Trigger.GAVE_UP_WAITING or _was_too_short(run, policy)
     )
     if not is_terminal(state.status):
-        return _nothing(f"has not ended, it is {state.status}/{state.secondary_status}", inputs)
+        reason = f"has not ended, it is {state.status}/{state.secondary_status}"
+        return _nothing(Cause.NOT_ENDED, reason, inputs)
     if state.status == "Completed":
-        return _nothing("completed: nothing to do", inputs)
-    if not policy.resume and (resolved.opted_out or not resolved.bad_tags):
-        sources = ", ".join(resolved.sources)
-        return _nothing(resolved.opted_out or f"not asked to resume this job ({sources})", inputs)
+        return _nothing(Cause.COMPLETED, "completed: nothing to do", inputs)
+    if not policy.resume and resolved.opted_out:
+        return _nothing(Cause.OPTED_OUT, resolved.opted_out, inputs)
+    if not policy.resume and not resolved.bad_tags:
+        reason = f"not asked to resume this job ({', '.join(resolved.sources)})"
+        return _nothing(Cause.NOT_ASKED, reason, inputs)
     if resolved.bad_tags:
-        return _refused("; ".join(resolved.bad_tags), inputs)
+        return _refused(Cause.BAD_TAGS, "; ".join(resolved.bad_tags), inputs)
     if state.parent:
         owner = f"{state.parent.owner} ({state.parent.identifier})"
-        return _refused(f"owned by a {owner}, which decides itself", inputs, notify=expected)
+        return _refused(Cause.OWNED, f"owned by a {owner}, which decides itself", inputs, notify=expected)
     if ending.by_a_person or ending.uncertain:
-        return _refused(ending.description, inputs, notify=ending.uncertain)
+        cause = Cause.STOP_UNCLEAR if ending.uncertain else Cause.STOPPED_BY_A_PERSON
+        return _refused(cause, ending.description, inputs, notify=ending.uncertain)
     if ending.trigger is None:
-        return _refused(f"{ending.description}: repeating it would not help", inputs)
+        reason = f"{ending.description}: repeating it would not help"
+        return _refused(Cause.NOT_REPEATABLE, reason, inputs)
     if not expected:
-        return _refused(f"{ending.description}: the policy does not resume after {ending.trigger}", inputs)
+        reason = f"{ending.description}: the policy does not resume after {ending.trigger}"
+        return _refused(Cause.TRIGGER_NOT_CHOSEN, reason, inputs)
     return None
 
 
@@ -156,22 +166,24 @@ def _postponed(run: Run, kill_switch: str, inputs: dict[str, str], now: datetime
     limit = run.last.ended + DECIDED_WITHIN
     reason = f"{run.ending.description}; {kill_switch}: decided once it is off, until {readable(limit)} at most"
     until = min(now + POSTPONED_FOR, limit)
-    return Decision(action=Action.WAIT, reason=reason, inputs=inputs, until=until, notify=True)
+    return Decision(action=Action.WAIT, reason=reason, inputs=inputs, until=until, notify=True, cause=Cause.KILL_SWITCH)
 
 
-def _cannot_resume(context: PlanContext, found: Forecast | None) -> str | None:
+def _cannot_resume(context: PlanContext, found: Forecast | None) -> Obstacle | None:
     """Why another attempt must not or cannot be made, although the owner wants one."""
     run, policy = context.run, context.resolved.policy
     if context.blockers:
-        return f"cannot be created again: {'; '.join(map(clause, context.blockers))}"
+        reason = f"cannot be created again: {'; '.join(map(clause, context.blockers))}"
+        return Obstacle(Cause.NOT_CREATABLE, reason)
     if context.concurrent_writers:
         jobs = ", ".join(context.concurrent_writers)
-        return f"another job writes to an overlapping checkpoint location: {jobs}"
+        reason = f"another job writes to an overlapping checkpoint location: {jobs}"
+        return Obstacle(Cause.CONCURRENT_WRITER, reason)
     # With a deadline the work is repeated on demand instead, where no interruption can undo it.
-    if policy.require_checkpoint and found is None and (reason := _without_checkpoint(context)):
-        return reason
+    if policy.require_checkpoint and found is None and (scratch := _without_checkpoint(context)):
+        return scratch
     if (found is None or run.last.state.market is Market.ON_DEMAND) and (fruitless := _fruitless(context)):
-        return f"{fruitless}: another would do no better"
+        return Obstacle(Cause.NO_PROGRESS, f"{fruitless}: another would do no better")
     return _budget_exhausted(run, policy)
 
 
@@ -184,11 +196,12 @@ def _fruitless(context: PlanContext) -> str | None:
     return f"the last {count} attempts that trained made no progress ({evidence})"
 
 
-def _without_checkpoint(context: PlanContext) -> str | None:
+def _without_checkpoint(context: PlanContext) -> Obstacle | None:
     """Why the work would start from scratch, or might."""
     run, where = context.run, context.checkpoint_uri
     if where is None:
-        return "no checkpoint location is configured: the next attempt would start from scratch"
+        reason = "no checkpoint location is configured: the next attempt would start from scratch"
+        return Obstacle(Cause.NO_CHECKPOINT_LOCATION, reason)
     trained = any(attempt.has_trained for attempt in run.attempts)
     if not trained or resume_point(run.checkpoints):
         return None
@@ -196,7 +209,8 @@ def _without_checkpoint(context: PlanContext) -> str | None:
         return None  # there may be one among what was not listed; the budgets bound what it may cost
     unfinished = "; ".join(map(explained, passed_over(run.checkpoints)[-_MOST_NAMED:]))
     seen = f" ({unfinished})" if unfinished else ""
-    return f"nothing to resume from in {where}{seen}: the next attempt would start from scratch"
+    reason = f"nothing to resume from in {where}{seen}: the next attempt would start from scratch"
+    return Obstacle(Cause.NO_CHECKPOINT, reason)
 
 
 def _makes_no_progress(run: Run, policy: Policy) -> bool:
@@ -227,14 +241,16 @@ def _without_rung(run: Run, refused: tuple[RefusedPool, ...]) -> str:
     )
 
 
-def _budget_exhausted(run: Run, policy: Policy) -> str | None:
+def _budget_exhausted(run: Run, policy: Policy) -> Obstacle | None:
     if run.last.number >= policy.max_attempts:
-        return f"all {policy.max_attempts} attempts are spent"
+        return Obstacle(Cause.ATTEMPTS_SPENT, f"all {policy.max_attempts} attempts are spent")
     budget = run.budget
     if budget is not None and run.resubmissions(budget) > policy.budgets[budget]:
-        return f"the budget of {policy.budgets[budget]} resubmissions for {budget} is spent"
+        reason = f"the budget of {policy.budgets[budget]} resubmissions for {budget} is spent"
+        return Obstacle(Cause.BUDGET_SPENT, reason)
     if policy.max_billable_hours is not None and run.billable_hours >= policy.max_billable_hours:
-        return f"{run.billable_hours:.1f} instance-hours were billed, of {policy.max_billable_hours:g} allowed"
+        reason = f"{run.billable_hours:.1f} instance-hours were billed, of {policy.max_billable_hours:g} allowed"
+        return Obstacle(Cause.HOURS_SPENT, reason)
     return None
 
 

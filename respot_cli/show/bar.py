@@ -28,6 +28,7 @@ class Period(StrEnum):
     INTERRUPTED = "interrupted"
     OTHER = "other"
     ENDED = "ended"
+    BETWEEN = "between attempts"
 
 
 _MOVING: Final = frozenset({"Downloading", "DownloadingTrainingImage", "Uploading"})
@@ -38,6 +39,7 @@ _CHARACTERS: Final = {
     Period.INTERRUPTED: "!!",
     Period.OTHER: "▓?",
     Period.ENDED: "■|",
+    Period.BETWEEN: "·_",
 }
 """For terminals that can show block elements, and for those that cannot."""
 _STYLES: Final = {
@@ -47,6 +49,7 @@ _STYLES: Final = {
     Period.INTERRUPTED: "red",
     Period.OTHER: "magenta",
     Period.ENDED: "magenta",
+    Period.BETWEEN: "bright_black",
 }
 
 
@@ -63,6 +66,11 @@ def period_of(status: str) -> Period:
     return Period.ENDED if status in TERMINAL_STATUSES else Period.OTHER
 
 
+def character(period: Period, *, ascii_only: bool) -> str:
+    """How a period is drawn."""
+    return _CHARACTERS[period][ascii_only]
+
+
 def style_of(status: str) -> str:
     """A status's colour: waiting yellow, training green, interrupted red."""
     return "green" if status == "Completed" else _STYLES[period_of(status)]
@@ -76,20 +84,26 @@ class Stretch:
         status: SageMaker's word.
         length: how long it lasted, or has lasted so far; `None` if it is the job's end.
         so_far: whether it has not ended.
+        between: it is no status, but the time between two attempts.
     """
 
     status: str
     length: timedelta | None
     so_far: bool = False
+    between: bool = False
 
     @property
     def period(self) -> Period:
         """What it means: with its end, a job has ended, however SageMaker calls that."""
+        if self.between:
+            return Period.BETWEEN
         return Period.ENDED if self.length is None else period_of(self.status)
 
     @property
     def style(self) -> str:
         """Its colour."""
+        if self.between:
+            return _STYLES[Period.BETWEEN]
         return style_of(self.status) if self.length is not None or self.status == "Completed" else _STYLES[self.period]
 
 
@@ -104,7 +118,7 @@ class Bar:
         line = Text(no_wrap=True, end="\n")
         for place in cells([each.length or timedelta() for each in self.stretches], options.max_width):
             each = self.stretches[place]
-            line.append(_CHARACTERS[each.period][options.ascii_only], style=each.style)
+            line.append(character(each.period, ascii_only=options.ascii_only), style=each.style)
         yield line
 
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
@@ -127,7 +141,8 @@ class Legend:
             if not own:
                 continue
             style = own[0].style if period is Period.ENDED else _STYLES[period]
-            entry = Text.assemble((_CHARACTERS[period][options.ascii_only], style), f" {period} {_sum(period, own)}")
+            drawn = character(period, ascii_only=options.ascii_only)
+            entry = Text.assemble((drawn, style), f" {period} {_sum(period, own)}")
             if line and len(line) + len(_GAP) + len(entry) > options.max_width:
                 yield line
                 line = Text()

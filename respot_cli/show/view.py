@@ -1,5 +1,6 @@
-"""A job's history on a terminal: a bar, then tables."""
+"""A run and one of its jobs on a terminal: bars, then tables."""
 
+import shlex
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -12,34 +13,56 @@ from respot.alerting.kinds import KIND_BY_STATUS
 from respot.alerting.text import console_url, one_line, placement
 from respot.jobs.formatting import clause, in_words, iso, sentence
 from respot.jobs.lifecycle import has_held_instances, is_terminal
-from respot.recovery.planning.decision import Decision
 from respot.recovery.records import OutcomeKind
-from respot.runs.run_state import RunAttempt
+from respot.runs.run_state import situation_of
 from respot_cli.rows import Rows
-from respot_cli.timeline.bar import Bar, Legend, Stretch, style_of
-from respot_cli.timeline.history import History, headline
+from respot_cli.show import run_view
+from respot_cli.show.bar import Bar, Legend, Stretch, style_of
+from respot_cli.show.history import History, headline
+from respot_cli.show.run_view import decision_in_words
 
 
 def render(history: History, *, now: datetime) -> RenderableType:
-    """The whole timeline; words of others are shown as they are, never as markup."""
+    """The run, then the job; words of others are shown as they are, never as markup."""
     state = history.state
     title = Text.assemble((state.job.name, "bold"), "  ", (state.secondary_status, style_of(state.secondary_status)))
     drawn = stretches(history, now=now)
     parts: list[RenderableType] = [Text(headline(history, now), style="bold")]
     if after := _later_attempt(history):
         parts.append(Text(after))
+    if history.run:
+        of_run = (run_view.attempts(history, now=now), run_view.checkpoints(history))
+        parts += [Text(), run_view.summary(history, now=now)]
+        parts += [each for part in of_run if part for each in (Text(), *part)]
     parts += [Text(), _head(history), Text(), Bar(drawn), Legend(drawn), Text(), _table(history, now=now)]
     if state.failure_reason:
         parts += [Text(), Text(sentence(f"SageMaker says: {one_line(state.failure_reason)}"), style="red")]
     parts += [Text(), savings_line(history, now=now)]
     if happened := _happened(history):
         parts += [Text(), _history_table(happened)]
-    if len(history.run) > 1:
-        parts += [Text(), run_table(history)]
     if history.others:
         others = ", ".join(iso(other.created) for other in history.others)
         parts += [Text(), Text(f"Other jobs of this name were created {others}: choose one with --created.", "dim")]
     return Panel(Group(*parts), title=title, title_align="left", padding=(1, 2))
+
+
+def reference(history: History) -> str:
+    """How a command names the run: by this job, unless its name alone means a newer one."""
+    job = history.state.job
+    return history.run_id if any(other.created > job.created for other in history.others) else job.name
+
+
+def commands(history: History) -> list[tuple[str, str]]:
+    """What the reader may want next."""
+    name = reference(history)
+    listed = [(f"respot why {name}", "what was decided, and what would change it")]
+    if not (history.run and situation_of(history.run).has_ended):
+        listed.append((f"respot wait {name}", "waits until the run has ended"))
+    listed.append((f"respot logs {name}", "the logs of all attempts"))
+    if history.state.checkpoint_uri:
+        uri = shlex.quote(one_line(history.state.checkpoint_uri))
+        listed.append((f"respot checkpoints {uri}", "what a job would resume from"))
+    return listed
 
 
 def stretches(history: History, *, now: datetime) -> list[Stretch]:
@@ -81,37 +104,6 @@ def savings_line(history: History, *, now: datetime) -> Text:
     return Text.assemble(f"{spent}. ", (f"Saved {percent:.0f} %", "bold green"), f" ({billed}).")
 
 
-def run_table(history: History) -> Rows:
-    """The run's attempts, one to a line, with what was decided after each."""
-    rows = []
-    for each in history.run:
-        state = each.state
-        billed = state.billable_time if state else None
-        row = (
-            Text(str(each.number)),
-            Text(each.name, style="bold" if each.name == history.state.job.name else ""),
-            Text(placement(state)) if state else Text(),
-            Text(state.secondary_status, style=style_of(state.secondary_status)) if state else Text("not seen yet"),
-            Text("-" if billed is None else in_words(billed)),
-            Text(_then(each)),
-        )
-        rows.append(row)
-    columns = ("#", "Job", "Ran on", "Status", "Billed", "Then")
-    return Rows(title="The run", columns=columns, rows=rows, right={"#", "Billed"})
-
-
-def _then(attempt: RunAttempt) -> str:
-    if attempt.outcome:
-        return one_line(attempt.outcome.summary)
-    if attempt.decision:
-        return one_line(_in_words(attempt.decision.decision))
-    return ""
-
-
-def _in_words(decision: Decision) -> str:
-    return f"{decision.action}{' (dry run)' if decision.dry_run else ''}: {decision.reason}"
-
-
 def _happened(history: History) -> list[tuple[datetime, str, str]]:
     """What Respot recorded about the job, oldest first: when, what, why."""
     recovery_records, note = history.recovery_records, history.stop_intent
@@ -121,7 +113,7 @@ def _happened(history: History) -> list[tuple[datetime, str, str]]:
         happened.append((note.decided_at, "stops waiting", f"{clause(note.reason)}{withdrawn}"))
     if recovery_records.decision:
         happened.append(
-            (recovery_records.decision.decided_at, "decided", _in_words(recovery_records.decision.decision))
+            (recovery_records.decision.decided_at, "decided", decision_in_words(recovery_records.decision.decision))
         )
     if recovery_records.outcome:
         # The headline already describes a creation.
@@ -163,7 +155,9 @@ def _head(history: History) -> Rows:
         "Console": console_url(state),
     }
     shown = [(Text(name, style="dim"), Text(one_line(value))) for name, value in rows.items() if value]
-    return Rows(columns=("", ""), rows=shown)
+    own = next((each.number for each in history.run if each.name == state.job.name), None)
+    title = f"Attempt {own}, {state.job.name}" if own and len(history.run) > 1 else ""
+    return Rows(title=title, columns=("", ""), rows=shown)
 
 
 def _limits(history: History) -> str:

@@ -1,8 +1,10 @@
-"""The command `respot timeline`: shows the history of a job in the ledger."""
+"""The command `respot show`: shows a job and its run, from the ledger."""
 
 import argparse
-from collections.abc import Sequence
 from datetime import UTC, datetime
+
+from rich.console import Group
+from rich.text import Text
 
 from respot.alerting.ports import Ledger
 from respot.aws.dynamodb.keys import STATE_KEY, partition_of
@@ -11,58 +13,52 @@ from respot.jobs.formatting import clause, iso
 from respot.jobs.job import JobId, JobState, Transition
 from respot.recovery.ports import RunStore
 from respot.runs.load import attempts_of
-from respot_cli import deployment, output
+from respot_cli import deployment, found_runs, next_commands, output
 from respot_cli.errors import CommandError, ExitCode
-from respot_cli.found_runs import agreed_region, check_account
-from respot_cli.job_reference import JobReference, job_reference
-from respot_cli.timeline.history import History, to_document
-from respot_cli.timeline.view import render
+from respot_cli.job_reference import JobReference
+from respot_cli.show.history import History, to_document
+from respot_cli.show.next_step import next_step_of
+from respot_cli.show.view import commands, render
 
 
 def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command."""
     parser = groups.add_parser(
-        "timeline",
-        help="show a job's history: statuses with durations, alerts, decisions, and what spot saved",
-        description="Show a training job's history from the ledger. "
+        "show",
+        help="show a job and its run: statuses with durations, attempts, alerts, decisions, and what spot saved",
+        description="Show a training job and its run from the ledger. "
         "Exits with 5 if some of it could not be read, and says what.",
     )
-    parser.add_argument("job", metavar="JOB", type=job_reference, help="TrainingJobName, or the training job's ARN")
-    parser.add_argument(
-        "--region", help="region of the job (default: that of the ARN, or the watched region that has the job)"
-    )
+    found_runs.add_options(parser)
     parser.add_argument("--created", help="creation time, to choose among jobs that had the same name (ISO 8601)")
-    output.add_options(parser)
-    deployment.add_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the job's timeline."""
-    job: JobReference = arguments.job
-    region = agreed_region(job, arguments.region)
-    found = deployment.find(arguments)
-    check_account(job, found)
+    """Print the job's history."""
+    job: JobReference = arguments.run_or_job
     unread = Unread()
     try:
-        ledger = found.ledger(unread)
+        named = found_runs.find_run(arguments, unread)
         history = load(
-            ledger,
-            found.runs(unread),
-            region=region or region_of(ledger, found.regions, job.name),
-            name=job.name,
-            created=arguments.created,
+            named.ledger,
+            named.runs,
+            region=named.job.region,
+            name=named.job.name,
+            created=arguments.created or iso(named.job.created),
             advice=job.advice,
             unread=unread,
         )
     except LedgerUnavailableError as error:
         why = clause(str(error))
-        message = f"the timeline of {job.name} could not be read: {why}; {deployment.advice(error.__cause__)}"
+        message = f"{job.name} could not be read: {why}; {deployment.advice(error.__cause__)}"
         raise CommandError(message, ExitCode.AWS_UNAVAILABLE) from error
     now = datetime.now(UTC)
     unread.say()
-    document = to_document(history, now=now) | {"unread": unread.reasons}
-    output.show(arguments.format, render(history, now=now), document)
+    following = commands(history)
+    document = to_document(history, now=now) | {"unread": unread.reasons, "next": next_commands.to_document(*following)}
+    text = Group(render(history, now=now), Text(), next_commands.next_commands(*following))
+    output.show(arguments.format, text, document)
     return ExitCode.INCOMPLETE if unread.reasons else ExitCode.DONE
 
 
@@ -85,22 +81,6 @@ class Unread:
         """Say what is missing in the data."""
         for item, why in self.reasons.items():
             output.say(f"respot: the item {item} could not be read: {why}; a newer respot may read it")
-
-
-def region_of(ledger: Ledger, regions: Sequence[str], name: str) -> str:
-    """The one region of these in which there are jobs of that name.
-
-    Raises:
-        CommandError: there are in none, or in several.
-    """
-    having = [region for region in regions if ledger.find(region, name)]
-    if len(having) > 1:
-        message = f"there are jobs {name} in {' and '.join(having)}: choose with --region"
-        raise CommandError(message)
-    if not having:
-        message = f"the ledger has no job {name} in {' or '.join(regions)}: check its name and --hub-region"
-        raise CommandError(message, ExitCode.NOT_FOUND)
-    return having[0]
 
 
 def load(
@@ -132,14 +112,17 @@ def load(
     if state is None:
         message = f"the ledger's items of {job} have just expired: it keeps them for the setting ledger_retention_days"
         raise CommandError(message, ExitCode.NOT_FOUND)
+    run, stop_intent = attempts_of(ledger, runs, state), runs.stop_intent(job)
+    last = run[-1].state.job if run[-1].state else job
     return History(
         state=state,
         transitions=record.transitions,
         alerts=ledger.alerts(job),
         others=tuple(other for other in jobs if other != job),
-        stop_intent=runs.stop_intent(job),
+        stop_intent=stop_intent,
         recovery_records=runs.recovery_records(job),
-        run=attempts_of(ledger, runs, state),
+        run=run,
+        next_step=next_step_of(run, stop_intent if last == job else runs.stop_intent(last)),
     )
 
 

@@ -1,6 +1,6 @@
 import json
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from respot.alerting.alert import AlertOutcome
 from respot.alerting.kinds import AlertKind
 from respot.aws.dynamodb.keys import partition_of
 from respot.aws.dynamodb.ledger import DynamoDbLedger
+from respot.jobs.job import JobId
 from respot.jobs.merge import reconcile
 from respot.recovery.planning.decision import Action
 from respot.recovery.planning.run import run_id
@@ -20,10 +21,11 @@ from respot.recovery.records import AttemptRecord, NoticeKind, OutcomeKind
 from respot_cli import deployment
 from respot_cli.deployment import Deployment
 from respot_cli.errors import CommandError, ExitCode
+from respot_cli.found_runs import find_run
 from respot_cli.main import parser
-from respot_cli.timeline.command import Unread, load, region_of
-from respot_cli.timeline.history import History, to_document
-from respot_cli.timeline.view import render
+from respot_cli.show.command import Unread, load
+from respot_cli.show.history import History, to_document
+from respot_cli.show.view import render
 from tests.support.builders import CREATED, NAME, REGION, at, job_id, snapshot, transition
 from tests.support.example_run import example_history
 from tests.support.frozen_ledger import written
@@ -111,28 +113,57 @@ def test_of_jobs_with_one_name_the_newest_is_shown_unless_another_is_chosen(ledg
         history_of(ledger, created="yesterday")
 
 
-def test_a_job_is_searched_for_in_every_watched_region(ledger: MemoryLedger) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watching:
+    """What finding a run needs of a deployment."""
+
+    stored: MemoryLedger
+    regions: tuple[str, ...] = (REGION, "eu-west-1")
+
+    def ledger(self, _: object) -> MemoryLedger:
+        return self.stored
+
+    def runs(self, _: object) -> MemoryRunStore:
+        return MemoryRunStore(ledger=self.stored)
+
+
+def found(ledger: MemoryLedger, monkeypatch: pytest.MonkeyPatch, *words: str) -> JobId:
+    monkeypatch.setattr(deployment, "find", lambda _: Watching(stored=ledger))
+    return find_run(parser(["show"]).parse_args(["show", *words])).job
+
+
+def test_a_run_is_searched_for_in_every_watched_region(ledger: MemoryLedger, monkeypatch: pytest.MonkeyPatch) -> None:
     save(ledger, "Starting=0", job=job_id("elsewhere", region="eu-west-1"))
-    assert region_of(ledger, (REGION, "eu-west-1"), "elsewhere") == "eu-west-1"
-    assert region_of(ledger, (REGION, "eu-west-1"), NAME) == REGION
+    assert found(ledger, monkeypatch, "elsewhere").region == "eu-west-1"
+    assert found(ledger, monkeypatch, NAME).region == REGION
+    save(ledger, "Starting=0", job=job_id(region="eu-west-1"))
+    assert found(ledger, monkeypatch, NAME, "--region", "eu-west-1").region == "eu-west-1"
+    assert found(ledger, monkeypatch, f"eu-west-1/{NAME}/1789549200000").region == "eu-west-1"
 
 
 @pytest.mark.parametrize(
-    ("regions", "name", "words", "code"),
+    ("asked", "words", "code"),
     [
-        ((REGION, "eu-west-1"), NAME, "in us-east-1 and eu-west-1: choose with --region", ExitCode.NOT_DONE),
-        ((REGION, "eu-west-1"), "nobody", "has no job nobody in us-east-1 or eu-west-1", ExitCode.NOT_FOUND),
-        ((REGION,), "nobody", "has no job nobody in us-east-1", ExitCode.NOT_FOUND),
+        ((NAME,), "in eu-west-1 and us-east-1: choose with --region", ExitCode.NOT_DONE),
+        (("nobody",), "has no job nobody in us-east-1 or eu-west-1", ExitCode.NOT_FOUND),
+        (("nobody", "--region", REGION), "has no job nobody in us-east-1: check its name", ExitCode.NOT_FOUND),
+        ((f"{REGION}/{NAME}/1",), f"has no job {NAME} created 1970-01-01T00:00:00.001Z", ExitCode.NOT_FOUND),
     ],
-    ids=["in two regions", "in none of two", "not in the hub"],
+    ids=["in two regions", "in none of two", "not in the region", "created at another time"],
 )
 def test_a_name_that_is_not_of_one_job_is_refused(
-    ledger: MemoryLedger, regions: tuple[str, ...], name: str, words: str, code: ExitCode
+    ledger: MemoryLedger, monkeypatch: pytest.MonkeyPatch, asked: tuple[str, ...], words: str, code: ExitCode
 ) -> None:
     save(ledger, "Starting=0", job=job_id(region="eu-west-1"))
     with pytest.raises(CommandError, match=words) as refused:
-        history_of(ledger, name) if len(regions) == 1 else region_of(ledger, regions, name)
+        found(ledger, monkeypatch, *asked)
     assert refused.value.exit_code is code
+
+
+def test_a_job_that_expires_while_it_is_read_is_not_there(ledger: MemoryLedger) -> None:
+    with pytest.raises(CommandError, match="the ledger has no job nobody in us-east-1") as refused:
+        history_of(ledger, "nobody")
+    assert refused.value.exit_code is ExitCode.NOT_FOUND
 
 
 def test_a_deployment_lists_the_regions_that_it_watches() -> None:
@@ -435,7 +466,7 @@ def test_an_attempt_that_the_ledger_has_seen_is_one(ledger: MemoryLedger, *, set
 def test_the_timeline_fits_its_terminal(width: int) -> None:
     lines = shown(example_history(), width=width).splitlines()
     assert {len(line) for line in lines} == {width}
-    assert sum("!░" in line for line in lines) == 1
+    assert sum("!░" in line for line in lines) == 2  # the attempt beside the others, and the job alone
     assert any("! interrupted" in line for line in lines)
 
 
@@ -446,7 +477,9 @@ LONG_NAMES = (
 
 
 def words_of(text: str) -> set[str]:
-    """Those that fit into a narrow terminal; the bar is none."""
+    """Those that fit into a narrow terminal; bars are none, and the marks of a scale are as many as there is room."""
+    text = re.sub(r"^[│ ]*(\d\d[:-]\d\d +)+│$", "", text, flags=re.MULTILINE)
+    text = re.sub(r"UTC,[^│╭]*?a\W+character", "", text, flags=re.DOTALL)
     return {word for word in re.sub("[│╭╮╰╯─]", " ", text).split() if len(word) <= 32 and word.isascii()}
 
 
@@ -481,7 +514,7 @@ def poisoned(dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger) -> Dep
 
 def ran(found: Deployment, monkeypatch: pytest.MonkeyPatch) -> int:
     monkeypatch.setattr(deployment, "find", lambda _: found)
-    arguments = parser().parse_args(["timeline", NAME, "--region", REGION, "--json"])
+    arguments = parser().parse_args(["show", NAME, "--region", REGION, "--json"])
     return int(arguments.run(arguments))
 
 

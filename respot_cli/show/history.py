@@ -10,9 +10,11 @@ from respot.jobs.formatting import clause, in_words, iso, readable, sentence
 from respot.jobs.job import JobId, JobState, Transition, savings_percent
 from respot.jobs.lifecycle import Figures, figures, is_terminal, status_periods
 from respot.recovery.planning.decision import Action
+from respot.recovery.planning.run import run_id
 from respot.recovery.planning.waiting import StopIntent
 from respot.recovery.records import DecisionRecord, Notice, NoticeKind, RecoveryRecords
-from respot.runs.run_state import RunAttempt
+from respot.runs.run_state import RunAttempt, situation_of
+from respot_cli.show.next_step import Step, is_stopping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +29,7 @@ class History:
         stop_intent: the newest intent to stop it because it waited too long; `None` if there was none.
         recovery_records: what Respot has recorded about its recovery.
         run: all attempts of the run that the job belongs to, in order; the job alone if it has no other.
+        next_step: what happens to the run next; `None` if nothing does.
     """
 
     state: JobState
@@ -36,11 +39,19 @@ class History:
     stop_intent: StopIntent | None = None
     recovery_records: RecoveryRecords = field(default_factory=RecoveryRecords)
     run: tuple[RunAttempt, ...] = ()
+    next_step: Step | None = None
 
     @property
     def is_open(self) -> bool:
         """Whether the job has not ended: its last status still lasts."""
         return not is_terminal(self.state.status)
+
+    @property
+    def run_id(self) -> str:
+        """The run's id; by the job alone if the run's first one has expired from the ledger."""
+        decided = next((each.decision.run for each in self.run if each.decision), None)
+        first = self.run[0].state if self.run else None
+        return decided or run_id(first.job if first else self.state.job)
 
     def lengths(self, now: datetime) -> tuple[tuple[Transition, timedelta | None], ...]:
         """Each status period with its length; an open one counts up to `now`, and the end of a job has none."""
@@ -116,7 +127,7 @@ def _decided(record: DecisionRecord) -> str:
 
 
 def _still(history: History, now: datetime) -> str:
-    if (intent := history.stop_intent) and intent.withdrawn is None and intent.refused_at is None:
+    if (intent := history.stop_intent) and is_stopping(intent):
         return f"Respot is stopping it: {intent.reason}"
     lasts = history.lengths(now)[-1][1] if history.transitions else None
     return history.state.secondary_status + (f" for {in_words(lasts)} so far" if lasts is not None else "")
@@ -135,6 +146,7 @@ def to_document(history: History, *, now: datetime) -> dict[str, Any]:
     state, sums, percent = history.state, history.figures(now), history.savings_percent
     decided, outcome = history.recovery_records.decision, history.recovery_records.outcome
     ends = [ended for _, ended in status_periods(history.transitions)]
+    situation, step = situation_of(history.run) if history.run else None, history.next_step
     return {
         "headline": headline(history, now),
         "read_at": iso(now),
@@ -197,6 +209,7 @@ def to_document(history: History, *, now: datetime) -> dict[str, Any]:
             "action": decided.decision.action,
             "dry_run": decided.decision.dry_run,
             "reason": decided.decision.reason,
+            "cause": decided.decision.cause,
             "inputs": dict(decided.decision.inputs),
             "decided_at": iso(decided.decided_at),
             "next_job": decided.next_name,
@@ -205,6 +218,7 @@ def to_document(history: History, *, now: datetime) -> dict[str, Any]:
         and {
             "kind": outcome.kind,
             "story": outcome.summary,
+            "cause": outcome.cause,
             "warning": outcome.warning,
             "settled_at": iso(outcome.settled_at),
             "next_job": outcome.name,
@@ -228,12 +242,36 @@ def to_document(history: History, *, now: datetime) -> dict[str, Any]:
                 "decision": each.decision and each.decision.decision.action,
                 "reason": each.decision and each.decision.decision.reason,
                 "inputs": each.decision and dict(each.decision.decision.inputs),
+                "cause": each.decision and each.decision.decision.cause,
                 "outcome": each.outcome and each.outcome.kind,
                 "story": each.outcome and each.outcome.summary,
+                "created": each.state and iso(each.state.job.created),
+                "checkpoint": _checkpoint(each),
             }
             for each in history.run
         ],
+        "run_id": history.run_id if history.run else None,
+        "run_state": situation.state if situation else None,
+        "run_reason": situation.reason if situation else None,
+        "next_step": step and {"reason": step.words, "at": step.at and iso(step.at)},
         "other_jobs_of_this_name": [iso(other.created) for other in history.others],
+    }
+
+
+def _checkpoint(attempt: RunAttempt) -> dict[str, Any] | None:
+    """What there was to resume from when the attempt was decided on."""
+    decided = attempt.decision
+    if decided is None or decided.checkpoint is None:
+        return None
+    newest = decided.checkpoint
+    return {
+        "name": newest.name,
+        "step": newest.step,
+        "saved_at": iso(newest.saved_at),
+        "bytes": newest.size,
+        "layout": newest.layout,
+        "complete": newest.complete,
+        "made_progress": decided.made_progress,
     }
 
 

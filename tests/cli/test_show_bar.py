@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 from rich.table import Table
 
-from respot_cli.timeline.bar import Bar, Legend, Period, Stretch, cells, period_of, style_of
+from respot_cli.show.bar import Bar, Legend, Period, Stretch, cells, period_of, style_of
 
 MINUTE = timedelta(minutes=1)
 LIFE = [
@@ -21,6 +21,7 @@ LIFE = [
     Stretch(status="SomethingNew", length=2 * MINUTE),
     Stretch(status="MaxWaitTimeExceeded", length=None),
 ]
+OF_A_RUN = [*LIFE, Stretch(status="", length=MINUTE, between=True)]
 
 
 class AsciiStream(StringIO):
@@ -87,13 +88,13 @@ def test_a_period_that_lasts_is_marked() -> None:
 
 def test_without_colour_each_kind_has_a_character_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    coloured = drawn(Bar(LIFE), width=60, force_terminal=True)
+    coloured = drawn(Bar(OF_A_RUN), width=60, force_terminal=True)
     assert "\x1b[3" not in coloured
     assert len(set(coloured.strip())) == len(Period)
 
 
 def test_a_stream_that_knows_only_ascii_gets_ascii() -> None:
-    said = drawn(Bar(LIFE), width=60, file=AsciiStream()) + drawn(Legend(LIFE), width=60, file=AsciiStream())
+    said = drawn(Bar(OF_A_RUN), width=60, file=AsciiStream()) + drawn(Legend(OF_A_RUN), width=60, file=AsciiStream())
     assert said.isascii()
     assert len(set(said.splitlines()[0])) == len(Period)
     assert "# training 1 h 40 min" in said

@@ -1,0 +1,1 @@
+"""`respot show`: a job and its run."""

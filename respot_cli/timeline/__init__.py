@@ -1,1 +1,0 @@
-"""`respot timeline`: the history of a job."""

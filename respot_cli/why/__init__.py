@@ -1,0 +1,1 @@
+"""`respot why`: the last decision on a run, and what would change it."""

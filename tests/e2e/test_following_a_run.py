@@ -1,0 +1,110 @@
+"""A night in the local account, as its users see it: what runs, what happens next, why, and where the model is.
+
+Each question is one command, of the wheel that users install.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from local import PROJECT
+from local.demo.deployed import DeployedAccount
+from tests.support.deployed import respot
+from tests.support.waiting import eventually
+from tests.support.wheel import installed_command
+
+pytestmark = pytest.mark.xdist_group("deployed-account")
+
+LEFT: Final = "Starting=0.1 Downloading=0.1 Training=1.2 Interrupted=0.1 Stopping=0.1 MaxWaitTimeExceeded"
+"""A life that saves checkpoints, and runs out of waiting time."""
+NIGHT: Final = f"{LEFT} / {LEFT} / Starting=0.3 Downloading=0.1 Training=3"
+"""Two spot jobs that run out of waiting time, then one on demand that completes."""
+TAGS: Final = {"respot:resume": "on", "respot:ladder": "spot:2 on-demand:1", "owner": "vision"}
+NOTICED: Final = 10
+"""Seconds in which a client knows of the run's end."""
+
+
+def answer(deployed: DeployedAccount, *command: str, code: int = 0) -> dict[str, Any]:
+    """A command's document."""
+    done = respot(deployed, *command, "--json")
+    assert done.returncode == code, done.stderr
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
+
+
+def row_of(deployed: DeployedAccount, name: str) -> dict[str, Any]:
+    """The run in the list, which has it once."""
+    rows = answer(deployed, "list", "--tag", "owner=vision", "--limit", "500")["runs"]
+    (row,) = (row for row in rows if row["name"] == name)
+    return dict(row)
+
+
+def client(deployed: DeployedAccount, *words: str | Path) -> "tuple[subprocess.CompletedProcess[str], float]":
+    """A client's process, once it has ended, and when that was."""
+    programs = f"{Path(installed_command()).parent}{os.pathsep}{os.environ['PATH']}"
+    variables = {**deployed.account.process_environment(), "PATH": programs}
+    done = subprocess.run(  # noqa: S603 - our own examples
+        words, env=variables, capture_output=True, text=True, timeout=120, check=False
+    )
+    return done, time.time()
+
+
+def test_a_night_with_three_jobs_is_one_run(deployed: DeployedAccount) -> None:
+    name = "story-nightly"
+    with ThreadPoolExecutor() as pool:
+        clients: list[Future[Any]] = [
+            pool.submit(client, deployed, PROJECT / "examples" / "follow_run.sh", name),
+            pool.submit(client, deployed, sys.executable, PROJECT / "examples" / "follow_run.py", name),
+        ]
+        deployed.ground.create(name, lifecycle=NIGHT, tags=TAGS)
+
+        # What is running or waiting?
+        assert eventually(lambda: row_of(deployed, name)["state"] in {"running", "waiting"})
+        first = row_of(deployed, name)
+        assert (first["attempt"], first["job"], first["market"]) == (1, name, "spot")
+
+        # It goes on in another job, and is still one run.
+        assert eventually(lambda: row_of(deployed, name)["attempt"] == 2)
+        assert eventually(lambda: row_of(deployed, name)["attempt"] == 3, seconds=60)
+        last = row_of(deployed, name)
+        assert (last["run"], last["market"], last["end_id"]) == (first["run"], "on-demand", None)
+
+        # Wait for it in CI, and get the model.
+        describe = deployed.client("sagemaker").describe_training_job
+        assert eventually(lambda: describe(TrainingJobName=f"{name}-r3")["TrainingJobStatus"] == "Completed")
+        ended = time.time()
+        results = [each.result() for each in clients]
+    model = describe(TrainingJobName=f"{name}-r3")["ModelArtifacts"]["S3ModelArtifacts"]
+    for done, at in results:
+        assert (done.returncode, done.stdout.strip()) == (0, model), done.stderr
+        assert at - ended <= NOTICED
+    completed = row_of(deployed, name)
+    assert (completed["state"], completed["end_id"]) == ("completed", f"{first['run']}#3")
+
+
+def test_why_it_was_not_resumed_is_one_command(deployed: DeployedAccount) -> None:
+    name = "story-out-of-attempts"
+    deployed.ground.create(name, lifecycle=f"{LEFT} / {LEFT}", tags={**TAGS, "respot:ladder": "spot:2"})
+    waited = respot(deployed, "wait", name, "--timeout", "90 s")
+    assert waited.returncode == 1
+    assert f"respot why {name}-r2" in waited.stdout
+    assert row_of(deployed, name)["state"] == "refused"
+
+
+def test_waiting_has_an_end(deployed: DeployedAccount) -> None:
+    name = "story-patient"
+    deployed.ground.create(name, lifecycle="Starting=600", tags=TAGS)
+    assert eventually(lambda: row_of(deployed, name)["state"] == "waiting")
+    waited = respot(deployed, "wait", name, "--timeout", "2 s")
+    assert (waited.returncode, "has not ended after 2 s" in waited.stderr) == (6, True)
+    deployed.client("sagemaker").stop_training_job(TrainingJobName=name)
+    assert respot(deployed, "wait", name).returncode == 1
+    assert row_of(deployed, name)["state"] == "stopped"
+    assert respot(deployed, "wait", "story-that-nobody-told", "--timeout", "1 s").returncode == 3
