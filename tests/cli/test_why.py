@@ -215,6 +215,18 @@ def test_what_recovery_has_noted_is_the_next_step_with_its_time() -> None:
 
 
 @pytest.mark.parametrize(
+    ("noted_at", "counts"), [(4000, True), (100, False)], ids=["of this wait", "of an earlier one"]
+)
+def test_what_recovery_has_noted_outranks_the_policys_limit(noted_at: float, *, counts: bool) -> None:
+    told = Told(WAITING)
+    told.runs.note_next_step(job_id(), NextStep(reason="a new reason", at=at(9000), noted_at=at(noted_at)))
+    found = told.explained(policy(give_up_waiting_after=timedelta(hours=2), ladder=parse_ladder("spot:1 on-demand")))
+    step = found.history.next_step
+    assert step
+    assert (step.words == "a new reason", step.at) == (counts, at(9000) if counts else at(3720 + 7200))
+
+
+@pytest.mark.parametrize(
     ("kind", "words"),
     [
         (NoticeKind.POSTPONED, f"aws ssm put-parameter --name {SWITCH} --type String --value off --overwrite"),
