@@ -121,7 +121,9 @@ def _for_the_next(cause: Cause, facts: Facts) -> tuple[str, ...]:  # noqa: C901,
         case Cause.PERMISSION_MISSING:
             return ("Add the permission that the reason names, to Respot's role or to the job's own.",)
         case Cause.NAME_TAKEN:
-            return ("Give jobs names that are free with -r2, -r3 added: another job has the next attempt's name.",)
+            return (
+                "Give jobs names to which -r2, -r3 and so on can be added: another job has the next attempt's name.",
+            )
         case Cause.CONCURRENT_WRITER:
             return ("Give each job a checkpoint location of its own, or wait until the other job has ended.",)
         case Cause.OVERTAKEN:

@@ -19,11 +19,11 @@ from respot.recovery.planning.decision import Action
 from respot.runs.run_state import RunAttempt
 from respot_cli import found_runs
 from respot_cli.errors import CommandError, ExitCode
-from respot_cli.found_runs import NamedRun, UnknownJobError
+from respot_cli.found_runs import EVERY, NamedRun, UnknownJobError
 from respot_cli.logs import command
 from respot_cli.logs.attempt_log import LATE, AttemptLog, in_order
 from respot_cli.logs.lines import LogLine, to_json, to_text, visible
-from respot_cli.logs.reading import EVERY, GIVES_UP_AFTER, QUIET, Reading
+from respot_cli.logs.reading import GIVES_UP_AFTER, QUIET, Reading
 from respot_cli.main import main, parser
 from tests.support.builders import CREATED, at, job_id, state
 from tests.support.clock import FakeClock
