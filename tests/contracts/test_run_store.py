@@ -22,6 +22,7 @@ from respot.recovery.records import (
     AttemptRecord,
     DecisionRecord,
     LocationReservation,
+    NextStep,
     Notice,
     NoticeKind,
     Outcome,
@@ -366,3 +367,17 @@ def test_all_records_are_read_at_once(env: Environment) -> None:
     env.runs.notice(JOB, NoticeKind.POLICY_INVALID, "no JSON")
     notice = Notice(job=JOB, kind=NoticeKind.POLICY_INVALID, summary="no JSON", noticed_at=CREATED)
     assert env.runs.recovery_records(JOB) == RecoveryRecords(decision=FULL, outcome=outcome(), notices=(notice,))
+
+
+# --- next steps -----------------------------------------------------------------------------------------------------
+
+
+def test_of_what_is_to_happen_next_the_latest_stands(env: Environment) -> None:
+    first, later = (
+        NextStep(reason="first", at=None, noted_at=at(1)),
+        NextStep(reason="<größer & 😀>", at=at(9000.5), noted_at=at(2)),
+    )
+    assert env.runs.recovery_records(JOB).next_step is None
+    for each in (first, later, first):
+        env.runs.note_next_step(JOB, each)
+    assert env.runs.recovery_records(JOB).next_step == later

@@ -11,7 +11,6 @@ from local.clients import table
 from local.clients.cases import CASES, EXAMPLES, Client
 from local.clients.table import PACKAGES
 
-
 STARTS_JOBS = [path for path in EXAMPLES.glob("*.py") if path.name != "follow_run.py"]
 """The others follow a run: `tests/e2e/test_following_a_run.py` and the case "a run of three jobs" run them."""
 

@@ -182,6 +182,13 @@ def test_writers_that_never_win_give_up() -> None:
         env.know("Starting=0")
 
 
+def test_a_job_from_before_the_deployment_is_there_as_history(env: Environment) -> None:
+    env.know(ENDED)
+    env.decide(decision_record(Action.NOTHING, reason="ended before Respot watched us-east-1"))
+    assert (env.now.state, env.now.end_id) == (RunState.STOPPED, f"{RUN}#1")
+    assert "before Respot watched" in env.now.reason
+
+
 def test_drills_and_expired_jobs_have_no_summary(env: Environment) -> None:
     env.summaries.refresh(job_id("DRILL.7d9ec0bcdce9"))
     env.summaries.refresh(JOB)

@@ -1,0 +1,87 @@
+"""What recovery says of a job that has to wait: why, and when something happens."""
+
+from datetime import timedelta
+
+import pytest
+
+from respot.errors import CreateLaterError, Postponement
+from respot.jobs.job import JobId
+from respot.jobs.message import write_message
+from respot.queueing import QueueMessage
+from respot.recovery.consumer import RecoveryConsumer
+from respot.recovery.records import NextStep
+from respot.runs.run_state import RunState
+from respot.runs.summary import RunSummaries, RunSummary
+from tests.support.builders import CREATED, retry_schedule
+from tests.support.memory import MemoryDelayQueue, MemorySummaries
+from tests.support.recovery_environment import SECOND, RecoveryEnvironment
+
+
+@pytest.fixture
+def env() -> RecoveryEnvironment:
+    return RecoveryEnvironment()
+
+
+def delivered(env: RecoveryEnvironment, job: JobId) -> RunSummary:
+    """The summary of the job's run, after a delivery of the job's message."""
+    store = MemorySummaries()
+    summaries = RunSummaries(ledger=env.ledger, runs=env.runs, store=store)
+    consumer = RecoveryConsumer(
+        recovery=env.recovery, retry_schedule=retry_schedule(MemoryDelayQueue()), on_step=summaries.refresh
+    )
+    body = write_message(job)
+    message = QueueMessage(id="m", receipt_handle="m", body=body, receive_count=1, sent=CREATED)
+    consumer.consume([message], time_left=lambda: timedelta(minutes=2))
+    (stored,) = store.stored.values()
+    return stored.summary
+
+
+def test_a_pause_names_the_attempt_that_follows_and_its_time(env: RecoveryEnvironment) -> None:
+    env.set_pause(timedelta(hours=1))
+    summary = delivered(env, env.ended())
+    assert summary.state is RunState.RECOVERING
+    assert "attempt 2, spot ml.g5.2xlarge, is to start at" in (summary.next_step or "")
+    assert "after a pause" in (summary.next_step or "")
+    assert summary.next_at is not None
+    assert timedelta(minutes=29) < summary.next_at - env.clock() <= timedelta(hours=1)
+
+
+def test_a_quota_that_is_used_up_is_waited_for(env: RecoveryEnvironment) -> None:
+    reason = f"{SECOND}: a quota is used up; try again later"
+    env.faults["sagemaker.create"] = CreateLaterError(reason, reason=Postponement.QUOTA)
+    summary = delivered(env, env.ended())
+    assert (summary.state, summary.next_step) == (RunState.RECOVERING, reason)
+    assert summary.next_at is not None
+    assert summary.next_at > env.clock()
+
+
+def test_the_kill_switch_is_a_reason_to_wait(env: RecoveryEnvironment) -> None:
+    env.kill_switch.is_on = True
+    summary = delivered(env, env.ended())
+    assert "kill switch" in (summary.next_step or "")
+    assert summary.next_at == env.clock() + timedelta(minutes=30)
+
+
+def test_a_decision_that_was_refused_a_creation_for_now_is_shown_as_decided(env: RecoveryEnvironment) -> None:
+    env.faults["sagemaker.create"] = CreateLaterError("no answer", reason=Postponement.UNANSWERED)
+    summary = delivered(env, env.ended())
+    assert summary.next_step == f"attempt 2, {SECOND}, spot ml.g5.2xlarge, is created"
+
+
+def test_a_job_that_waits_with_a_deadline_has_its_latest_start(env: RecoveryEnvironment) -> None:
+    env.set_policy(deadline=timedelta(hours=14), work=timedelta(hours=4))
+    job = env.submit()
+    env.clock.pass_by(timedelta(hours=1))
+    summary = delivered(env, job)
+    assert summary.state is RunState.WAITING
+    assert "its latest on-demand start is" in (summary.next_step or "")
+    assert summary.next_at == env.schedules.schedules[job]
+
+
+def test_the_latest_one_stands(env: RecoveryEnvironment) -> None:
+    job = env.submit()
+    first = NextStep(reason="first", at=None, noted_at=CREATED)
+    later = NextStep(reason="later", at=CREATED, noted_at=CREATED + timedelta(seconds=1))
+    for each in (later, first):
+        env.runs.note_next_step(job, each)
+    assert env.runs.recovery_records(job).next_step == later
