@@ -23,7 +23,7 @@ APPEARS_WITHIN: Final = timedelta(minutes=10)
 
 
 EVERY: Final = timedelta(seconds=5)
-"""Between two looks at the ledger."""
+"""Between two readings of the ledger."""
 
 
 class UnknownJobError(CommandError):

@@ -66,7 +66,7 @@ def listed(
 ) -> tuple[tuple[RunSummary, ...], bool]:
     """The first runs that pass, and whether there may be more; no page is read that is not needed for them.
 
-    `on_page` is told how many runs were read so far.
+    `on_page` gets the number of runs read so far.
     """
     found: list[RunSummary] = []
     for read, page in _counted(pages):
@@ -110,7 +110,7 @@ def _row(summary: RunSummary, state: JobState | None, account: AccountPolicy | N
 
 
 def _waits_until(summary: RunSummary, policy: Policy) -> tuple[str | None, datetime | None]:
-    """Until when the policy lets the job wait, before recovery has looked at it."""
+    """Until when the policy lets the job wait, before recovery has checked it."""
     if policy.give_up_waiting_after is None or not policy.ladder or policy.dry_run:
         return None, None
     return "moves to the next pool if it still waits", summary.since + policy.give_up_waiting_after

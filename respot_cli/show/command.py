@@ -1,6 +1,7 @@
 """The command `respot show`: shows a job and its run, from the ledger."""
 
 import argparse
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from rich.console import Group
@@ -112,7 +113,12 @@ def load(
     if state is None:
         message = f"the ledger's items of {job} have just expired: it keeps them for the setting ledger_retention_days"
         raise CommandError(message, ExitCode.NOT_FOUND)
-    run, stop_intent = attempts_of(ledger, runs, state), runs.stop_intent(job)
+    # The attempts are read from the ledger again: the state that could not be read is missing there, too.
+    run = tuple(
+        replace(each, state=state) if each.state is None and each.name == job.name else each
+        for each in attempts_of(ledger, runs, state)
+    )
+    stop_intent = runs.stop_intent(job)
     last = run[-1].state.job if run[-1].state else job
     return History(
         state=state,

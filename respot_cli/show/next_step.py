@@ -46,7 +46,8 @@ def next_step_of(run: Sequence[RunAttempt], stop_intent: StopIntent | None) -> S
     if is_waiting and is_stopping(stop_intent):
         return Step(words="SageMaker stops the job, as Respot asks it to; then Respot decides on the next attempt")
     noted = summarize(run_id(last.state.job), last, last.state)
-    if noted.next_step:
+    ends = last.state.job.created + last.state.max_wait if is_waiting and last.state.max_wait else None
+    if noted.next_step and not (ends and noted.next_at and ends < noted.next_at):
         return Step(words=clause(noted.next_step), at=noted.next_at)
     if is_waiting:
         return _of_a_wait(last.state)

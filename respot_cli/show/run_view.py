@@ -9,6 +9,7 @@ from rich.text import Text
 from respot.alerting.text import one_line, placement
 from respot.jobs.formatting import bytes_in_words, in_words
 from respot.recovery.planning.decision import Decision
+from respot.recovery.records import DecisionRecord
 from respot.runs.run_state import RunAttempt, RunState, situation_of
 from respot_cli.rows import Rows
 from respot_cli.show.bar import style_of
@@ -25,7 +26,8 @@ STYLES: Final = {
     RunState.REFUSED: "red",
 }
 """The colour of each state."""
-_LOCATION: Final = "checkpoint_location"
+_LISTED: Final = "fruitless_attempts"
+"""The input that a decision has only if S3 was asked."""
 
 
 def summary(history: History, *, now: datetime) -> Rows:
@@ -82,14 +84,18 @@ def decision_in_words(decision: Decision) -> str:
 
 def checkpoints(history: History) -> list[RenderableType]:
     """What each attempt had saved when it was decided on; nothing if no decision says it."""
-    rows = [
-        _saved(each) for each in history.run if each.decision and "checkpoint_location" in each.decision.decision.inputs
-    ]
+    rows = [_saved(each) for each in history.run if each.decision and _was_asked(each.decision)]
     if not rows:
         return []
     columns = ("#", "Newest", "Saved (UTC)", "Size", "Layout", "Progress")
     title = "Checkpoints when each attempt had ended"
     return [Rows(title=title, columns=columns, rows=rows, right={"#", "Size"})]
+
+
+def _was_asked(decided: DecisionRecord) -> bool:
+    """Whether what S3 has was part of the decision: that of a job which completed needs none of it."""
+    inputs = decided.decision.inputs
+    return decided.checkpoint is not None or (_LISTED in inputs and "checkpoint_location" in inputs)
 
 
 def _saved(attempt: RunAttempt) -> tuple[Text, ...]:

@@ -72,7 +72,7 @@ def follow(
     sleep: Callable[[float], None],
     report: Callable[[str], None],
 ) -> tuple[RunAttempt, ...]:
-    """Look at the run until it has ended or time is over, and report each change; none if it has expired.
+    """Read the run until it has ended or time is over, and report each change; none if it has expired.
 
     Raises:
         LedgerUnavailableError: the ledger did not answer the first time, or for ten minutes.

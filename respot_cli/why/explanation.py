@@ -137,8 +137,9 @@ def _at_the_limit(last: RunAttempt, wait: Wait | None) -> Step | None:
     """What the policy's limit has happen, until recovery notes more; `None` if that comes first, or nothing does."""
     if wait is None or wait.limit_at is None or (wait.ends_at and wait.ends_at <= wait.limit_at):
         return None
-    if last.next_step and last.next_step.noted_at >= wait.since:
-        return None
+    noted = last.next_step if last.next_step and last.next_step.noted_at >= wait.since else None
+    if noted and noted.at and abs(noted.at - wait.limit_at) > timedelta(seconds=1):
+        return None  # something else comes first
     return Step(words="if it still waits then, Respot stops it and goes on in another pool", at=wait.limit_at)
 
 

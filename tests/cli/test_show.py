@@ -543,6 +543,7 @@ def test_a_job_whose_state_cannot_be_read_is_shown_by_its_transitions(
     assert ran(poisoned, monkeypatch) == ExitCode.INCOMPLETE
     document = json.loads(capsys.readouterr().out)
     assert document["job"]["secondary_status"] == "Interrupted"
+    assert (document["run_state"], document["run"][0]["status"]) == ("waiting", "Interrupted")
     assert f"{partition_of(job_id())} state" in document["unread"]
     unread = Unread()
     history = load(poisoned.ledger(unread), poisoned.runs(unread), region=REGION, name=NAME, unread=unread)

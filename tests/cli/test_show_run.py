@@ -96,6 +96,9 @@ def test_what_recovery_noted_about_the_present_wait_comes_first() -> None:
         "reason": "has waited 5 min of 2 h",
         "at": "2026-09-16T12:02:40.000Z",
     }
+    ledger, runs = stored(WAITS)
+    runs.note_next_step(job_id(), NextStep(reason="has waited 5 min of 8 h", at=at(32560), noted_at=at(4000)))
+    assert step_of(history_of(ledger, runs))["at"] == "2026-09-16T15:00:00.000Z"  # MaxWait is over before
     old = NextStep(reason="of an earlier wait", at=at(300), noted_at=at(100))
     ledger, runs = stored(WAITS)
     runs.note_next_step(job_id(), old)
@@ -186,12 +189,20 @@ def test_each_attempts_newest_checkpoint_is_shown_with_its_layout_and_progress()
 )
 def test_that_nothing_was_saved_is_shown_too(inputs: dict[str, str], progress: bool | None, found: str) -> None:  # noqa: FBT001 - a case
     ledger, runs = stored(ENDS)
-    record = decision_record(Action.REFUSE, notify=True, inputs={"checkpoint_location": URI} | inputs)
+    record = decision_record(
+        Action.REFUSE, notify=True, inputs={"checkpoint_location": URI, "fruitless_attempts": "1"} | inputs
+    )
     runs.decide(replace(record, made_progress=progress), None)
     text = shown(history_of(ledger, runs))
     assert "Checkpoints when each attempt had ended" in text
     assert found in text
     assert "Checkpoints when" not in shown(history_of(*stored(ENDS)))
+
+
+def test_nothing_is_said_of_checkpoints_for_which_nobody_asked() -> None:
+    ledger, runs = stored("Starting=0 Training=390 Completed=9000")
+    runs.decide(decision_record(Action.NOTHING, inputs={"checkpoint_location": URI}), None)
+    assert "Checkpoints when" not in shown(history_of(ledger, runs))
 
 
 # --- the next commands, and the JSON

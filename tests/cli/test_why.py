@@ -205,13 +205,35 @@ def test_what_would_end_a_wait_depends_on_the_policy(settings: dict[str, Any], l
 
 
 def test_what_recovery_has_noted_is_the_next_step_with_its_time() -> None:
-    told = Told(WAITING)
+    told = Told(WAITING, max_wait=timedelta(hours=20))
     told.runs.note_next_step(
         job_id(), NextStep(reason="its latest on-demand start is 19:00.", at=at(36000), noted_at=at(4000))
     )
     text = shown(told.explained(policy()), seconds=35400)
     assert "its latest on-demand start is 19:00" in text
     assert "about 2026-09-16 19:00 UTC (in 10 min)" in text
+
+
+@pytest.mark.parametrize(
+    ("noted_at", "counts"), [(4000, True), (100, False)], ids=["of this wait", "of an earlier one"]
+)
+def test_what_recovery_has_noted_outranks_the_policys_limit(noted_at: float, *, counts: bool) -> None:
+    told = Told(WAITING)
+    told.runs.note_next_step(job_id(), NextStep(reason="a new reason", at=at(9000), noted_at=at(noted_at)))
+    found = told.explained(policy(give_up_waiting_after=timedelta(hours=2), ladder=parse_ladder("spot:1 on-demand")))
+    step = found.history.next_step
+    assert step
+    assert (step.words == "a new reason", step.at) == (counts, at(9000) if counts else at(3720 + 7200))
+
+
+def test_a_limit_that_recovery_has_noted_is_said_in_words_that_do_not_age() -> None:
+    told = Told(WAITING)
+    limit = at(3720 + 7200)
+    told.runs.note_next_step(job_id(), NextStep(reason="has waited 18 s of 2 h", at=limit, noted_at=at(4000)))
+    found = told.explained(policy(give_up_waiting_after=timedelta(hours=2), ladder=parse_ladder("spot:1 on-demand")))
+    step = found.history.next_step
+    assert step
+    assert (step.words, step.at) == ("if it still waits then, Respot stops it and goes on in another pool", limit)
 
 
 @pytest.mark.parametrize(

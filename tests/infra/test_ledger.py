@@ -21,6 +21,7 @@ def test_the_ledger_is_the_table_of_the_schema(either: Synthesized) -> None:
     assert projections == {
         schema.BY_NAME: ([(schema.REGION_AND_NAME, "HASH"), (schema.CREATED, "RANGE")], keys_only),
         schema.BY_ACTIVITY: ([(schema.ACTIVE_ON, "HASH"), (schema.LAST_MODIFIED, "RANGE")], keys_only),
+        schema.BY_RUN: ([(schema.LISTED_IN, "HASH"), (schema.LISTED_AT, "RANGE")], keys_only),
         schema.BY_LIVE: (
             [(schema.LIVE_IN, "HASH"), (schema.CREATED, "RANGE")],
             {"ProjectionType": "INCLUDE", "NonKeyAttributes": live},
@@ -32,6 +33,7 @@ def test_no_text_of_other_peoples_choice_is_a_key_of_the_ledger(either: Synthesi
     """A key's length is bounded, and an item that exceeds it is refused as a whole."""
     table = either.properties("LedgerTable")
     ours = {schema.PK, schema.SK, schema.REGION_AND_NAME, schema.CREATED, schema.ACTIVE_ON, schema.LAST_MODIFIED}
+    ours |= {schema.LISTED_IN, schema.LISTED_AT}
     assert {each["AttributeName"] for each in table["AttributeDefinitions"]} == ours | {schema.LIVE_IN}
 
 

@@ -17,6 +17,7 @@ from respot.aws.dynamodb.keys import (
     refusal_partition,
     reservation_partition,
     run_partition,
+    run_summary_partition,
     start_partition,
     sweep_partition,
 )
@@ -56,7 +57,7 @@ RECORD = [
     # Wildcards: any job of the account in any region, since Respot watches them all; both actions only read.
     (DESCRIBE, JOBS),
     (("dynamodb:Query",), [LEDGER, f"{LEDGER}/index/by-name"]),
-    puts("job#*"),
+    puts("job#*", "run-summary#*"),
 ]
 STREAM = [
     (("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"), "${LedgerTable.StreamArn}"),
@@ -106,7 +107,7 @@ def sweep(*slack: str) -> list[Row]:
         (LOG, "${SweepLogs.Arn}"),
         (("dynamodb:BatchGetItem", "dynamodb:DescribeTable", "dynamodb:Query"), LEDGER),
         (("dynamodb:Query",), [f"{LEDGER}/index/by-activity", f"{LEDGER}/index/by-live", f"{LEDGER}/index/by-name"]),
-        puts("sweep#*"),
+        puts("sweep#*", "run-summary#*"),
         (("sqs:GetQueueAttributes", "sqs:SendMessage"), "${RecordingObservationsQueue.Arn}"),
         (("sqs:SendMessage",), ["${AlertingDueAlertsQueue.Arn}", "${RecoveryQueue.Arn}", *slack]),
         # Wildcard: the action knows no resource.
@@ -146,7 +147,7 @@ def recover(roles: object, buckets: object, types: Sequence[str] = ("*",), jobs:
         (("sqs:SendMessage",), "${RecoveryQueueDeadLetters.Arn}"),
         (("dynamodb:DescribeTable", "dynamodb:Query"), LEDGER),
         (("dynamodb:Query",), [f"{LEDGER}/index/by-live", f"{LEDGER}/index/by-name"]),
-        puts("job#*", "run#*", "attempt-of#*", "writer#*", "refusal#*", "start#*"),
+        puts("job#*", "run#*", "attempt-of#*", "run-summary#*", "writer#*", "refusal#*", "start#*"),
         (("ssm:GetParameter",), [KILL_SWITCH, POLICY_PARAMETER]),
         # Wildcards: any job may end, and its next attempt is named after it.
         *jobs,
@@ -223,6 +224,7 @@ def test_each_key_of_the_ledger_is_in_one_kind_of_partition() -> None:
         partition_of(a_drill().job): "job#",
         run_partition(RunId("job#x")): "run#",
         attempt_name_partition("run#", "job#x"): "attempt-of#",
+        run_summary_partition(RunId("job#x")): "run-summary#",
         reservation_partition("s3://bucket/job#x"): "writer#",
         refusal_partition("job#x"): "refusal#",
         start_partition(StartPool(region="job#x", instance_type="job#x", image="job#x")): "start#",

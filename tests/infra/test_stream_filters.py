@@ -21,11 +21,13 @@ from respot.aws.dynamodb.run_items import (
     attempt_name_item,
     creation_intent_item,
     decision_item,
+    next_step_item,
     notice_item,
     outcome_item,
     reservation_item,
     stop_intent_item,
 )
+from respot.aws.dynamodb.run_summaries import summary_item
 from respot.aws.dynamodb.starts import start_item
 from respot.aws.dynamodb.sweeps import progress_item
 from respot.jobs.job import JobId, JobRecord, JobSnapshot, Market
@@ -39,11 +41,14 @@ from respot.recovery.records import (
     AttemptRecord,
     DecisionRecord,
     LocationReservation,
+    NextStep,
     NoticeKind,
     Outcome,
     OutcomeKind,
     Refusal,
 )
+from respot.runs.run_state import RunState
+from respot.runs.summary import RunSummary
 from respot.schema import CHECKS
 from respot.sweep.progress import SweepProgress
 from tests.infra.synthesis import Synthesized
@@ -131,6 +136,9 @@ PLACEMENT = Placement(
 NEXT = AttemptRecord(run=RUN, number=2, region="us-east-1", name="next", parent=job_id(), decided_at=CREATED)
 SENT = alert_record("Failed")
 INTENT = StopIntent(job=job_id(), waiting_since=CREATED, decided_at=CREATED, reason="waited too long")
+SUMMARY = RunSummary(
+    run=run_id(job_id()), state=RunState.WAITING, reason="it waits", since=CREATED, number=1, job=job_id()
+)
 NOTICE = notice_item(job_id(), NoticeKind.POLICY_INVALID, "no policy", now=CREATED, retention=RETENTION)
 WRITER = LocationReservation(location="s3://b/p/", run=RUN, number=2)
 REFUSAL = Refusal(region="us-east-1", market=Market.SPOT, why="no quota", refused_at=CREATED)
@@ -158,6 +166,8 @@ CASES: dict[str, tuple[Item, set[str]]] = {
     "a dry run": (decision(action=Action.RESUBMIT, placement=PLACEMENT, attempt=2, dry_run=True), {ALERT}),
     **{f"outcome: {kind}": (outcome(kind), {ALERT}) for kind in OutcomeKind},
     "a notice": (NOTICE, {ALERT}),
+    "a next step": (next_step_item(job_id(), NextStep(reason="a pause", at=None, noted_at=CREATED), RETENTION), set()),
+    "a run's summary": (summary_item(SUMMARY, 1, RETENTION), set()),
     "an attempt": (attempt_item(NEXT, RETENTION), set()),
     "the name of an attempt": (attempt_name_item(NEXT, RETENTION), set()),
     "a stop that is about to follow": (stop_intent_item(INTENT, RETENTION), set()),

@@ -14,7 +14,18 @@ from typing import Any, Final
 from respot.alerting.alert import AlertOutcome, AlertRecord
 from respot.alerting.digest.digest import DigestEntry, DigestRecord
 from respot.alerting.kinds import AlertKind, Severity
-from respot.aws.dynamodb import alerts, digests, drills, job_items, refusals, run_items, starts, stream, sweeps
+from respot.aws.dynamodb import (
+    alerts,
+    digests,
+    drills,
+    job_items,
+    refusals,
+    run_items,
+    run_summaries,
+    starts,
+    stream,
+    sweeps,
+)
 from respot.aws.dynamodb.attribute_values import Item
 from respot.jobs.job import JobRecord, JobSnapshot, Market, Owner, Parent
 from respot.jobs.merge import reconcile
@@ -28,12 +39,15 @@ from respot.recovery.records import (
     AttemptRecord,
     DecisionRecord,
     LocationReservation,
+    NextStep,
     Notice,
     NoticeKind,
     Outcome,
     OutcomeKind,
     Refusal,
 )
+from respot.runs.run_state import RunState
+from respot.runs.summary import RunSummary, StoredSummary
 from respot.schema import KIND, PK, SCHEMA, SCHEMA_OF_THIS_VERSION, SK, ItemKind
 from respot.sweep.progress import SweepProgress
 from tests.support.builders import REGION, a_drill, at, history, job_id, state, window_of
@@ -105,6 +119,32 @@ def _states() -> dict[str, Written]:
         change = reconcile(JobRecord(), JobSnapshot(state=each, history=history("Starting=0")))
         written[name] = Written(item=job_items.state_item(change, KEPT), read=job_items.read_state, value=(each, 1))
     return written
+
+
+def _summaries() -> dict[str, Written]:
+    full = RunSummary(
+        run=RUN,
+        state=RunState.RECOVERING,
+        reason="a reason",
+        since=at(21630),
+        number=2,
+        job=JOB,
+        market=Market.SPOT,
+        instance_type="ml.g5.2xlarge",
+        tags={"team": "vision"},
+        parent=Parent(owner=Owner.PIPELINE, identifier="a pipeline"),
+        next_step="a next step",
+        next_at=at(25000),
+    )
+    ended = RunSummary(run=RUN, state=RunState.STOPPED, reason="a reason", since=at(21630), number=1, job=JOB)
+    return {
+        name: Written(
+            item=run_summaries.summary_item(each, 7, KEPT),
+            read=run_summaries.read_summary,
+            value=StoredSummary(summary=each, version=7),
+        )
+        for name, each in (("run summary", full), ("run summary, ended", ended))
+    }
 
 
 def _decisions() -> dict[str, Written]:
@@ -182,6 +222,7 @@ def written() -> dict[str, Written]:
         withdrawn="it got instances",
         refused_at=at(9001),
     )
+    step = NextStep(reason="a reason", at=at(25000), noted_at=at(21635))
     notice = Notice(job=JOB, kind=NoticeKind.POSTPONED, summary="a summary", noticed_at=at(21700))
     refusal = Refusal(
         region=REGION,
@@ -274,6 +315,8 @@ def written() -> dict[str, Written]:
             read=_of_stream,
             value=notice,
         ),
+        "next step": Written(item=run_items.next_step_item(JOB, step, KEPT), read=run_items.read_next_step, value=step),
+        **_summaries(),
         "refusal": Written(item=refusals.refusal_item(refusal), read=refusals.read_refusal, value=refusal),
         "start": Written(item=starts.start_item(start, KEPT), read=starts.read_start, value=start.sample),
         "sweep progress": Written(

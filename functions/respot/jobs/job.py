@@ -203,4 +203,4 @@ def savings_percent(*, training: timedelta | None, billable: timedelta | None) -
 
 
 def nobody(_job: JobId) -> None:
-    """Nobody is to be told of a job."""
+    """A listener that does nothing."""

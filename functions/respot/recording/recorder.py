@@ -42,7 +42,7 @@ class Recorder:
     Attributes:
         jobs: SageMaker's training jobs.
         ledger: the ledger.
-        on_recorded: is told of each job whose record is up to date now, also if there was nothing to write.
+        on_recorded: called with each job whose record is up to date now, also if there was nothing to write.
     """
 
     jobs: TrainingJobs

@@ -22,7 +22,7 @@ class RecoveryConsumer:
     Attributes:
         recovery: recovery.
         retry_schedule: of the messages that remain in the queue.
-        on_step: is told of each job about which something may have been written.
+        on_step: called with each job about which something may have been written.
     """
 
     recovery: Recovery

@@ -187,7 +187,7 @@ class NextStep:
 
     Attributes:
         reason: what it waits for, in words an operator reads.
-        at: when it is looked at again, or something is done at the latest; `None` if that is not known.
+        at: when it is checked again, or something is done at the latest; `None` if that is not known.
         noted_at: when it was said.
     """
 

@@ -88,7 +88,7 @@ class Recovery:
         return None
 
     def note_next_step(self, job: JobId, reason: str, *, within: timedelta) -> None:
-        """Record why the job has to wait, and when it is looked at again."""
+        """Record why the job has to wait, and when it is checked again."""
         now = self.clock()
         self.runs.note_next_step(job, NextStep(reason=reason, at=now + within, noted_at=now))
 

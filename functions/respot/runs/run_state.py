@@ -90,7 +90,7 @@ class Situation:
 def situation_of(attempts: Sequence[RunAttempt]) -> Situation:
     """What the run of these attempts is now: all of them in order, the last one decides.
 
-    A run that has ended stays ended: a decision is written once, and nothing follows one that calls for no attempt.
+    A run that has ended goes on no more: a decision is written once, and nothing follows one that calls for no attempt.
     """
     last = attempts[-1]
     if last.state is None:

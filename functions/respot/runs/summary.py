@@ -159,7 +159,7 @@ def _next_step(last: RunAttempt, state: RunState) -> NextStep | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSummaries:
-    """Keeps the summaries of runs up to date: whoever has written about a job refreshes its run afterwards.
+    """Keeps the summaries of runs up to date: each writer about a job refreshes its run afterwards.
 
     The last of several refreshes at once is right: each reads the summary before it reads the ledger, and its write
     counts only if no other came between. A process that dies before its refresh leaves it to the message that comes
@@ -176,7 +176,7 @@ class RunSummaries:
         Raises:
             LedgerUnavailableError: the ledger did not answer; repeat.
             LedgerContentionError: other writers kept changing it.
-            UnreadableItemError: an item of the run cannot be read: its summary stays as it is.
+            UnreadableItemError: an item of the run cannot be read: its summary is left unchanged.
         """
         if job.is_drill:
             return

@@ -362,10 +362,19 @@ class Judge:
             run = run_of(world.ledger, world.runs, state)
             stored, derived = world.summaries.stored.get(run), summaries.derive(run, job)
             last = world.ledger.states[derived.job][0] if derived else state
-            if stored is None or (is_terminal(last.status) and not stored.summary.has_ended):
+            gone = derived is not None and self._is_gone_unseen(derived.job)
+            if stored is None or (is_terminal(last.status) and not gone and not stored.summary.has_ended):
                 self.broken(f"the run {run} has not ended: {stored}")
             if stored.summary != derived:
                 self.broken(f"the summary of {run} is {stored.summary}, and the rest of the ledger says {derived}")
+
+    def _is_gone_unseen(self, job: JobId) -> bool:
+        """Whether the attempt after it was deleted before anybody recorded it: how it ended will never be known."""
+        outcome = self.world.runs.outcomes.get(job)
+        if outcome is None or outcome.kind is not OutcomeKind.CREATED:
+            return False
+        fake = self.world.sagemaker.jobs.get(outcome.name)
+        return fake is None or (outcome.job_created is not None and fake.state.job.created != outcome.job_created)
 
     def _check_own_stops(self) -> None:
         world = self.world

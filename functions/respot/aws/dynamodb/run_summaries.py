@@ -75,7 +75,7 @@ class DynamoDbRunSummaries(Store):
                     found = {item[PK]["S"]: item for item in self._table.get_all(keys)}
                     items = (found[partition] for partition, _ in keys if partition in found)
                     stored = tuple(readable(items, read_summary, self._on_unreadable))
-                    # The index may lag: a run that has ended meanwhile is listed where it ended.
+                    # The index may lag: a run that has just ended is listed where it ended.
                     yield tuple(each.summary for each in stored if _listed_in(each.summary) == place)
 
 
