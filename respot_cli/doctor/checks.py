@@ -142,11 +142,9 @@ class Checks:
                 raise
             return broken(f"no stack {self.found.forwarder_stack(region)}: none of its events arrives", _DEPLOY)
         hub = self.found.outputs.get("Version", "unknown")
-        return (
-            fine(f"version {version}")
-            if version == hub
-            else warning(f"version {version}, and the hub has {hub}", _DEPLOY)
-        )
+        if version != hub:
+            return warning(f"version {version}, and the hub has {hub}", _DEPLOY)
+        return fine(f"version {version}")
 
     def bootstrap(self, region: str) -> Finding:
         """Whether the next deployment finds what the CDK needs in a region."""
