@@ -142,7 +142,9 @@ class Checks:
                 raise
             return broken(f"no stack {self.found.forwarder_stack(region)}: none of its events arrives", _DEPLOY)
         hub = self.found.outputs.get("Version", "unknown")
-        return fine(version) if version == hub else warning(f"version {version}, and the hub has {hub}", _DEPLOY)
+        if version != hub:
+            return warning(f"version {version}, and the hub has {hub}", _DEPLOY)
+        return fine(f"version {version}")
 
     def bootstrap(self, region: str) -> Finding:
         """Whether the next deployment finds what the CDK needs in a region."""
@@ -165,7 +167,7 @@ class Checks:
         if wide == "none":
             return fine("roles, instance types and buckets are narrowed")
         narrow = "name yours in cdk.json (docs/reference/configuration.md), then run make deploy"
-        return warning(f"{wide.replace(',', ', ')} allow anything", narrow)
+        return warning(f"anything is allowed by {wide.replace(',', ', ')}", narrow)
 
     # --- who is notified
 
@@ -236,7 +238,7 @@ class Checks:
             return broken(f"{name}: {clause(str(error))}", correct)
         resumed = "every job" if policy.defaults.resume else "tagged jobs"
         count = len(policy.rules)
-        return fine(f"valid: {resumed} by default, and {count} rule{'' if count == 1 else 's'}")
+        return fine(f"valid: resumes {resumed} by default, {count} rule{'' if count == 1 else 's'}")
 
     def kill_switch(self) -> Finding:
         """Its position."""

@@ -22,7 +22,7 @@ _MARKS: Final[Mapping[Verdict, tuple[str, str, str]]] = {
     Verdict.UNKNOWN: ("?", "?", "magenta"),
 }
 """Each verdict's mark, that for a terminal that knows only ASCII, and its colour."""
-_SUMS: Final = {Verdict.WARNING: "warnings", Verdict.FIX: "to fix", Verdict.UNKNOWN: "not checked"}
+_SUMS: Final = {Verdict.FIX: "to fix", Verdict.WARNING: "to consider", Verdict.UNKNOWN: "not checked"}
 
 
 @dataclass(frozen=True, slots=True)

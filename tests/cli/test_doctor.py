@@ -204,7 +204,7 @@ def test_a_deployment_in_which_all_is_well_needs_nothing(account: Account) -> No
     assert {check: found.said for check, found in findings.items()} == {
         "stack": "Respot in us-east-1: UPDATE_COMPLETE",
         "version": "stack 1.4.2, command 1.4.2",
-        "forwarder eu-west-1": "1.4.2",
+        "forwarder eu-west-1": "version 1.4.2",
         "bootstrap us-east-1": "version 21",
         "bootstrap eu-west-1": "version 21",
         "alert subscribers": "1 by email",
@@ -212,7 +212,7 @@ def test_a_deployment_in_which_all_is_well_needs_nothing(account: Account) -> No
         "alarm subscribers eu-west-1": "1 by email",
         "Slack": "the secret respot/slack-webhook holds an address",
         "settings": "roles, instance types and buckets are narrowed",
-        "policy": "valid: tagged jobs by default, and 0 rules",
+        "policy": "valid: resumes tagged jobs by default, 0 rules",
         "kill switch": "off",
         "drill us-east-1": "passed 2 h 00 min ago",
         "drill eu-west-1": "passed 2 h 00 min ago",
@@ -298,7 +298,7 @@ TROUBLES: Final[dict[str, tuple[Callable[[Account], object], str, Verdict, str, 
     "no Slack": (lambda a: a.deploy(SlackQueueUrl=None), "Slack", Verdict.FINE, "not set up", ""),
     "settings as shipped": (
         *(lambda a: a.deploy(UnnarrowedSettings="training_roles,checkpoint_buckets"), "settings", W),
-        *("training_roles, checkpoint_buckets allow anything", "cdk.json"),
+        *("anything is allowed by training_roles, checkpoint_buckets", "cdk.json"),
     ),
     "a policy with a mistake": (
         *(lambda a: a.parameter("/Respot/policy", '{"version": 1, "defaults": {"resum": true}}'), "policy", X),
@@ -508,7 +508,7 @@ def test_it_prints_a_line_for_each_check_and_the_next_commands(
     text = capsys.readouterr().out
     lines = text.splitlines()
     assert "✗ dead letters                 1 in slack → respot dlq says why" in lines
-    assert "✓ policy                       valid: tagged jobs by default, and 0 rules" in lines
+    assert "✓ policy                       valid: resumes tagged jobs by default, 0 rules" in lines
     assert "\x1b" not in text
     total = next(line for line in lines if " checks: " in line)
     assert total.startswith(f"{len(account.findings())} checks: ")

@@ -94,7 +94,7 @@ def test_a_reader_can_have_the_deployment_checked(account: DeployedAccount, cred
         "stack": "Respot in us-east-1: CREATE_COMPLETE",
         "version": f"stack {version()}, command {version()}",
         "Slack": "the secret respot/slack-webhook has a value, which your credentials may not read",
-        "settings": "checkpoint_buckets allow anything",
+        "settings": "anything is allowed by checkpoint_buckets",
         "kill switch": "off",
         "alarms": "none fires",
     }
