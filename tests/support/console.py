@@ -103,7 +103,9 @@ def _left_on(screen: str) -> str:
 
 def stable(output: str) -> list[str]:
     """The words of an output that every run prints: without frames and bars, and with # for ids, figures and times."""
-    plain = re.sub(r"^[│ ]*(?:\d[\d:-]+ +)+│?$|^[│ |]+$", "", output, flags=re.MULTILINE)  # the scale of a time axis
+    plain = re.sub(
+        r"^[│ ]*(?:\d\d[:-]\d\d(?::\d\d)?[│ ]*)+$|^[│ |]+$", "", output, flags=re.MULTILINE
+    )  # the scale of a time axis
     plain = re.sub(r"[╭─╮│╰╯░▒█▓■!·]", " ", plain)
     plain = re.sub(r"\b[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\b|\b[\da-f]{8,}\b", "#", plain)
     plain = re.sub(r"\d[\d.:]*", "#", plain)
