@@ -1,4 +1,4 @@
-"""IAM: questions to ministack's evaluator, and two of AWS's rules that it lacks."""
+"""IAM: questions to ministack's evaluator, and three of AWS's rules that it lacks."""
 
 import json
 from collections.abc import Mapping
@@ -10,6 +10,8 @@ from ministack.services import dynamodb, iam  # type: ignore[import-untyped]
 from local.emulator.leading_keys import leading_keys
 from local.sagemaker.cloud import Scope
 
+_COLONS_OF_A_LOG_GROUP = 6
+"""In `arn:aws:logs:<region>:<account>:log-group:<name>`: no name has one."""
 _BATCHES = frozenset({"sqs:SendMessageBatch", "sqs:DeleteMessageBatch", "sqs:ChangeMessageVisibilityBatch"})
 
 
@@ -106,6 +108,27 @@ def authorize_batches() -> None:
 
     # ministack takes the operation's name for the action's, and imports this function again for each request.
     iam_actions.extract_iam_action = as_of_one
+
+
+def name_resources() -> None:
+    """Name what CloudWatch's calls are about as AWS does: a list of alarms, and a log group's streams.
+
+    Both are from AWS's refusals: `cloudwatch:DescribeAlarms on resource: arn:aws:cloudwatch:us-east-1:…:alarm:*`
+    (https://github.com/aws-samples/amazon-cloudwatch-auto-alarms/issues/1) and `…:log-group:…:log-stream:`
+    (https://github.com/prowler-cloud/prowler/pull/37).
+    """
+    resource_of = iam_actions.extract_resource_arn
+
+    def as_aws_does(service: str, *request: Any) -> Any:
+        resource, (region, account) = resource_of(service, *request), request[-2:]
+        if service == "logs" and resource.count(":") == _COLONS_OF_A_LOG_GROUP:
+            return f"{resource}:log-stream:"
+        if iam_actions.extract_iam_action(service, *request[:-2]) == "cloudwatch:DescribeAlarms":
+            return f"arn:aws:cloudwatch:{region}:{account}:alarm:*"
+        return resource
+
+    # ministack imports this function, too, again for each request.
+    iam_actions.extract_resource_arn = as_aws_does
 
 
 def add_leading_keys() -> None:

@@ -28,6 +28,7 @@ def apply(port: int, delivery: DeliveryFaults, lifecycle: str) -> None:
     cloud.add_sagemaker(port, delivery, lifecycle)
     iam.authorize_batches()
     iam.add_leading_keys()
+    iam.name_resources()
     regions.add_regions()
     schedules.fire_schedules()
     streams.repeat_failed_stream_batches()

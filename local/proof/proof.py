@@ -109,7 +109,8 @@ PARTS: Final = (
             Demand(figure="permissions removed", least=39),
             *_none_of("never named", "without an alarm in time"),
             Demand(figure="by log or alert alone", most=6),
-            Demand(figure="not played", most=34),
+            # Five are the Scheduler's: tests/e2e/test_schedules.py takes them away.
+            Demand(figure="not played", most=39),
             Demand(figure="slowest alarm", most=45, unit="min"),
         ),
         minutes=30,
@@ -122,8 +123,8 @@ PARTS: Final = (
     ),
 )
 
-LONGEST_MINUTES: Final = 75
-"""All parts together, on two cores."""
+LONGEST_MINUTES: Final = 90
+"""All parts together, on two cores with a little other work; without any they take about 70."""
 
 WIDTH: Final = 110
 _TAIL: Final = 15

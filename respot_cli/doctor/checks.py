@@ -147,7 +147,8 @@ class Checks:
     def bootstrap(self, region: str) -> Finding:
         """Whether the next deployment finds what the CDK needs in a region."""
         given = {each["ParameterKey"]: each["ParameterValue"] for each in self._stack(region).get("Parameters", ())}
-        name = given.get(_BOOTSTRAP_PARAMETER, _USUAL_BOOTSTRAP)
+        named = given.get(_BOOTSTRAP_PARAMETER, "")
+        name = named if named.startswith("/") else _USUAL_BOOTSTRAP
         try:
             with asking_aws():
                 version = self.found.client("ssm", region).get_parameter(Name=name)["Parameter"]["Value"]

@@ -54,7 +54,7 @@ def _line(check: str, finding: Finding, *, width: int, ascii_only: bool) -> Text
 
 def followed_by(findings: Findings) -> list[tuple[str, str]]:
     """The commands that help with what was found."""
-    wanted = [("respot drill", "send a labelled event through all of it")]
+    wanted = [("respot drill", "send a labelled event through all of it"), ("respot list", "runs with what comes next")]
     if any(check == "dead letters" and finding.verdict is Verdict.FIX for check, finding in findings):
         wanted.insert(0, ("respot dlq", "dead letters with their reasons"))
     if any(finding.verdict is not Verdict.FINE for _, finding in findings):

@@ -515,6 +515,7 @@ def test_it_prints_a_line_for_each_check_and_the_next_commands(
     assert [line.split("  ")[1] for line in lines[lines.index("Next") + 1 :]] == [
         "respot dlq",
         "respot drill",
+        "respot list",
         "respot doctor",
     ]
 

@@ -24,7 +24,10 @@ LIFECYCLE: Final = "Starting=0.1 Downloading=0.1 Training=0.2 Uploading=0.1"
 ROLE: Final = "Reader"
 
 READING: Final[dict[str, tuple[str, ...]]] = {
-    "timeline": ("timeline", JOB),
+    "list": ("list",),
+    "list since": ("list", "--since", "1d"),
+    "show": ("show", JOB),
+    "why": ("why", JOB),
     "wait": ("wait", JOB, "--timeout", "1 min"),
     "the model": ("wait", JOB, "--output", "model"),
     "logs": ("logs", JOB),

@@ -12,14 +12,18 @@ from local.clients.cases import CASES, EXAMPLES, Client
 from local.clients.table import PACKAGES
 
 
+STARTS_JOBS = [path for path in EXAMPLES.glob("*.py") if path.name != "follow_run.py"]
+"""The others follow a run: `tests/e2e/test_following_a_run.py` and the case "a run of three jobs" run them."""
+
+
 def test_every_example_is_run_by_its_client_and_named_by_make_local() -> None:
-    examples = sorted(f"examples/{path.name}" for path in EXAMPLES.glob("*.py"))
+    examples = sorted(f"examples/{path.name}" for path in STARTS_JOBS)
     assert examples == sorted(case for cases in CASES.values() for case in cases if case.startswith("examples/"))
     assert examples == sorted(re.findall(r"examples/\w+\.py", NAMED))
 
 
 def test_every_example_asks_for_resume_and_names_no_role_or_bucket() -> None:
-    for path in EXAMPLES.glob("*.py"):
+    for path in STARTS_JOBS:
         text = path.read_text()
         assert re.search(r"respot:resume.{1,20}on", text)
         assert "SAGEMAKER_ROLE" in text

@@ -134,6 +134,7 @@ def test_the_line_of_what_is_merged_is_where_it_stands() -> None:
         "version: 1\nrules:\n- &a\n  name: a\n  match: {job_name: x}\n  settings:\n    resum: on\n- {<<: *a, name: b}\n"
     )
     assert errors(words)[0] == (7, "rules[0].settings.resum")
+    assert errors("version: 1\ndefaults:\n  <<:\n    resum: on\n") == [(4, "defaults.resum")]
 
 
 @given(text=st.one_of(TEXTS, st.lists(st.sampled_from(BAD.splitlines()), max_size=25).map("\n".join)))

@@ -73,6 +73,8 @@ def test_nothing_is_missed_among_short_patterns(earlier: str, later: str) -> Non
         ("prod", "prod*", False),
         ("[a-m]*", "[a-z]*", False),
         ("[a-z]*", "b?", True),
+        ("[ac]", "[a-c]", False),
+        ("[a-c]", "[ac]", True),
     ],
 )
 def test_patterns_that_people_write_are_compared(earlier: str, later: str, takes: bool) -> None:  # noqa: FBT001

@@ -12,6 +12,7 @@ from respot.errors import LedgerIncompleteError
 from respot.jobs.job import JobId
 from respot.jobs.lifecycle import DELETING
 from respot.recovery.planning.decision import Action, RefusedPool
+from respot.recovery.planning.start_history import MeasuredStart, StartPool, StartSample
 from respot.recovery.policy.policy import AccountPolicy, Policy, Rule, parse_ladder
 from respot.recovery.ports import RunStore, Starts
 from respot.recovery.records import AttemptRecord, DecisionRecord
@@ -55,7 +56,7 @@ class World(RecoveryEnvironment):
 # --- the property
 
 
-SCHEDULES = range(300)
+SCHEDULES = range(100)
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +102,7 @@ def test_the_policy_of_the_decision_decides_the_same_again(replayed: Counter[str
     known = {"a restored ledger was not sure of what had happened", "the ledger knew another end then", "incomplete"}
     late = {name for name in replayed if name.startswith("it was decided ") and " after the end, at " in name}
     assert reasons - known - late <= {"another job of the run was followed by the next attempt"}
-    assert sum(same.values()) > 0.85 * replayed.total() > 1000
+    assert sum(same.values()) > 0.85 * replayed.total() > 350
 
 
 # --- what the ledger does not know is an assumption, where it matters
@@ -254,17 +255,17 @@ def test_the_budgets_count_the_attempts_that_there_were() -> None:
     assert again.decision.reason == "all 2 attempts are spent"
 
 
-def test_only_what_was_measured_until_then_counts() -> None:
+@pytest.mark.parametrize(("days", "source"), [(-1, "p95 of 12 jobs with this image"), (1, "nothing better is known")])
+def test_only_what_was_measured_until_then_counts(days: int, source: str) -> None:
     """The starts of later jobs say nothing about what was known."""
     world = World()
-    job = never_launched(world, NAME, {})
-    late = AccountPolicy(defaults=Policy(resume=True, deadline=timedelta(hours=20)))
-    assert world.starts.starts == {}
-    assert "nothing better is known" in world.decide(job, late).decision.reason
+    job = never_launched(world, NAME, {}, image="an image")
+    pool = StartPool(region=job.region, instance_type="ml.g5.2xlarge", image="an image")
+    sample = StartSample(took=timedelta(minutes=7), seen=world.clock() + timedelta(days=days))
     for number in range(12):
-        ended_and_decided(world, f"later-{number}", {}, image=f"image-of-{NAME}")
-    assert world.starts.starts
-    assert "nothing better is known" in world.decide(job, late).decision.reason
+        world.starts.remember(MeasuredStart(job=replace(job, name=f"job-{number}"), pool=pool, sample=sample))
+    late = AccountPolicy(defaults=Policy(resume=True, deadline=timedelta(hours=20)))
+    assert source in world.decide(job, late).decision.inputs["restart_overhead"]
 
 
 # --- why today's policy decides otherwise
