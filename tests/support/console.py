@@ -21,6 +21,8 @@ from tests.support.documents import code_blocks
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 _SHELL: Final = "/bin/bash"
+_SCALE: Final = r"^[│ ]*(?:\d\d[:-]\d\d(?::\d\d)?[│ ]*)+$|^[│ |]+$"
+"""The lines of a time axis with its times and its marks: how many there are depends on how long a run took."""
 _QUESTION: Final = "(n): "
 _MOST_SECONDS: Final = 120
 """How long a command may be silent. Long: a busy machine is no fault."""
@@ -103,7 +105,7 @@ def _left_on(screen: str) -> str:
 
 def stable(output: str) -> list[str]:
     """The words of an output that every run prints: without frames and bars, and with # for ids, figures and times."""
-    plain = re.sub(r"^[│ ]*(?:\d[\d:-]+ +)+│?$|^[│ |]+$", "", output, flags=re.MULTILINE)  # the scale of a time axis
+    plain = re.sub(_SCALE, "", output, flags=re.MULTILINE)
     plain = re.sub(r"[╭─╮│╰╯░▒█▓■!·]", " ", plain)
     plain = re.sub(r"\b[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\b|\b[\da-f]{8,}\b", "#", plain)
     plain = re.sub(r"\d[\d.:]*", "#", plain)
