@@ -33,6 +33,12 @@ NOT_RUN: Final = {
     "make clients": "takes minutes, and downloads the clients",
     "make check": "takes minutes",
     "make synth": "takes half a minute; the local account is deployed from the same templates",
+    # What these print depends on the jobs that there are; other tests run them.
+    "respot list": "tests/e2e/test_following_a_run.py",
+    "respot wait": "tests/e2e/test_following_a_run.py",
+    "respot policy": "tests/e2e/test_policy.py",
+    "respot doctor": "tests/e2e/test_reader.py",
+    ".venv/bin/respot doctor": "tests/e2e/test_reader.py",
     # These are a part of a run of the tests, or change the checkout under it.
     "make test": "runs this test",
     ".venv/bin/pytest": "runs tests that this run has",

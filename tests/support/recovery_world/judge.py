@@ -363,6 +363,8 @@ class Judge:
             run = run_of(world.ledger, world.runs, state)
             stored, derived = world.summaries.stored.get(run), summaries.derive(run, job)
             last = world.ledger.states[derived.job][0] if derived else state
+            if derived and not self._sound([derived.job]):
+                continue
             gone = derived is not None and self._is_gone_unseen(derived.job)
             if stored is None or (is_terminal(last.status) and not gone and not stored.summary.has_ended):
                 self.broken(f"the run {run} has not ended: {stored}")

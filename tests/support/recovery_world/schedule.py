@@ -140,6 +140,13 @@ class Schedule:
             self.controller.catch_up(job)
             self.controller.refresh_summary(job)
 
+    def _check_summaries(self) -> None:
+        """The sweep refreshes the summaries that were lost of jobs that are gone: no message is about them any more."""
+        for job in list(self.world.ledger.states):
+            if self.world.existing(job) is None:
+                with suppress(RespotError):
+                    self.controller.refresh_summary(job)
+
     def _is_hopeless(self, job: JobId) -> bool:
         """Whether the job's message ends among the dead letters.
 
@@ -167,6 +174,7 @@ class Schedule:
                     reader()
             if world.restored:
                 self._check_ledger()
+            self._check_summaries()
             world.endings = [each for each in world.endings if not self._is_hopeless(read_message(each.body))]
             for _ in range(len(world.endings)):
                 self.controller.resubmit()
