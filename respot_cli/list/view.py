@@ -68,8 +68,9 @@ def _what_next(row: Row) -> str:
         # The state and the job's name are in the row already.
         _, _, why = summary.reason.partition("; ")
         return _cut(why or summary.reason.removeprefix(f"{summary.job.name} "))
-    if row.next_step is None:
-        return _cut(summary.reason.removeprefix(f"{summary.job.name} "))
+    if row.next_step is None:  # the job's name and its pool are in the row already
+        doing = summary.reason.removeprefix(f"{summary.job.name} ").removeprefix("is in ")
+        return _cut(doing.partition(" on ")[0])
     at = f"{row.next_at:%H:%M} UTC, {row.next_at:%d %b}: " if row.next_at else ""
     return _cut(f"{at}{row.next_step}")
 

@@ -130,7 +130,7 @@ def _text(attempts: Sequence[RunAttempt], situation: Situation, model: str | Non
     lines = [f"{attempts[0].name} {situation.state} after {count}: {situation.reason}"]
     if model:
         lines.append(f"model: {model}")
-    return Group(Text("\n".join(lines)), next_commands(*_next(attempts[-1].name, situation)))
+    return Group(Text("\n".join(lines)), Text(), next_commands(*_next(attempts[-1].name, situation)))
 
 
 def _next(name: str, situation: Situation) -> Sequence[tuple[str, str]]:

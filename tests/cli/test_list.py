@@ -89,6 +89,11 @@ def test_a_row_says_what_the_run_is_since_when_and_what_happens_next() -> None:
     assert f"{at(36_600):%H:%M} UTC, 16 Sep: attempt 3, spot ml.g5.2xlarge, is to start" in row
 
 
+def test_a_run_that_trains_shows_its_status_and_its_pool_once() -> None:
+    said = shown(run_of("plain", RunState.RUNNING), width=200)
+    assert (said.count("Training"), said.count("ml.g5.2xlarge"), "is in" in said) == (1, 1, False)
+
+
 def test_a_run_that_waits_shows_until_when_the_policy_lets_it_wait() -> None:
     waiting = run_of("patient", RunState.WAITING)
     assert f"{at(30_000 + 3 * 3600):%H:%M} UTC, 16 Sep: moves to the next pool" in shown(waiting, width=200)
