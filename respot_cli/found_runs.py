@@ -83,10 +83,10 @@ def find_run(arguments: argparse.Namespace, on_unreadable: OnUnreadable | None =
     jobs = [job for each in regions for job in ledger.find(each, named.name)]
     if named.created:
         jobs = [job for job in jobs if same_creation(job.created, named.created)]
-    having = sorted({job.region for job in jobs})
+    having = list(dict.fromkeys(job.region for job in jobs))
     if len(having) > 1:
         message = f"there are jobs {named.name} in {' and '.join(having)}: choose with --region"
-        raise CommandError(message)
+        raise CommandError(message, ExitCode.USAGE)
     if not jobs:
         when = f" created {iso(named.created)}" if named.created else ""
         message = f"the ledger has no job {named.name}{when} in {' or '.join(regions)}: {named.advice}"

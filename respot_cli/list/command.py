@@ -121,13 +121,13 @@ def load(
     """
     chosen = Filter(
         states=frozenset(map(RunState, arguments.state or ())),
-        tags=dict(arguments.tag or ()),
+        tags=dict(arguments.tag) if arguments.tag else None,
         region=arguments.region,
         owned=not arguments.hide_owned,
     )
-    pages = found.summaries(on_unreadable).pages(
-        now=now, since=now - arguments.since, size=min(arguments.limit + 1, _PAGE)
-    )
+    # What a filter leaves of a page is not known before.
+    size = min(arguments.limit + 1, _PAGE) if chosen == Filter() else _PAGE
+    pages = found.summaries(on_unreadable).pages(now=now, since=now - arguments.since, size=size)
     noted = 0
 
     def on_page(read: int) -> None:

@@ -69,9 +69,12 @@ def listed(
     `on_page` gets the number of runs read so far.
     """
     found: list[RunSummary] = []
+    seen: set[str] = set()
     for read, page in _counted(pages):
         on_page(read)
-        passing = [summary for summary in page if chosen.passes(summary)]
+        # A run that ends while pages are read is in two of them.
+        passing = [summary for summary in page if chosen.passes(summary) and summary.run not in seen]
+        seen.update(summary.run for summary in passing)
         if len(found) + len(passing) > limit:
             return (*found, *passing[: limit - len(found)]), True
         found += passing

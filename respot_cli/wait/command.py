@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from respot.errors import LedgerUnavailableError
+from respot.errors import LedgerUnavailableError, UnreadableItemError
 from respot.jobs.formatting import clause, in_words, iso, parse_span, readable
 from respot.runs.run_state import RunAttempt, RunState, Situation, situation_of
 from respot_cli import deployment, found_runs, output
@@ -45,6 +45,9 @@ def run(arguments: argparse.Namespace) -> int:
         named = found_runs.appearing_run(arguments, within=min(timeout or APPEARS_WITHIN, APPEARS_WITHIN))
         name, left = named.job.name, None if timeout is None else timeout - (_now() - began)
         attempts = follow(named.attempts, timeout=left, now=_now, sleep=time.sleep, report=output.say)
+    except UnreadableItemError as error:
+        message = f"the run could not be followed: {clause(str(error))}; a newer respot may read it"
+        raise CommandError(message, ExitCode.INCOMPLETE) from error
     except LedgerUnavailableError as error:
         message = f"the run could not be followed: {clause(str(error))}; {deployment.advice(error.__cause__)}"
         raise CommandError(message, ExitCode.AWS_UNAVAILABLE) from error
@@ -52,7 +55,9 @@ def run(arguments: argparse.Namespace) -> int:
         message = f"the ledger's items of {name} have just expired: it keeps them for the setting ledger_retention_days"
         raise CommandError(message, ExitCode.NOT_FOUND)
     situation = situation_of(attempts)
-    model = _model(named.deployment, attempts[-1]) if situation.state is RunState.COMPLETED else None
+    model = None
+    if situation.state is RunState.COMPLETED:
+        model = _model(named.deployment, attempts[-1], needed=arguments.output == "model")
     if arguments.output == "model" and model:
         output.write(f"{model}\n")
     elif arguments.output != "model":
@@ -141,13 +146,19 @@ def _next(name: str, situation: Situation) -> Sequence[tuple[str, str]]:
     return ((f"respot why {name}", "what was decided, and what would change it"), show)
 
 
-def _model(found: Deployment, last: RunAttempt) -> str | None:
-    """Where SageMaker has put the model; the ledger does not have it."""
+def _model(found: Deployment, last: RunAttempt, *, needed: bool) -> str | None:
+    """Where SageMaker has put the model; the ledger does not have it. Unless it is needed, the end is shown without."""
     if last.state is None:
         return None
-    with asking_aws(missing=f"{last.name} was deleted, and nobody knows where its model is"):
-        sagemaker = found.session.client("sagemaker", region_name=last.state.job.region)
-        described = sagemaker.describe_training_job(TrainingJobName=last.name)
+    try:
+        with asking_aws(missing=f"{last.name} was deleted, and nobody knows where its model is"):
+            sagemaker = found.session.client("sagemaker", region_name=last.state.job.region)
+            described = sagemaker.describe_training_job(TrainingJobName=last.name)
+    except CommandError as error:
+        if needed:
+            raise
+        output.say(f"respot: where its model is could not be read: {error}")
+        return None
     return described.get("ModelArtifacts", {}).get("S3ModelArtifacts")
 
 

@@ -165,10 +165,16 @@ def test_no_page_is_read_that_is_not_needed() -> None:
     def pages() -> Iterator[Sequence[RunSummary]]:
         for number in range(100):
             read.append(number)
-            yield [TAGGED, ELSEWHERE]
+            yield [run_of(f"job-{number}-{place}", RunState.RUNNING) for place in range(2)]
 
-    assert listed(pages(), Filter(), limit=3) == ((TAGGED, ELSEWHERE, TAGGED), True)
+    found, more = listed(pages(), Filter(), limit=3)
+    assert ([summary.job.name for summary in found], more) == (["job-0-0", "job-0-1", "job-1-0"], True)
     assert read == [0, 1]
+
+
+def test_a_run_that_ends_while_pages_are_read_is_listed_once() -> None:
+    ended = replace(TAGGED, state=RunState.STOPPED)
+    assert listed([[TAGGED], [ended]], Filter(), limit=9) == ((TAGGED,), False)
 
 
 # --- the command ----------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from respot.errors import CreateLaterError, Postponement
+from respot.errors import CreateLaterError, Postponement, UpstreamUnavailableError
 from respot.jobs.job import JobId
 from respot.jobs.message import write_message
 from respot.queueing import QueueMessage
@@ -62,10 +62,19 @@ def test_the_kill_switch_is_a_reason_to_wait(env: RecoveryEnvironment) -> None:
     assert summary.next_at == env.clock() + timedelta(minutes=30)
 
 
-def test_a_decision_that_was_refused_a_creation_for_now_is_shown_as_decided(env: RecoveryEnvironment) -> None:
+def test_a_creation_that_is_not_answered_is_tried_again(env: RecoveryEnvironment) -> None:
     env.faults["sagemaker.create"] = CreateLaterError("no answer", reason=Postponement.UNANSWERED)
     summary = delivered(env, env.ended())
-    assert summary.next_step == f"attempt 2, {SECOND}, spot ml.g5.2xlarge, is created"
+    assert (summary.state, summary.next_step) == (RunState.RECOVERING, "no answer")
+    assert summary.next_at is not None
+    assert summary.next_at > env.clock()
+    assert f"{SECOND} is to follow" in summary.reason
+
+
+def test_so_is_a_decision_for_which_aws_does_not_answer(env: RecoveryEnvironment) -> None:
+    env.faults["s3.list"] = UpstreamUnavailableError("S3 did not answer")
+    summary = delivered(env, env.ended())
+    assert (summary.state, summary.next_step) == (RunState.RECOVERING, "S3 did not answer")
 
 
 def test_a_job_that_waits_with_a_deadline_has_its_latest_start(env: RecoveryEnvironment) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from respot.errors import LedgerContentionError
-from respot.jobs.job import Market
+from respot.jobs.job import JobId, Market
 from respot.jobs.merge import reconcile
 from respot.recovery.planning.decision import Action, Placement
 from respot.recovery.planning.run import RunId, run_id
@@ -55,11 +55,19 @@ class Contended(MemorySummaries):
         return False
 
 
+class LateIndex(MemoryLedger):
+    """A ledger whose index by name has no job yet."""
+
+    def find(self, region: str, name: str) -> tuple[JobId, ...]:
+        del region, name
+        return ()
+
+
 class Environment:
     """A ledger, and the keeper of its runs' summaries."""
 
-    def __init__(self, store: MemorySummaries | None = None) -> None:
-        self.ledger = MemoryLedger(created=CREATED)
+    def __init__(self, store: MemorySummaries | None = None, ledger: MemoryLedger | None = None) -> None:
+        self.ledger = ledger or MemoryLedger(created=CREATED)
         self.runs = MemoryRunStore(ledger=self.ledger)
         self.store = store or MemorySummaries()
         self.summaries = RunSummaries(ledger=self.ledger, runs=self.runs, store=self.store)
@@ -104,8 +112,9 @@ def test_a_run_from_its_first_wait_to_its_end(env: Environment) -> None:
         (RunState.WAITING, at(3720), None),
         (RunState.RECOVERING, at(21630), None),
     ]
-    env.decide(decision_record(Action.REFUSE, notify=True, reason="all 5 attempts are spent"))
-    assert (env.now.state, env.now.end_id) == (RunState.REFUSED, f"{RUN}#1")
+    refused = decision_record(Action.REFUSE, notify=True, reason="all 5 attempts are spent")
+    env.decide(replace(refused, decided_at=at(99_000)))
+    assert (env.now.state, env.now.end_id, env.now.since) == (RunState.REFUSED, f"{RUN}#1", at(99_000))
 
 
 def test_a_run_goes_on_with_its_next_attempt(env: Environment) -> None:
@@ -122,6 +131,16 @@ def test_a_run_goes_on_with_its_next_attempt(env: Environment) -> None:
     assert list(env.store.stored) == [RUN]
     env.summaries.refresh(JOB)  # a late message about the first job
     assert env.now.number == 2
+
+
+def test_the_job_in_hand_needs_no_index() -> None:
+    env = Environment(ledger=LateIndex(created=CREATED))
+    env.know(ENDED)
+    env.decide(RESUBMIT)
+    second = replace(outcome_of(OutcomeKind.CREATED), job=JOB, name=f"{NAME}-r2", job_created=at(21_700))
+    env.runs.record_outcome(second)
+    env.know("Starting=0", f"{NAME}-r2", 21_700)
+    assert (env.now.state, env.now.number) == (RunState.WAITING, 2)
 
 
 def test_a_job_of_the_next_name_is_the_next_attempt_only_once_its_outcome_says_it(env: Environment) -> None:

@@ -51,8 +51,16 @@ def _last_job(ledger: JobStore, runs: RunStore, run: RunId, job: JobId) -> tuple
         return 1, job
     last = planned[-1]
     outcome = runs.outcome(last.parent)
+    if outcome and _is_created(outcome, job, last):
+        return last.number, job  # the index by name may not have it yet
     created = _created(ledger, runs, last, outcome) if outcome else None
     return (last.number, created) if created else (last.number - 1, last.parent)
+
+
+def _is_created(outcome: Outcome, job: JobId, attempt: AttemptRecord) -> bool:
+    """Whether the outcome says that this very job was created for the attempt."""
+    of_attempt = outcome.kind is OutcomeKind.CREATED and (job.region, job.name) == (attempt.region, attempt.name)
+    return of_attempt and outcome.job_created is not None and same_creation(job.created, outcome.job_created)
 
 
 def run_of_job(ledger: JobStore, runs: RunStore, job: JobId) -> RunId | None:

@@ -29,7 +29,7 @@ class RunSummary:
         run: the run; its id names its first job.
         state: what it is now.
         reason: why, in words an operator reads.
-        since: since when it is that: when its last job began to wait or run, or ended.
+        since: since when it is that: when its last job began to wait or run, or ended, or when that was decided.
         number: the place of its last attempt that SageMaker has reported.
         job: the job of that attempt.
         market: spot or on-demand, or where the next attempt is to run; `None` if that is not known.
@@ -127,7 +127,11 @@ def summarize(run: RunId, last: RunAttempt, state: JobState) -> RunSummary:
 
 def _since(last: RunAttempt, state: JobState) -> datetime:
     if is_terminal(state.status):
-        return last.end.started if last.end else state.last_modified
+        end = last.end.started if last.end else state.last_modified
+        if last.ended_as == "Completed" or not situation_of([last]).has_ended:
+            return end
+        decided = last.decision.decided_at if last.decision else end
+        return max(end, decided, last.outcome.settled_at if last.outcome else end)
     waits = waiting_since(last.transitions)
     if waits is not None:
         return waits
@@ -154,7 +158,7 @@ def _next_step(last: RunAttempt, state: RunState) -> NextStep | None:
     there = decided.decision.placement
     pool = f", {there.market} {there.instance_type}" if there else ""
     reason = f"attempt {decided.number + 1}, {decided.next_name}{pool}, is created"
-    return NextStep(reason=reason, at=decided.decided_at, noted_at=decided.decided_at)
+    return NextStep(reason=reason, at=None, noted_at=decided.decided_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import Final
 
 from respot.alerting.ports import Ledger
 from respot.alerting.required import missing_alerts, required_alerts
-from respot.errors import RespotError, StaleTokenError, UnreadableItemError
+from respot.errors import ItemError, LedgerContentionError, RespotError, StaleTokenError
 from respot.jobs.formatting import iso
 from respot.jobs.job import JobId, nobody
 from respot.jobs.lifecycle import is_terminal, lacks_its_end
@@ -19,8 +19,10 @@ from respot.sweep.ports import JobIndex, RecheckQueue
 from respot.sweep.progress import BEGINNING, SweepProgress, check_periods, started
 from respot.sweep.report import SweepReport
 
-_CHECKED_AT_ONCE: Final = 30
-"""Seven reads, a write and two messages each: what LONGEST_PAGE has room for when each takes a fifth of a second."""
+_CHECKED_AT_ONCE: Final = 15
+"""Thirteen reads, a write and two messages each, at most: what LONGEST_PAGE has room for when each takes a fifth of a
+second.
+"""
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
 
@@ -56,7 +58,7 @@ class LedgerCheck:
         """A job must not take the others with it; that AWS does not answer concerns them all."""
         try:
             self._check(job, report)
-        except UnreadableItemError as error:
+        except (ItemError, LedgerContentionError) as error:
             report.unreadable.append(error)
         except RespotError:
             raise

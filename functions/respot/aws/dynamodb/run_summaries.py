@@ -53,7 +53,8 @@ class DynamoDbRunSummaries(Store):
         A page costs one Query and one BatchGetItem (two beyond 100 runs), and is read when it is asked for.
         """
         yield from self._pages(_OPEN, size=size)
-        for back in range((now.date() - since.date()).days + 1):
+        # From tomorrow: a run may end, or a clock be ahead, while pages are read.
+        for back in range(-1, (now.date() - since.date()).days + 1):
             yield from self._pages(_day(now - timedelta(days=back)), size=size, since=since)
 
     def _pages(self, place: str, *, size: int, since: datetime | None = None) -> Iterator[tuple[RunSummary, ...]]:
