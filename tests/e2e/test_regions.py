@@ -147,7 +147,7 @@ def test_the_timeline_command_finds_the_job_in_whichever_region_has_it(regions: 
     found = respot(regions.at, "show", "far", "--json")
     assert json.loads(found.stdout)["job"]["region"] == FAR
     either = respot(regions.at, "show", "twin")
-    assert (either.returncode, either.stdout) == (1, "")
+    assert (either.returncode, either.stdout) == (2, "")
     assert "there are jobs twin in us-east-1 and eu-west-1: choose with --region" in either.stderr
     chosen = respot(regions.at, "show", "twin", "--region", FAR, "--json")
     assert json.loads(chosen.stdout)["job"]["region"] == FAR

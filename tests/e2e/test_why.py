@@ -70,4 +70,4 @@ def test_a_job_that_nobody_opted_in_and_one_that_is_done_are_explained_too(deplo
     assert unasked["note"].startswith("Nobody has asked Respot to resume this job.")
     done = becomes(deployed, "why-done", "completed")
     assert done["what_would_change_it"] == ["Nothing: the work is done."]
-    assert "completed: done completed" in respot(deployed, "why", "why-done").stdout
+    assert "completed: why-done completed" in respot(deployed, "why", "why-done").stdout
