@@ -108,6 +108,6 @@ def _consumer(deployed: DeployedAccount, counts: Counter[str]) -> ObservationCon
     store = DynamoDbRunSummaries(dynamodb, table, clock=utc_now, retention=None)
     summaries = RunSummaries(ledger=ledger, runs=runs, store=store)
     jobs = SageMakerTrainingJobs(lambda _: sagemaker)
-    recorder = Recorder(jobs=jobs, ledger=ledger, on_recorded=summaries.refresh)
+    recorder = Recorder(jobs=jobs, ledger=ledger)
     unused = RetrySchedule(queue=MemoryDelayQueue(), first=timedelta(), longest=timedelta(), clock=utc_now)
-    return ObservationConsumer(recorder=recorder, retry_schedule=unused)
+    return ObservationConsumer(recorder=recorder, retry_schedule=unused, on_recorded=summaries.refresh)

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from respot.errors import MalformedMessageError, OutOfTimeError, UpstreamUnavailableError
+from respot.errors import LedgerUnavailableError, MalformedMessageError, OutOfTimeError, UpstreamUnavailableError
+from respot.jobs.job import JobId
 from respot.queueing import QueueMessage
 from respot.recording.consumer import LONGEST_DESCRIBE, ObservationConsumer, Outcome
 from respot.recording.recorder import Recorder
@@ -56,6 +57,22 @@ def test_one_name_in_two_regions_is_two_jobs(env: Environment) -> None:
     env.jobs.snapshots["eu-west-1", NAME] = snapshot("Starting=0", job=there)
     outcome = env.consume(messages(event(), event(job=there)))
     assert {recorded.job for recorded in outcome.recorded} == {job_id(), there}
+
+
+def test_what_was_recorded_is_counted_even_if_what_follows_fails(env: Environment) -> None:
+    """A retry finds nothing new, and a transition that events missed would never be counted."""
+    followed: list[JobId] = []
+
+    def follow(job: JobId) -> None:
+        followed.append(job)
+        if job.name == NAME and len(followed) == 1:
+            raise LedgerUnavailableError
+
+    env.consumer = replace(env.consumer, on_recorded=follow)
+    outcome = env.consume(messages(event(), event(), event(job=job_id("second"))))
+    assert ({recorded.job.name for recorded in outcome.recorded}, failed(outcome)) == ({NAME, "second"}, ["m1", "m2"])
+    assert env.consume(messages(event())).retries == ()
+    assert [job.name for job in followed] == [NAME, "second", NAME]
 
 
 @pytest.mark.parametrize(

@@ -141,6 +141,8 @@ def test_the_job_in_hand_needs_no_index() -> None:
     env.runs.record_outcome(second)
     env.know("Starting=0", f"{NAME}-r2", 21_700)
     assert (env.now.state, env.now.number) == (RunState.WAITING, 2)
+    env.summaries.refresh(JOB)
+    assert (env.now.state, env.now.number) == (RunState.WAITING, 2)
 
 
 def test_a_job_of_the_next_name_is_the_next_attempt_only_once_its_outcome_says_it(env: Environment) -> None:

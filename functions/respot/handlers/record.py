@@ -76,6 +76,7 @@ def consumer() -> ObservationConsumer:
         recorder=recorder(),
         retry_schedule=retry_schedule(longest=LONGEST_DELAY, dead_letters_url=settings().dead_letters_queue_url),
         drill_limit=drill_limit(),
+        on_recorded=refresh_summary,
     )
 
 
@@ -90,7 +91,7 @@ def drills_consumer() -> ObservationConsumer:
 def recorder() -> Recorder:
     """The recorder of both queues."""
     jobs = SageMakerTrainingJobs(lambda region: client("sagemaker", region))
-    return Recorder(jobs=jobs, ledger=ledger(), on_recorded=refresh_summary)
+    return Recorder(jobs=jobs, ledger=ledger())
 
 
 @cache

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 from respot.errors import OutOfTimeError
+from respot.jobs.job import JobId, nobody
 from respot.queueing import QueueMessage, Retry, RetrySchedule
 from respot.recording.drill_limit import DrillLimit
 from respot.recording.observation import DrillObservation, Observation, parse
@@ -39,11 +40,14 @@ class ObservationConsumer:
         recorder: records one job.
         retry_schedule: when a failed message comes back.
         drill_limit: how many drills are recorded; `None` for all.
+        on_recorded: called with each job whose record is up to date now, also if there was nothing to write. If it
+            fails, the job's messages come back.
     """
 
     recorder: Recorder
     retry_schedule: RetrySchedule
     drill_limit: DrillLimit | None = None
+    on_recorded: Callable[[JobId], None] = nobody
 
     def consume(self, messages: Iterable[QueueMessage], *, time_left: Callable[[], timedelta]) -> Outcome:
         """Record a batch. A failure in one job's messages does not affect the others.
@@ -67,7 +71,10 @@ class ObservationConsumer:
         for (region, name), of_job in by_job.items():
             observations = tuple(observation for _, observation in of_job.values())
             try:
-                recorded += self._record(region, name, observations, time_left=time_left())
+                found = self._record(region, name, observations, time_left=time_left())
+                recorded += found  # what it was is counted, even if the rest fails: the retry finds nothing new
+                for job in dict.fromkeys(each.job for each in found):
+                    self.on_recorded(job)
             except Exception as error:  # noqa: BLE001 - a job must not take the others with it; the handler logs it
                 retries += [self.retry_schedule.retry(message, error) for message, _ in of_job.values()]
         return Outcome(recorded=tuple(recorded), retries=tuple(retries), refused=tuple(refused))

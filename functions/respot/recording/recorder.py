@@ -1,13 +1,13 @@
 """Brings the ledger up to date with one description of each observed job."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, assert_never
 
 from respot.errors import LedgerContentionError, NotShownError
 from respot.jobs.description import status_snapshot
-from respot.jobs.job import JobId, JobRecord, JobSnapshot, JobState, Transition, nobody
+from respot.jobs.job import JobId, JobRecord, JobSnapshot, JobState, Transition
 from respot.jobs.lifecycle import DELETING, is_terminal, lacks_its_end
 from respot.jobs.merge import reconcile, same_creation
 from respot.jobs.owner import find_parent
@@ -37,17 +37,10 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorder:
-    """Turns observations into ledger entries. It may run twice, concurrently, or only halfway.
-
-    Attributes:
-        jobs: SageMaker's training jobs.
-        ledger: the ledger.
-        on_recorded: called with each job whose record is up to date now, also if there was nothing to write.
-    """
+    """Turns observations into ledger entries. It may run twice, concurrently, or only halfway."""
 
     jobs: TrainingJobs
     ledger: JobStore
-    on_recorded: Callable[[JobId], None] = nobody
 
     def record(self, region: str, name: str, observations: Sequence[Observation]) -> tuple[Recorded, ...]:
         """Describe one job, however many observations there are, and write down what is new.
@@ -77,8 +70,6 @@ class Recorder:
         recorded = [self._record_seen(seen)] if seen else []
         recorded += [self._record_deleted_job(reported) for reported in _events_of_deleted_jobs(seen, events)]
         recorded += [gone for job, sweep in _absent(seen, sweeps).items() if (gone := self._record_absence(job, sweep))]
-        for job in dict.fromkeys(each.job for each in recorded):
-            self.on_recorded(job)
         if not events:
             return tuple(_missed_by_events(each, sweeps) for each in recorded)
         if not recorded:

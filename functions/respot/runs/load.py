@@ -82,10 +82,14 @@ def _created(ledger: JobStore, runs: RunStore, attempt: AttemptRecord, outcome: 
     """The job that was created for an attempt, if the ledger knows it. Another job of that name does not count."""
     if outcome and outcome.kind is not OutcomeKind.CREATED:
         return None
+    bound = outcome.job_created if outcome else None
+    if bound is not None:  # the index by name may be late, or be read late
+        exact = JobId(region=attempt.region, name=attempt.name, created=bound)
+        if ledger.load(exact).state:
+            return exact
     since = attempt.decided_at - MAX_CLOCK_SKEW
     jobs = [job for job in reversed(ledger.find(attempt.region, attempt.name)) if job.created >= since]
     if outcome:
-        bound = outcome.job_created
         return next((job for job in jobs if bound is None or same_creation(job.created, bound)), None)
     of_run = (attempt.run, attempt.number)
     states = (ledger.load(job).state for job in jobs)

@@ -157,8 +157,10 @@ class Controller:
         )
         summaries = with_hooks(world.summaries, partial(trouble.gate, "ledger"))
         self.summaries = RunSummaries(ledger=ledger, runs=runs, store=summaries)
-        recorder = Recorder(jobs=jobs, ledger=ledger, on_recorded=self.refresh_summary)
-        self.consumer = ObservationConsumer(recorder=recorder, retry_schedule=retry_schedule)
+        recorder = Recorder(jobs=jobs, ledger=ledger)
+        self.consumer = ObservationConsumer(
+            recorder=recorder, retry_schedule=retry_schedule, on_recorded=self.refresh_summary
+        )
         self.alerter = Alerter(
             ledger=ledger,
             runs=runs,
