@@ -203,7 +203,8 @@ class Judge:
             self.broken(f"{job} is stopped against its owner's will")
         if world.origins[job].number >= found.policy.max_attempts or fake.unclonable:
             self.broken(f"{job} is stopped, and nothing can follow")
-        if state.checkpoint_uri is None and found.policy.require_checkpoint:
+        # With a deadline the work is repeated on demand rather than refused for want of a checkpoint.
+        if state.checkpoint_uri is None and found.policy.require_checkpoint and found.policy.deadline is None:
             self.broken(f"{job} is stopped, and starts from scratch")
         for refusal in world.refusals.since(job.region, world.clock() - REMEMBERED_FOR):
             pool = f"{refusal.market} {refusal.instance_type or ''}".strip()
