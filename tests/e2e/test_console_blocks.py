@@ -29,7 +29,7 @@ NOT_RUN: Final = {
     "make bench": "takes minutes",
     "make chaos": "takes minutes",
     "make load": "takes half an hour",
-    "make proof": "takes most of an hour",
+    "make proof": "takes over an hour",
     "make clients": "takes minutes, and downloads the clients",
     "make check": "takes minutes",
     "make synth": "takes half a minute; the local account is deployed from the same templates",
