@@ -79,6 +79,7 @@ SCHEMA_OF_THIS_VERSION: Final = 2
 OLDEST_SCHEMA: Final = SCHEMA_OF_THIS_VERSION - 1
 """Readers accept one schema more and one less than their own: a deployment runs both for a while, or is rolled back."""
 DECIDED_AT: Final = "decided_at"
+INTENDED_AT: Final = "intended_at"
 STATUS: Final = "status"
 STARTED: Final = "started"
 ENDED_AS: Final = "ended_as"

@@ -281,13 +281,18 @@ PLACEMENTS = [
 ]
 
 
-def test_each_placement_of_a_creation_is_kept_once_and_is_no_record_of_recovery(env: Environment) -> None:
+def test_the_last_call_for_each_placement_is_kept_and_is_no_record_of_recovery(env: Environment) -> None:
     assert env.runs.creation_intents(JOB) == ()
-    for placement in (*PLACEMENTS, PLACEMENTS[0]):
+    for placement in PLACEMENTS:
         env.runs.record_creation_intent(JOB, placement)
     env.runs.record_creation_intent(job_id(SECOND), PLACEMENTS[0])
-    found = env.runs.creation_intents(JOB)
-    assert (len(found), set(found)) == (3, set(PLACEMENTS))
+    env.clock.pass_by(timedelta(minutes=10))
+    env.runs.record_creation_intent(JOB, PLACEMENTS[0])
+    found = {intent.placement: intent.at for intent in env.runs.creation_intents(JOB)}
+    assert found == dict.fromkeys(PLACEMENTS, CREATED) | {PLACEMENTS[0]: CREATED + timedelta(minutes=10)}
+    env.clock.pass_by(timedelta(minutes=-5))  # the clock of another host
+    env.runs.record_creation_intent(JOB, PLACEMENTS[0])
+    assert {intent.placement: intent.at for intent in env.runs.creation_intents(JOB)} == found
     assert env.runs.recovery_records(JOB) == RecoveryRecords()
 
 

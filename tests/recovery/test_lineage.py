@@ -194,12 +194,20 @@ def test_without_an_outcome_a_job_not_older_than_the_decision_counts_as_the_atte
     assert place(env, env.decision(job).decided_at + after) == number
 
 
-@pytest.mark.parametrize("kind", [OutcomeKind.CREATED, OutcomeKind.FAILED])
-@pytest.mark.parametrize(("after", "number"), [(-SKEW, 2), (SKEW, 2), (SKEW + MOMENT, 1)])
+@pytest.mark.parametrize(
+    ("kind", "after", "number"),
+    [
+        (OutcomeKind.CREATED, -SKEW, 2),
+        (OutcomeKind.CREATED, SKEW, 2),
+        (OutcomeKind.CREATED, SKEW + MOMENT, 1),
+        (OutcomeKind.FAILED, -SKEW, 1),
+        (OutcomeKind.WITHDRAWN, SKEW, 1),
+    ],
+)
 def test_an_outcome_without_a_creation_time_bounds_it(
-    env: RecoveryEnvironment, after: timedelta, number: int, kind: OutcomeKind
+    env: RecoveryEnvironment, kind: OutcomeKind, after: timedelta, number: int
 ) -> None:
-    """A creation that was not answered, or not described. A later job of that name is another."""
+    """A creation that was not described. A later job of that name is another, and so is any after "not created"."""
     job = env.ended()
     env.recover(job)
     settled = env.decision(job).decided_at + timedelta(hours=2)

@@ -9,9 +9,11 @@ from respot.alerting.required import news_of
 from respot.recovery.planning.attempt import ATTEMPT_TAG, RUN_TAG
 from respot.recovery.planning.cause import Cause
 from respot.recovery.planning.decision import Action
+from respot.recovery.planning.run import run_id
 from respot.recovery.records import OutcomeKind
-from tests.support.builders import CREATED, REGION
+from tests.support.builders import CREATED, NAME, REGION
 from tests.support.recovery_environment import OPTED_IN, RecoveryEnvironment
+from tests.support.recovery_environment import SECOND as ATTEMPT
 
 SECOND: Final = timedelta(seconds=1)
 MARKED: Final = OPTED_IN | {RUN_TAG: "us-east-1/first/0", ATTEMPT_TAG: "2"}
@@ -83,6 +85,20 @@ def test_an_attempt_that_the_restored_ledger_does_not_know_begins_a_run_and_peop
     assert outcome is not None
     assert (outcome.kind, env.decision(job).number) == (OutcomeKind.CREATED, 1)
     assert ("which the restored ledger does not know" in (outcome.warning or "")) is warned
+
+
+def test_an_attempt_that_counts_as_an_earlier_runs_is_resubmitted_with_a_warning(env: RecoveryEnvironment) -> None:
+    """An earlier run of a job of the same name had planned the attempt's name: no budget begins again."""
+    earlier = env.decided()
+    env.clock.pass_by(timedelta(minutes=1))
+    env.submit(ATTEMPT, tags=MARKED, checkpoint_uri=env.sagemaker.jobs[NAME].state.checkpoint_uri)
+    restore(env)
+    job = env.end(name=ATTEMPT)
+    env.recover(job)
+    assert (env.decision(job).run, env.decision(job).number) == (run_id(earlier), 2)
+    warning = env.outcome(job).warning or ""
+    assert "name attempt 2 of run us-east-1/first/0, which the restored ledger does not know" in warning
+    assert f"it counts as attempt 2 of {run_id(earlier)}" in warning
 
 
 def test_marks_are_no_reason_to_warn_in_a_ledger_that_was_never_restored(env: RecoveryEnvironment) -> None:

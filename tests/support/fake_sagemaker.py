@@ -12,7 +12,6 @@ from respot.jobs.listing import Page, Summary
 from respot.jobs.owner import find_parent
 from respot.jobs.ports import Clock
 from respot.recovery.planning.attempt import AttemptRequest
-from respot.recovery.planning.decision import Placement
 from respot.recovery.ports import Cloned
 from tests.support.builders import PRIMARY, REGION, WAITS, arn_of, state
 
@@ -140,8 +139,13 @@ class FakeSageMaker:
             message = f"{name}: there is a job of that name"
             raise JobNameTakenError(message)
         self.before_creation(request)
-        placement: Placement = request["placement"]
-        self.submit(
+        self.create_now(request)
+        return arn_of(name, self.region)
+
+    def create_now(self, request: Mapping[str, Any]) -> JobId:
+        """The job of a request that was accepted."""
+        name, placement = str(request["TrainingJobName"]), request["placement"]
+        job = self.submit(
             name,
             {tag["Key"]: tag["Value"] for tag in request["Tags"]},
             market=placement.market,
@@ -155,7 +159,7 @@ class FakeSageMaker:
             image=request["AlgorithmSpecification"]["TrainingImage"],
         )
         self.created.append(name)
-        return arn_of(name, self.region)
+        return job
 
     def stop(self, region: str, name: str) -> bool:  # noqa: ARG002 - the port's signature
         """See `RecoverableJobs.stop`: the job is stopping, and ends when the test says."""

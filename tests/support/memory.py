@@ -31,6 +31,7 @@ from respot.recovery.planning.waiting import StopIntent
 from respot.recovery.policy.policy import AccountPolicy
 from respot.recovery.records import (
     AttemptRecord,
+    CreationIntent,
     DecisionRecord,
     LocationReservation,
     NextStep,
@@ -526,8 +527,8 @@ class MemoryRunStore:
     writers: dict[str, LocationReservation] = field(default_factory=dict)
     clock: Clock = lambda: datetime.now(UTC)
     stop_intents: dict[JobId, StopIntent] = field(default_factory=dict)
-    intents: dict[JobId, tuple[Placement, ...]] = field(default_factory=dict)
-    """The placements for which a creation was called."""
+    intents: dict[JobId, tuple[CreationIntent, ...]] = field(default_factory=dict)
+    """The last call of a creation for each placement."""
     next_steps: dict[JobId, NextStep] = field(default_factory=dict)
     lagging: set[str] = field(default_factory=set)
     """Jobs that the index of live jobs does not have yet."""
@@ -576,9 +577,11 @@ class MemoryRunStore:
         self.outcomes.setdefault(outcome.job, outcome)
 
     def record_creation_intent(self, job: JobId, placement: Placement) -> None:
-        self.intents[job] = tuple(dict.fromkeys((*self.creation_intents(job), placement)))
+        last = {each.placement: each.at for each in self.creation_intents(job)}
+        last[placement] = max(self.clock(), last.get(placement, self.clock()))
+        self.intents[job] = tuple(CreationIntent(placement=each, at=at) for each, at in last.items())
 
-    def creation_intents(self, job: JobId) -> tuple[Placement, ...]:
+    def creation_intents(self, job: JobId) -> tuple[CreationIntent, ...]:
         return self.intents.get(job, ())
 
     def stop_intent(self, job: JobId) -> StopIntent | None:

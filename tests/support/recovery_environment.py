@@ -1,11 +1,12 @@
 """Recovery on in-memory ports, with a fake SageMaker."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from respot.errors import CreateLaterError, Postponement, ScheduleUnavailableError
+from respot.errors import LedgerUnavailableError, ScheduleUnavailableError
 from respot.jobs.job import JobId
 from respot.jobs.merge import reconcile
 from respot.recovery.checked_clone import CreationLimits
@@ -147,8 +148,9 @@ class RecoveryEnvironment(Hooks):
     def decided(self, **others: Any) -> JobId:  # noqa: ANN401
         """A job on which the decision is written, and nothing created yet."""
         job = self.ended(**others)
-        self.faults["sagemaker.create"] = CreateLaterError("not now", reason=Postponement.QUOTA)
-        self.recover(job)
+        self.faults["runs.record_creation_intent"] = LedgerUnavailableError("no answer")
+        with suppress(LedgerUnavailableError):
+            self.recover(job)
         self.faults.clear()
         return job
 

@@ -1,6 +1,6 @@
 """Creates the attempt that a decision calls for, exactly once."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -34,7 +34,7 @@ from respot.recovery.planning.decision import DECIDED_WITHIN, Action, Decision, 
 from respot.recovery.planning.latest_start import latest_start_after
 from respot.recovery.planning.type_choice import refused_types
 from respot.recovery.ports import Clone, KillSwitch, RecoverableJobs, Refusals, RunStore
-from respot.recovery.records import DecisionRecord, NoticeKind, Outcome, OutcomeKind, Refusal
+from respot.recovery.records import CREATED_WITHIN, DecisionRecord, NoticeKind, Outcome, OutcomeKind, Refusal
 from respot.recovery.run_place import is_after, outcome_of, planned_under_name
 from respot.recovery.same_request import difference, may_be_alike, misplacement
 from respot.recovery.trial import deleted
@@ -91,16 +91,15 @@ class Creator:
             return None
         if (history := self.decider.why_history(record, state)) is not None:
             # A ledger restored from a backup, with a decision from before: its owner has continued since.
-            self._close(decided, OutcomeKind.CANCELLED, history.reason, history.cause)
-            return None
+            return self._close(decided, OutcomeKind.CANCELLED, history.reason, history.cause)
         description = self.decider.description_of(state)
         tags = None if description is None else self.jobs.tags(state.job.region, state.arn)
         if description is None or tags is None:
-            self._close(decided, OutcomeKind.FAILED, deleted(state.job), Cause.NOT_CREATABLE)
-            return None
+            return self._close(decided, OutcomeKind.FAILED, deleted(state.job), Cause.NOT_CREATABLE)
         context = self.contexts.load(record, state, tags, now=self.clock())
+        asked: list[Placement] = []
         while True:  # as often as the ladder has pools: each round but the last one rules out another
-            step = self._try(context, decided, description)
+            step = self._try(context, decided, description, asked)
             if not isinstance(step, PlanContext):
                 return step
             context = step
@@ -117,9 +116,12 @@ class Creator:
                     self.runs.record_outcome(existing)
 
     def _try(
-        self, context: PlanContext, decided: DecisionRecord, description: JobDescription
+        self, context: PlanContext, decided: DecisionRecord, description: JobDescription, asked: list[Placement]
     ) -> Later | PlanContext | None:
-        """Plan again for the present moment, and create; returns the context without a pool that was refused."""
+        """Plan again for the present moment, and create; returns the context without a pool that was refused.
+
+        Each placement is added to `asked`: of this delivery's own calls all but the last one were answered.
+        """
         decision = self.decider.plan(context)
         if decision.action is Action.WAIT:
             return self.decider.wait(decided.job, decision)
@@ -127,14 +129,13 @@ class Creator:
             if refused := context.refused_pools:
                 unnamed = [f"cannot use {pool}" for pool in refused if str(pool) not in decision.reason]
                 reason = "; ".join((*unnamed, decision.reason))
-                self._close(decided, OutcomeKind.FAILED, reason, Cause.POOLS_REFUSED)
-            else:
-                reason = "the policy now says dry_run" if decision.dry_run else decision.reason
-                unwanted = decision.dry_run or decision.action is Action.NOTHING
-                kind = OutcomeKind.WITHDRAWN if unwanted else OutcomeKind.CANCELLED
-                self._close(decided, kind, reason, decision.cause)
-            return None
-        later = self._create_there(context, decided, description, decision, decision.placement)
+                return self._close(decided, OutcomeKind.FAILED, reason, Cause.POOLS_REFUSED, answered=asked)
+            reason = "the policy now says dry_run" if decision.dry_run else decision.reason
+            unwanted = decision.dry_run or decision.action is Action.NOTHING
+            kind = OutcomeKind.WITHDRAWN if unwanted else OutcomeKind.CANCELLED
+            return self._close(decided, kind, reason, decision.cause, answered=asked)
+        asked.append(decision.placement)
+        later = self._create_there(context, decided, description, decision, asked)
         if later is None:
             self._schedule(decided, latest_start_after(context, decision.placement, now=self.clock()))
         return later
@@ -145,10 +146,10 @@ class Creator:
         decided: DecisionRecord,
         description: JobDescription,
         decision: Decision,
-        placement: Placement,
+        asked: Sequence[Placement],
     ) -> Later | PlanContext | None:
-        """Create the attempt there; returns the context without a pool that was refused."""
-        name, lineage = decided.next_name or "", decided.next_lineage
+        """Create the attempt at the last placement; returns the context without a pool that was refused."""
+        placement, name, lineage = asked[-1], decided.next_name or "", decided.next_lineage
         attempt = AttemptRequest(name=name, lineage=lineage, placement=placement)
         request: Mapping[str, Any] = {}
         try:
@@ -171,8 +172,7 @@ class Creator:
                 return context.without(placement, error)
             denied = isinstance(error, CreateRefusedError) and error.permission
             cause = Cause.PERMISSION_MISSING if denied else Cause.NOT_CREATABLE
-            self._close(decided, OutcomeKind.FAILED, str(error), cause)
-            return None
+            return self._close(decided, OutcomeKind.FAILED, str(error), cause, answered=asked)
 
     def _create(
         self, decided: DecisionRecord, placement: Placement, request: Mapping[str, Any], created: Outcome
@@ -287,9 +287,28 @@ class Creator:
             return None
         return seen.state.job.created if seen and seen.state.arn == arn else None
 
-    def _close(self, decided: DecisionRecord, kind: OutcomeKind, reason: str, cause: Cause | None) -> None:
-        """Record that nothing is created, unless another delivery has created it: an outcome must not be untrue."""
+    def _close(
+        self,
+        decided: DecisionRecord,
+        kind: OutcomeKind,
+        reason: str,
+        cause: Cause | None,
+        *,
+        answered: Collection[Placement] = (),
+    ) -> Later | None:
+        """Record that nothing is created, unless another delivery has created it: an outcome must not be untrue.
+
+        That waits while another delivery's call, which SageMaker may not have answered, can still create the job.
+        `answered` are the placements of this delivery's calls.
+        """
+        intents = self.runs.creation_intents(decided.job)
+        calls = [intent.at for intent in intents if intent.placement not in answered]
+        until = max(calls) + CREATED_WITHIN if calls else self.clock()
+        if until > self.clock():
+            words = f"SageMaker may still create {decided.next_name}, which it was asked for; then: {reason}"
+            return Later(reason=words, delay=until - self.clock())
         self.runs.record_outcome(self._existing(decided) or self._outcome(decided, kind, reason, cause=cause))
+        return None
 
     def _existing(self, decided: DecisionRecord) -> Outcome | None:
         """The outcome if a job of the next attempt's name exists, or did: ours is success, anybody else's a failure."""
@@ -361,7 +380,7 @@ class Creator:
         planned = decided.decision.placement
         if planned is None or decided.decided_at < self.ledger.watched_since(decided.job.region):
             return None
-        intents = self.runs.creation_intents(decided.job)
+        intents = [intent.placement for intent in self.runs.creation_intents(decided.job)]
         if not intents and not self._is_named(decided):
             planned = replace(planned, market=state.market or planned.market, instance_type="")
         return misplacement((planned, *intents), state, any_type=any_type)

@@ -141,12 +141,15 @@ class Decider:
         """
         last = context.run.last
         state, tags = last.state, last.state.tags or {}
-        if last.number > 1 or RUN_TAG not in tags or state.job.created >= self.ledger.watched_since(state.job.region):
+        known = RUN_TAG not in tags or (last.number > 1 and tags[RUN_TAG] == context.run.id)
+        if known or state.job.created >= self.ledger.watched_since(state.job.region):
             return None
         if state.job.created < self.ledger.first_watched(state.job.region):
             return None
         said = f"attempt {tags.get(ATTEMPT_TAG)} of run {tags[RUN_TAG]}"
-        return f"its tags name {said}, which the restored ledger does not know: its budgets count from this job"
+        of_another = f"it counts as attempt {last.number} of {context.run.id}"
+        counts = of_another if last.number > 1 else "its budgets count from this job"
+        return f"its tags name {said}, which the restored ledger does not know: {counts}"
 
     def wait(self, job: JobId, decision: Decision) -> Later:
         """Nothing is decided before the time that the plan says; people are notified if the plan asks for it."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from respot.recovery.policy.policy import AccountPolicy
     from respot.recovery.records import (
         AttemptRecord,
+        CreationIntent,
         DecisionRecord,
         LocationReservation,
         NextStep,
@@ -226,8 +227,8 @@ class RunStore(Protocol):
     def record_creation_intent(self, job: JobId, placement: Placement) -> None:
         """Record that CreateTrainingJob is about to be called for the attempt after `job`, with that placement."""
 
-    def creation_intents(self, job: JobId) -> tuple[Placement, ...]:
-        """The placements of all those calls, in any order, read consistently. Earlier versions recorded none."""
+    def creation_intents(self, job: JobId) -> tuple[CreationIntent, ...]:
+        """The last of those calls for each placement, in any order, read consistently. Some versions recorded none."""
 
     def stop_intent(self, job: JobId) -> StopIntent | None:
         """The newest intent to stop the job, read consistently; `None` if there never was one."""

@@ -10,9 +10,11 @@ from respot.recovery.checkpoints.checkpoint import Checkpoint
 from respot.recovery.checkpoints.progress import Reached
 from respot.recovery.planning.attempt import Lineage
 from respot.recovery.planning.cause import Cause
-from respot.recovery.planning.decision import Decision
+from respot.recovery.planning.decision import Decision, Placement
 from respot.recovery.planning.run import RunId
 
+CREATED_WITHIN: Final = timedelta(minutes=15)
+"""So long after an intent a job may still be created: a function runs for 2 minutes, and hosts' clocks differ by 10."""
 REMEMBERED_FOR: Final = timedelta(hours=1)
 """For how long a refused creation prevents a stop in favour of the same pool or role."""
 
@@ -70,6 +72,19 @@ class AttemptRecord:
     name: str
     parent: JobId
     decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreationIntent:
+    """A call of CreateTrainingJob that was about to be made; whether SageMaker answered is not recorded.
+
+    Attributes:
+        placement: what was asked for.
+        at: when, by Respot's clock; the last time, if it was asked for several times.
+    """
+
+    placement: Placement
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,16 +26,20 @@ def place_in_run(runs: RunStore, ledger: JobStore, state: JobState) -> tuple[Run
     gives a new one.
     """
     for attempt in planned_under_name(runs, state):
-        outcome = outcome_of(runs, attempt.parent)
-        if outcome and outcome.job_created:
-            is_attempt = _created(outcome) and same_creation(state.job.created, outcome.job_created)
-        else:
-            parent = ledger.load(attempt.parent).state
-            in_time = outcome is None or state.job.created <= outcome.settled_at + MAX_CLOCK_SKEW
-            is_attempt = in_time and (parent is None or may_be_alike(parent, state))
-        if is_attempt:
+        if _is_attempt(ledger, attempt, outcome_of(runs, attempt.parent), state):
             return attempt.run, attempt.number
     return run_id(state.job), 1
+
+
+def _is_attempt(ledger: JobStore, attempt: AttemptRecord, outcome: Outcome | None, state: JobState) -> bool:
+    """Whether the job is the attempt. No decision is closed while a call may still create its job."""
+    if outcome and outcome.kind is not OutcomeKind.CREATED:
+        return False
+    if outcome and outcome.job_created:
+        return same_creation(state.job.created, outcome.job_created)
+    parent = ledger.load(attempt.parent).state
+    in_time = outcome is None or state.job.created <= outcome.settled_at + MAX_CLOCK_SKEW
+    return in_time and (parent is None or may_be_alike(parent, state))
 
 
 def planned_under_name(runs: RunStore, state: JobState) -> Iterator[AttemptRecord]:
@@ -58,10 +62,6 @@ def outcome_of(runs: RunStore, job: JobId) -> Outcome | None:
 def is_after(decided_at: datetime, state: JobState) -> bool:
     """Whether the job was created after the decision, as far as two clocks can show."""
     return state.job.created >= decided_at - MAX_CLOCK_SKEW
-
-
-def _created(outcome: Outcome) -> bool:
-    return outcome.kind is OutcomeKind.CREATED
 
 
 def _tagged(runs: RunStore, state: JobState) -> tuple[AttemptRecord, ...]:

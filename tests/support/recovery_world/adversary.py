@@ -77,6 +77,7 @@ class Adversary:
         oldest = self.backups[0] if self.backups else None
         if oldest and oldest.taken <= now - BACKUP_AGE and self.random.random() < self._chance_to_restore(oldest):
             world.clock.pass_by(timedelta(seconds=self.random.choice((1, 1200))))
+            self.jobs.create_late()  # it took longer than that
             oldest.restore()
             self.may_restore = False
             return

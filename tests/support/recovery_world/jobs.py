@@ -129,6 +129,18 @@ class Jobs:
             world.stopped[world.sagemaker.jobs[name].state.job].too_late = True
             world.seen["instances came too late"] += 1
 
+    def create_late(self, name: str | None = None) -> bool:
+        """SageMaker creates what it was asked for and did not answer: what is due, and the job of that name."""
+        world = self.world
+        due = [each for each in world.late if each.asked.name == name or each.due <= world.clock() or world.calm]
+        for each in due:
+            world.late.remove(each)
+            job = world.sagemaker.create_now(each.request)
+            world.origins[job] = world.origins.pop(each.asked)
+            world.seen["created long after the call"] += 1
+            self.emit(job.name)
+        return any(each.asked.name == name for each in due)
+
     def emit(self, name: str) -> None:
         """The event of a job's present transition, if it comes, as often as it comes."""
         world = self.world

@@ -85,8 +85,23 @@ class Judge:
                 self.broken(f"a resubmission of {record.job}, which ended or was stopped before the restore")
         if record.job in world.forgotten and RUN_TAG in (state.tags or {}) and decision.action is Action.RESUBMIT:
             world.seen["forgotten attempts resubmitted"] += 1
-            if record.number != 1 or "does not know" not in (decision.warning or ""):
+            known = record.number > 1 and state.tags and state.tags[RUN_TAG] == record.run
+            if not known and "does not know" not in (decision.warning or ""):
                 self.broken(f"{record.job}, which the ledger forgot, is resubmitted without a word: {decision.warning}")
+        if record.job in world.forgotten and record.number > 1:
+            self._count_to_another_run(record)
+
+    def _count_to_another_run(self, record: DecisionRecord) -> None:
+        """A forgotten attempt whose name an earlier run had planned counts as that run's: no budget begins again."""
+        world, planned = self.world, self.world.runs.planned.get((record.run, record.number))
+        if planned is None or planned.name != record.job.name:
+            self.broken(f"{record.job}, which the ledger forgot, counts as {record.number} of {record.run}: {planned}")
+        root = next(each.root for each in world.origins.values() if run_id(each.root) == record.run)
+        world.origins[record.job] = Origin(root=root, number=record.number)
+        world.forgotten.discard(record.job)
+        world.seen["forgotten attempts of an earlier run"] += 1
+        made = world.attempts.setdefault(root, [])
+        made += [record.number] if record.number not in made else []
 
     def check_summary(self, summary: RunSummary, before: RunSummary | None) -> None:
         """Whether this very summary may be written: a run ends once, and not before its last job is over."""
@@ -124,8 +139,8 @@ class Judge:
         if "was deleted" in words and fake and fake.state.status != DELETING:
             self.broken(f"of {job}, which is there: {words}")
 
-    def check_creation(self, request: Mapping[str, Any]) -> None:  # noqa: C901, PLR0912 - a list of rules
-        """Whether this very moment is one at which this very job may be created."""
+    def check_creation(self, request: Mapping[str, Any]) -> JobId:  # noqa: C901, PLR0912 - a list of rules
+        """Whether this very moment is one at which this very job may be created; the job, if it is created now."""
         world = self.world
         name = str(request["TrainingJobName"])
         tags = {tag["Key"]: tag["Value"] for tag in request["Tags"]}
@@ -178,7 +193,9 @@ class Judge:
             self.broken(f"{name} follows {parent.state.status} {parent.state.failure_reason} {parent.state.parent}")
         made.append(number)
         world.seen["created in calm" if world.calm else "created in trouble"] += 1
-        world.origins[JobId(region=REGION, name=name, created=world.clock())] = Origin(root=root, number=number)
+        created = JobId(region=REGION, name=name, created=world.clock())
+        world.origins[created] = Origin(root=root, number=number)
+        return created
 
     def _check_first(self, name: str, parent: FakeJob) -> None:
         """Nothing is created that may have been created before the ledger was restored."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 
-from respot.errors import CreateRefusedError, Reach, RespotError
+from respot.errors import CreateLaterError, CreateRefusedError, JobNameTakenError, Postponement, Reach, RespotError
 from respot.jobs.job import JobId
 from respot.jobs.lifecycle import WAITING, is_terminal, lacks_its_end
 from respot.jobs.message import read_message, write_message
@@ -16,7 +16,7 @@ from tests.support.recovery_world.controller import Controller, Trouble
 from tests.support.recovery_world.jobs import Jobs
 from tests.support.recovery_world.judge import BrokenRuleError, Judge
 from tests.support.recovery_world.people import People
-from tests.support.recovery_world.world import Message, World, recheck_of, recheck_of_missing
+from tests.support.recovery_world.world import TARDY, LateCreation, Message, World, recheck_of, recheck_of_missing
 from tests.support.with_hooks import ProcessCrashError
 
 MOST_ROUNDS: Final = 60
@@ -49,8 +49,14 @@ class Schedule:
             message = f"ResourceLimitExceeded: the quota of {placement} is 0"
             reach = world.random.choice((Reach.POOL, Reach.MARKET))
             raise CreateRefusedError(message, reach=reach, why="its quota is 0")
-        self.judge.check_creation(request)
+        if self.jobs.create_late(str(request["TrainingJobName"])):
+            message = f"{request['TrainingJobName']}: SageMaker has just created it, for the call before"
+            raise JobNameTakenError(message)
+        asked = self.judge.check_creation(request)
         world.seen["created where there is quota"] += world.without_quota is not None
+        if world.tardy and not world.calm and world.random.random() < 0.3:
+            world.late.append(LateCreation(request=request, asked=asked, due=world.clock() + TARDY))
+            raise CreateLaterError("no answer", reason=Postponement.UNANSWERED)
 
     def _before_stop(self, name: str) -> None:
         self.judge.check_stop(name)
@@ -61,6 +67,7 @@ class Schedule:
         world = self.world
         for _ in range(world.random.choice((40, 80, 120))):
             world.clock.pass_by(timedelta(seconds=world.random.choice((1, 60, 1800))))
+            self.jobs.create_late()
             actions = self._possible()
             if world.down and world.random.random() < 0.1:
                 world.down.clear()
@@ -158,6 +165,7 @@ class Schedule:
     def _calm_down(self) -> None:
         world = self.world
         world.calm = True
+        self.jobs.create_late()
         world.down.clear()
         self.adversary.retire()
         if world.random.random() < 0.5:  # else it remains on, and what waits for it is decided after three days

@@ -2,11 +2,11 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 from respot.alerting.alert import kind_of
 from respot.aws.dynamodb.job_items import state_item, transition_item
@@ -177,6 +177,10 @@ class CheckedSummaries(MemorySummaries):
         return written
 
 
+TARDY: Final = timedelta(minutes=1)
+"""So long after the call SageMaker creates a job, where it does not answer at once."""
+
+
 @dataclass(slots=True)
 class Stop:
     """Who truly stopped a job.
@@ -205,6 +209,21 @@ class Origin:
     number: int
 
 
+@dataclass(slots=True, kw_only=True)
+class LateCreation:
+    """A creation that SageMaker has accepted, did not answer, and does some time later.
+
+    Attributes:
+        request: CreateTrainingJob's.
+        asked: the job, as if it had been created with the call.
+        due: when it is created.
+    """
+
+    request: Mapping[str, Any]
+    asked: JobId
+    due: datetime
+
+
 class World:
     """Everything that the parts of one schedule share.
 
@@ -220,6 +239,8 @@ class World:
         tampering: the chance, at each step, that somebody changes lineage tags.
         crowded: jobs of others, whose events are lost, use the checkpoint locations of runs.
         without_quota: SageMaker creates nothing on this market.
+        tardy: SageMaker may create a job a while after the call, which it does not answer.
+        late: the creations that it is still to do.
         down: services that are down.
         calls: the calls that Respot has made, each a service and a method.
         denied: the call that lacks its permission now.
@@ -254,6 +275,8 @@ class World:
         # A draw of its own: the schedules of old seeds do not change.
         self.without_quota = Random(f"{seed} quota").choice((None, None, None, None, *Market))  # noqa: S311 - as above
         self.crowded = Random(f"{seed} neighbours").random() < 0.3  # noqa: S311 - as above
+        self.tardy = Random(f"{seed} tardy").random() < 0.2  # noqa: S311 - as above
+        self.late: list[LateCreation] = []
         self.down: set[str] = set()
         self.calls: dict[tuple[str, str], None] = {}
         self.denied: tuple[str, str] | None = None

@@ -35,6 +35,7 @@ from respot.recovery.planning.run import RunId
 from respot.recovery.planning.waiting import StopIntent
 from respot.recovery.records import (
     AttemptRecord,
+    CreationIntent,
     DecisionRecord,
     LocationReservation,
     NextStep,
@@ -47,6 +48,7 @@ from respot.recovery.records import (
 from respot.schema import (
     DECIDED_AT,
     EXPIRES_AT,
+    INTENDED_AT,
     KIND,
     NOTED_AT,
     OUTCOME,
@@ -263,16 +265,16 @@ def creation_intent_item(job: JobId, placement: Placement, *, now: datetime, ret
             KIND: ItemKind.CREATION_INTENT.value,
             SCHEMA: SCHEMA_OF_THIS_VERSION,
             "placement": asked,
-            "intended_at": iso(now),
+            INTENDED_AT: iso(now),
             EXPIRES_AT: expiry(now, retention),
         }
     )
 
 
-def read_creation_intent(item: Item) -> Placement:
-    """The placement of a creation intent, from its item."""
+def read_creation_intent(item: Item) -> CreationIntent:
+    """A creation intent from its item."""
     with reading(item, ItemKind.CREATION_INTENT) as values:
-        return _read_placement(values.inner("placement"))
+        return CreationIntent(placement=_read_placement(values.inner("placement")), at=values.moment(INTENDED_AT))
 
 
 def notice_item(job: JobId, kind: NoticeKind, summary: str, *, now: datetime, retention: timedelta | None) -> Item:

@@ -44,6 +44,7 @@ from respot.recovery.planning.run import RunId
 from respot.recovery.planning.waiting import StopIntent
 from respot.recovery.records import (
     AttemptRecord,
+    CreationIntent,
     DecisionRecord,
     LocationReservation,
     NextStep,
@@ -51,7 +52,7 @@ from respot.recovery.records import (
     Outcome,
     RecoveryRecords,
 )
-from respot.schema import BY_LIVE, CHECKPOINT_URI, DECIDED_AT, LIVE_IN, NOTED_AT, PK, SK, WITHDRAWN
+from respot.schema import BY_LIVE, CHECKPOINT_URI, DECIDED_AT, INTENDED_AT, LIVE_IN, NOTED_AT, PK, SK, WITHDRAWN
 
 _Read = TypeVar("_Read")
 
@@ -112,9 +113,10 @@ class DynamoDbRunStore(Store):
     def record_creation_intent(self, job: JobId, placement: Placement) -> None:
         """See `RunStore.record_creation_intent`."""
         item = creation_intent_item(job, placement, now=self._clock(), retention=self._retention)
-        self._table.put(item, ABSENT)
+        # All times are written in one format, therefore the later one is the greater text.
+        self._table.put(item, f"{ABSENT} OR {INTENDED_AT} < :now", {":now": iso(self._clock())})
 
-    def creation_intents(self, job: JobId) -> tuple[Placement, ...]:
+    def creation_intents(self, job: JobId) -> tuple[CreationIntent, ...]:
         """See `RunStore.creation_intents`."""
         values = {":pk": partition_of(job), ":creation": CREATION_INTENT_KEY}
         items = self._table.query(f"{PK} = :pk AND begins_with({SK}, :creation)", values, ConsistentRead=True)
