@@ -143,6 +143,11 @@ def test_ctrl_c_while_a_module_loads_ends_it_with_a_word(module: str) -> None:
     assert ended([sys.executable, "-c", INTERRUPTED_IN.format(module=module)]) == INTERRUPTED
 
 
+def listen_to_ctrl_c() -> None:
+    """As in a terminal: a shell starts what is in the background with Ctrl-C ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_ends_it_with_a_word() -> None:
     with subprocess.Popen(  # noqa: S603
         command(*SHOW),
@@ -151,6 +156,7 @@ def test_ctrl_c_ends_it_with_a_word() -> None:
         text=True,
         env=environment(SLOW="1"),
         cwd=ROOT,
+        preexec_fn=listen_to_ctrl_c,  # noqa: PLW1509 - it only sets a signal
     ) as process:
         assert process.stderr is not None
         assert process.stderr.readline() == "waiting\n"

@@ -49,7 +49,7 @@ def test_a_pass_costs_a_second_for_each_page_and_half_a_unit_for_each_job() -> N
     """876 full passes of 3,100 jobs on 32 pages, 7,884 others of 100 on two."""
     pages = 876 * 32 + 7884 * 2
     listed = 876 * 3100 + 7884 * 100
-    checks = 3100 * (730 / 24 / 31) * 27
+    checks = 3100 * (730 / 24 / 31) * 63
     assert quantity("Lambda GB-seconds", jobs=3100) == pytest.approx(pages * 0.5)
     assert quantity("DynamoDB read units", jobs=3100) == pytest.approx(8760 * 7 + pages / 2 + listed / 2 + checks)
     assert quantity("DynamoDB write units", jobs=3100) == pytest.approx(8760 * 13 + pages)
