@@ -27,7 +27,7 @@ class RunCheck:
         """A job of each run whose summary is missing, cannot be read, or does not know that its job has ended.
 
         Args:
-            region: where to look.
+            region: of the jobs and the runs.
             live: the region's jobs that are live in the ledger, and were created between the two moments.
             since: the earliest creation of a job, and of a run's first job; included.
             until: the latest one; included.
