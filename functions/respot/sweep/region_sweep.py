@@ -192,7 +192,12 @@ class RegionSweep:
         rechecks = [self._recheck(progress, job.name, now, unlisted=job.created) for job in unlisted]
         if progress.down_to is None:
             outdated = self.run_check.outdated(progress.scope, dict.fromkeys(live), since=reached, until=until)
-            rechecks += [_for_summary(job, progress, ended=job not in live) for job in outdated if job not in unlisted]
+            rechecks += [
+                # SageMaker may no longer have a job that has ended, or have another one of its name.
+                self._recheck(progress, job.name, now, unlisted=None if job in live else job.created)
+                for job in outdated
+                if job not in unlisted
+            ]
         return rechecks
 
     def _waiting_too_long(
@@ -227,21 +232,6 @@ class RegionSweep:
 def _created(job: JobId | None, progress: SweepProgress) -> datetime:
     """When the job was created; of one of which nothing is known, as early as matters."""
     return job.created if job else progress.recorded_until or BEGINNING
-
-
-def _for_summary(job: JobId, progress: SweepProgress, *, ended: bool) -> tuple[SweepObservation, timedelta]:
-    """A message about a job of which no event was lost: its run's summary is outdated.
-
-    SageMaker may no longer have a job that has ended, or have another one of its name.
-    """
-    request = SweepObservation(
-        region=progress.scope,
-        name=job.name,
-        watched_since=progress.watched_since,
-        event_due_by=BEGINNING,
-        unlisted=job.created if ended else None,
-    )
-    return request, timedelta()
 
 
 def _is_same(one: JobId, other: JobId) -> bool:

@@ -77,8 +77,7 @@ class DynamoDbRunSummaries(Store):
         for item in self._table.get_all([(partition, RUN_SUMMARY_KEY) for partition in runs]):
             # What cannot be read is rebuilt, which is logged.
             stored = next(readable([item], read_summary, lambda _: None), None)
-            if stored is None or not stored.summary.has_ended:  # the index may lag
-                found[runs[item[PK]["S"]]] = stored.summary if stored else None
+            found[runs[item[PK]["S"]]] = stored.summary if stored else None
         return found
 
     def pages(self, *, now: datetime, since: datetime, size: int) -> Iterator[tuple[RunSummary, ...]]:
