@@ -270,7 +270,7 @@ class Unreadable(MemoryLedger):
 
 @dataclass(slots=True)
 class RebuiltByAnother(MemorySummaries):
-    """A store in which somebody else rebuilds the summary first, and the job then goes on."""
+    """A store in which somebody else rebuilds the summary first."""
 
     first: Callable[[], None] | None = None
 
@@ -285,7 +285,13 @@ def test_of_two_that_rebuild_a_summary_the_last_one_has_read_everything() -> Non
     store = RebuiltByAnother()
     env = Environment(store)
     env.know("Starting=0")
+    outdated = env.now
+
+    def rebuild() -> None:
+        MemorySummaries.rebuild(store, outdated)
+
+    env.know("Starting=0 Training=390")
     store.unreadable.add(RUN)
-    store.first = lambda: env.know("Starting=0 Training=390")
+    store.first = rebuild
     env.summaries.refresh(JOB)
     assert env.now.state is RunState.RUNNING

@@ -211,6 +211,14 @@ def test_an_ended_job_that_recovery_has_not_come_to_does_not_run(env: Environmen
     assert settles(env)
 
 
+def test_a_job_that_the_list_lacks_too_is_sent_once(env: Environment) -> None:
+    job = live(env)
+    del env.jobs.snapshots[REGION, job.name]
+    env.sweep()
+    ((recheck, _),) = env.rechecks.sent
+    assert (recheck.name, recheck.unlisted) == (job.name, job.created)
+
+
 def test_only_a_full_pass_compares_summaries() -> None:
     env = Environment()
     env.watched(full=ago(minutes=20))

@@ -49,7 +49,7 @@ class RunIndex(Protocol):
         """The region's runs that go on by their summaries, with these.
 
         Those that began between two moments, both included; `None` for one whose summary cannot be read. The list may
-        lag behind `SummaryStore.save` by a moment.
+        lag behind `SummaryStore.save` by a moment, and have a run that has just ended.
         """
 
 
