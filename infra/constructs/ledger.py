@@ -88,10 +88,10 @@ class Ledger(Construct):
     def grant_sweep(self, grantee: iam.IGrantable) -> None:
         """Read jobs with all of their items, find them by name, activity and life; put the sweep's progress.
 
-        And the summaries of runs that lack theirs.
+        And list the runs that go on, and put the summaries of runs that lack theirs.
         """
         self._grant(grantee, "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:DescribeTable")
-        for index in (schema.BY_NAME, schema.BY_ACTIVITY, schema.BY_LIVE):
+        for index in (schema.BY_NAME, schema.BY_ACTIVITY, schema.BY_LIVE, schema.BY_RUN):
             self._grant_index(grantee, index)
         self._grant_put(grantee, schema.SWEEP_PARTITION, schema.RUN_SUMMARY_PARTITION)
 

@@ -101,6 +101,8 @@ def sweeping(*, jobs: int, depth: timedelta) -> Quantities:
     seconds = SWEEPS * SWEEP_SECONDS + (pages - SWEEPS) * PACE.total_seconds()
     # A consistent read below 4 KB is a unit; a query of an index, or a state read with others, is half a one.
     reads = SWEEPS * (SWEEP_READS + SWEEP_QUERIES / 2) + pages / 2 + listed / 2
+    # A full pass also queries the runs that go on, page by page, and reads the summary of each.
+    reads += full * (jobs // PAGE + 1 + within) / 2
     return {
         **_invocations(SWEEPS, seconds=seconds / SWEEPS, log_kilobytes=1.5),
         "Scheduler invocations": SWEEPS,

@@ -14,6 +14,7 @@ from moto.sns.models import sns_backends
 from respot import settings
 from respot.aws.dynamodb.attribute_values import deserialize
 from respot.aws.dynamodb.job_items import transition_item
+from respot.aws.dynamodb.run_summaries import summary_item
 from respot.aws.dynamodb.sweeps import progress_item
 from respot.aws.sagemaker.job_lists import SageMakerJobLists
 from respot.bootstrap import clients, stores, time_budget
@@ -24,6 +25,7 @@ from respot.jobs.merge import reconcile
 from respot.recovery.checkpoints.location import CheckpointLocation
 from respot.recovery.planning.attempt import AttemptRequest, Lineage
 from respot.recovery.planning.decision import Placement
+from respot.recovery.planning.run import run_id
 from respot.settings import (
     KILL_SWITCH_PARAMETER,
     POLICY_PARAMETER,
@@ -33,11 +35,14 @@ from respot.settings import (
 )
 from respot.sweep.heartbeat import HEARTBEAT
 from respot.sweep.progress import SweepProgress
-from tests.support.builders import NAME, REGION, job_id, state, transition
+from tests.support.builders import NAME, REGION, job_id, snapshot, state, transition
 from tests.support.moto_aws import TABLE
+from tests.support.printed import Printed, printed
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+__all__ = ["printed"]
 
 CREATION: dict[str, Any] = {
     "TrainingJobName": NAME,
@@ -172,6 +177,23 @@ def test_an_alert_makes_the_calls_that_its_time_budget_assumes(deployed: "Dynamo
     assert Counter(made) == Counter(alert.CALLS)
     (topic,) = sns_backends[DEFAULT_ACCOUNT_ID][REGION].topics.values()
     assert "Respot decides whether it resumes the job" in str(topic.sent_notifications[-1])
+
+
+def test_a_summary_that_cannot_be_read_is_rebuilt_and_the_log_says_so(
+    deployed: "DynamoDBClient", printed: Printed
+) -> None:
+    time_budget.begin(lambda: timedelta(minutes=1))
+    stores.ledger().save(reconcile(JobRecord(), snapshot("Starting=0 Training=390")))
+    stores.refresh_summary(job_id())
+    stored = stores.summary_store().load(run_id(job_id()))
+    assert stored
+    item = summary_item(stored.summary, 1, None) | {"state": {"S": "melting"}}
+    deployed.put_item(TableName=TABLE, Item=item)
+    stores.refresh_summary(job_id())
+    assert stores.summary_store().load(run_id(job_id())) == replace(stored, version=2)
+    (line,) = printed()
+    assert (line["level"], line["message"], line["partition"]) == ("WARNING", "summary_rebuilt", item["pk"]["S"])
+    assert "melting" in line["reason"]
 
 
 @pytest.mark.usefixtures("deployed")

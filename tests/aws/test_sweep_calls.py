@@ -11,9 +11,11 @@ import pytest
 from infra.constructs.ledger_stream import HEARTBEAT
 from local.bench import price
 from respot.aws.dynamodb.ledger import DynamoDbLedger
+from respot.aws.dynamodb.run_summaries import DynamoDbRunSummaries
 from respot.aws.dynamodb.sweeps import DynamoDbSweepStore
 from respot.jobs.listing import LONGEST_LIFE
-from respot.schema import CHECKS
+from respot.runs.summary import RunSummaries
+from respot.schema import BY_RUN, CHECKS, PK, RUN_SUMMARY_PARTITION
 from tests.infra.test_stream_filters import matches
 from tests.support.builders import CREATED, REGION, job_id
 from tests.support.moto_aws import TABLE
@@ -63,6 +65,42 @@ def test_each_sweep_asks_as_much_as_its_price_says(
     assert calls["Query"] == price.SWEEP_QUERIES + pages  # those alive on each page
     assert calls["PutItem"] == price.SWEEP_WRITES + pages
     assert calls.keys() == {"Query", "Query consistent", "PutItem", "BatchGetItem"}
+
+
+@pytest.mark.parametrize("page_length", [100, 3], ids=["one page", "three jobs a page"])
+def test_a_full_pass_reads_the_summary_of_each_run_that_goes_on_once(
+    dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger, page_length: int
+) -> None:
+    """With a query each page, as its price says; a quick pass reads none."""
+    env = Environment(page_length=page_length)
+    env.watched(full=ago(minutes=40))
+    store = DynamoDbRunSummaries(dynamodb, TABLE, clock=env.clock, retention=None)
+    env.ledger = dynamodb_ledger  # type: ignore[assignment]
+    env.summaries = RunSummaries(ledger=dynamodb_ledger, runs=env.runs, store=store)
+    for number in range(12):
+        env.both(job_id(f"alive-{number}", created=ago(hours=30 + number)), "Starting=0 Training=60")
+    env.sweeper = env.invocation()
+    reads: list[Any] = []
+
+    def note(model: Any, params: Any, **_: object) -> None:  # noqa: ANN401 - botocore's
+        body = json.loads(params["body"])
+        if body.get("IndexName") == BY_RUN:
+            reads.append("query")
+        elif model.name == "BatchGetItem":
+            keys = [key[PK]["S"] for key in body["RequestItems"][TABLE]["Keys"]]
+            reads.extend(key for key in keys if key.startswith(RUN_SUMMARY_PARTITION))
+
+    dynamodb.meta.events.register("before-call.dynamodb", note)
+    env.sweep()
+    assert (reads, env.names()) == ([], [])
+    env.clock.pass_by(timedelta(minutes=15))
+    before = len(env.lists.calls)
+    env.sweep()
+    assert env.names() == []
+    pages = len(env.lists.calls) - before
+    assert pages == (1 if page_length == 100 else 4)
+    summaries = [read for read in reads if read != "query"]
+    assert (len(reads) - len(summaries), len(summaries)) == (pages, 12 + pages - 1)  # the last of a page twice
 
 
 def test_the_oldest_open_job_is_found_with_one_call(

@@ -1,18 +1,23 @@
 """The promises of the port `SummaryStore`, held against every implementation."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 from botocore.stub import Stubber
 
-from respot.aws.dynamodb.run_summaries import DynamoDbRunSummaries
-from respot.errors import LedgerUnavailableError
+from respot.aws.dynamodb.keys import RUN_SUMMARY_KEY, run_summary_partition
+from respot.aws.dynamodb.run_summaries import DynamoDbRunSummaries, summary_item
+from respot.aws.dynamodb.table import Table
+from respot.errors import LedgerUnavailableError, UnreadableItemError
 from respot.jobs.job import Market, Owner, Parent
-from respot.recovery.planning.run import run_id
+from respot.recovery.planning.run import RunId, run_id
 from respot.runs.run_state import RunState
-from respot.runs.summary import RunSummary, SummaryStore
+from respot.runs.summary import RunSummary, StoredSummary, SummaryStore
+from respot.schema import PK, SK
+from respot.sweep.ports import RunIndex
 from tests.support.builders import CREATED, at, job_id
 from tests.support.clock import FakeClock
 from tests.support.memory import MemorySummaries
@@ -39,11 +44,32 @@ FULL = RunSummary(
 BARE = RunSummary(run=run_id(JOB), state=RunState.WAITING, reason="waits", since=at(0), number=1, job=JOB)
 
 
+class Listed(SummaryStore, RunIndex, Protocol):
+    """Both ports of one store."""
+
+
 @pytest.fixture(params=["memory", "dynamodb"])
-def store(request: pytest.FixtureRequest) -> SummaryStore:
+def store(request: pytest.FixtureRequest) -> Listed:
     if request.param == "memory":
         return MemorySummaries()
     return dynamodb_store(request.getfixturevalue("dynamodb"))
+
+
+@pytest.fixture
+def spoil(store: Listed, request: pytest.FixtureRequest) -> Callable[[RunId], object]:
+    """Have the summary of a run be one that this version cannot read."""
+    if isinstance(store, MemorySummaries):
+        return store.unreadable.add
+    return lambda run: spoil_item(request.getfixturevalue("dynamodb"), run, {"state": {"S": "melting"}})
+
+
+def spoil_item(client: "DynamoDBClient", run: RunId, changes: dict[str, Any]) -> dict[str, Any]:
+    """Replace attributes of a run's summary; with `None`, remove them."""
+    key: Any = {PK: {"S": run_summary_partition(run)}, SK: {"S": RUN_SUMMARY_KEY}}
+    item = client.get_item(TableName=TABLE, Key=key)["Item"] | changes
+    item = {name: value for name, value in item.items() if value is not None}
+    client.put_item(TableName=TABLE, Item=item)
+    return item
 
 
 def dynamodb_store(client: "DynamoDBClient") -> DynamoDbRunSummaries:
@@ -51,7 +77,7 @@ def dynamodb_store(client: "DynamoDBClient") -> DynamoDbRunSummaries:
 
 
 @pytest.mark.parametrize("summary", [FULL, BARE])
-def test_a_summary_is_read_as_it_was_written(store: SummaryStore, summary: RunSummary) -> None:
+def test_a_summary_is_read_as_it_was_written(store: Listed, summary: RunSummary) -> None:
     assert store.load(summary.run) is None
     assert store.save(summary, over=None)
     stored = store.load(summary.run)
@@ -59,7 +85,7 @@ def test_a_summary_is_read_as_it_was_written(store: SummaryStore, summary: RunSu
     assert stored.summary == summary
 
 
-def test_of_two_writers_that_read_the_same_the_first_one_wins(store: SummaryStore) -> None:
+def test_of_two_writers_that_read_the_same_the_first_one_wins(store: Listed) -> None:
     assert store.save(BARE, over=None)
     assert not store.save(FULL, over=None)
     read = store.load(BARE.run)
@@ -70,7 +96,7 @@ def test_of_two_writers_that_read_the_same_the_first_one_wins(store: SummaryStor
     assert stored.summary == FULL
 
 
-def test_a_run_that_went_on_and_back_is_no_earlier_read(store: SummaryStore) -> None:
+def test_a_run_that_went_on_and_back_is_no_earlier_read(store: Listed) -> None:
     """The version counts, not the content: what another writer saw in between may be true again."""
     store.save(BARE, over=None)
     first = store.load(BARE.run)
@@ -79,11 +105,126 @@ def test_a_run_that_went_on_and_back_is_no_earlier_read(store: SummaryStore) -> 
     assert not store.save(replace(BARE, number=2), over=first)
 
 
+def test_a_summary_that_cannot_be_read_is_not_taken_for_none(store: Listed, spoil: Callable[[RunId], object]) -> None:
+    store.save(BARE, over=None)
+    spoil(BARE.run)
+    with pytest.raises(UnreadableItemError):
+        store.load(BARE.run)
+    assert not store.save(FULL, over=None)
+
+
+def test_what_cannot_be_read_is_rebuilt_once(store: Listed, spoil: Callable[[RunId], object]) -> None:
+    store.save(BARE, over=None)
+    spoil(BARE.run)
+    assert store.rebuild(FULL)
+    stored = store.load(BARE.run)
+    assert stored is not None
+    assert stored.summary == FULL
+    assert not store.rebuild(BARE)
+    assert store.load(BARE.run) == stored
+    assert store.save(BARE, over=stored)
+
+
+def test_whoever_read_a_summary_before_it_was_rebuilt_must_read_it_again(
+    store: Listed, spoil: Callable[[RunId], object]
+) -> None:
+    store.save(BARE, over=None)
+    before = store.load(BARE.run)
+    spoil(BARE.run)
+    assert store.rebuild(FULL)
+    assert not store.save(BARE, over=before)
+
+
+@pytest.mark.parametrize(
+    "version",
+    [
+        {"N": "7"},
+        {"N": "1"},
+        {"N": "1.5"},
+        {"N": "-0.5"},
+        {"N": "1E+100"},
+        {"S": "1"},
+        {"NULL": True},
+        {"SS": ["1"]},
+        {"B": b"1"},
+        None,
+    ],
+    ids=str,
+)
+def test_of_two_that_rebuild_a_summary_with_any_version_the_first_one_wins(
+    dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch, version: dict[str, Any] | None
+) -> None:
+    store, other = dynamodb_store(dynamodb), dynamodb_store(dynamodb)
+    store.save(BARE, over=None)
+    item = spoil_item(dynamodb, BARE.run, {"version": version, "state": {"S": "melting"}})
+    monkeypatch.setattr(other, "_table", ReadBefore(dynamodb, item))
+    assert store.rebuild(FULL)
+    assert not other.rebuild(BARE)
+    stored = store.load(BARE.run)
+    assert stored is not None
+    assert stored.summary == FULL
+
+
+class ReadBefore(Table):
+    """A table of which an item was read before somebody else wrote it."""
+
+    def __init__(self, client: "DynamoDBClient", item: dict[str, Any]) -> None:
+        super().__init__(client, TABLE)
+        self.item = item
+
+    def get(self, partition: str, key: str) -> dict[str, Any]:
+        assert (partition, key) == (self.item[PK]["S"], self.item[SK]["S"])
+        return self.item
+
+
+def test_a_summary_that_has_expired_meanwhile_is_written_as_a_new_one(dynamodb: "DynamoDBClient") -> None:
+    store = dynamodb_store(dynamodb)
+    assert store.rebuild(BARE)
+    assert store.load(BARE.run) == StoredSummary(summary=BARE, version=1)
+
+
 def test_a_store_that_does_not_answer_is_unavailable(dynamodb: "DynamoDBClient") -> None:
     with Stubber(dynamodb) as stubber:
         stubber.add_client_error("put_item", "ThrottlingException")
         with pytest.raises(LedgerUnavailableError):
             dynamodb_store(dynamodb).save(BARE, over=None)
+
+
+def test_the_runs_of_a_region_that_go_on_are_listed_with_their_jobs(
+    store: Listed, spoil: Callable[[RunId], object]
+) -> None:
+    begun = [replace(job_id(f"run-{n}"), created=at(n)) for n in range(5)]
+    last = job_id("run-1-r2")
+    for job in (*begun, replace(begun[2], region="eu-west-1")):
+        store.save(replace(BARE, run=run_id(job), job=last if job == begun[1] else job), over=None)
+    ended = replace(BARE, run=run_id(begun[2]), job=begun[2], state=RunState.STOPPED)
+    store.save(ended, over=store.load(ended.run))
+    spoil(run_id(begun[3]))
+    found = store.open_runs(JOB.region, since=at(0.001), until=at(3))
+    expected = {run_id(begun[1]): last, run_id(begun[3]): None}
+    assert {run: summary and summary.job for run, summary in found.items()} == expected
+    assert set(store.open_runs(JOB.region, since=at(0), until=at(3.999))) == {run_id(begun[0]), *expected}
+    assert store.open_runs(JOB.region, since=at(3), until=at(0)) == {}
+    assert store.open_runs("eu-central-1", since=at(0), until=at(9)) == {}
+
+
+def test_an_entry_of_the_index_that_names_no_run_stops_no_other(dynamodb: "DynamoDBClient") -> None:
+    errors: list[UnreadableItemError] = []
+    store = DynamoDbRunSummaries(dynamodb, TABLE, clock=FakeClock(CREATED), retention=None, on_unreadable=errors.append)
+    store.save(BARE, over=None)
+    for run in ("us-east-1", "us-east-1/job/soon", "us-east-1/job/99999999999999999999"):
+        item: Any = summary_item(BARE, 1, None) | {PK: {"S": f"run-summary#{run}"}}
+        dynamodb.put_item(TableName=TABLE, Item=item)
+    assert store.open_runs(JOB.region, since=at(-1), until=at(9)) == {BARE.run: BARE}
+    assert len(errors) == 3
+
+
+def test_more_runs_than_dynamodb_reads_at_once_are_all_listed(dynamodb: "DynamoDBClient") -> None:
+    store = dynamodb_store(dynamodb)
+    jobs = [replace(job_id(f"run-{number}"), created=at(number)) for number in range(103)]
+    for job in jobs:
+        store.save(replace(BARE, run=run_id(job), job=job), over=None)
+    assert set(store.open_runs(JOB.region, since=at(0), until=at(200))) == {run_id(job) for job in jobs}
 
 
 # --- lists ----------------------------------------------------------------------------------------------------------

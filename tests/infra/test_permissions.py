@@ -106,7 +106,7 @@ def sweep(*slack: str) -> list[Row]:
     return [
         (LOG, "${SweepLogs.Arn}"),
         (("dynamodb:BatchGetItem", "dynamodb:DescribeTable", "dynamodb:Query"), LEDGER),
-        (("dynamodb:Query",), [f"{LEDGER}/index/by-activity", f"{LEDGER}/index/by-live", f"{LEDGER}/index/by-name"]),
+        (("dynamodb:Query",), [f"{LEDGER}/index/by-{each}" for each in ("activity", "live", "name", "run")]),
         puts("sweep#*", "run-summary#*"),
         (("sqs:GetQueueAttributes", "sqs:SendMessage"), "${RecordingObservationsQueue.Arn}"),
         (("sqs:SendMessage",), ["${AlertingDueAlertsQueue.Arn}", "${RecoveryQueue.Arn}", *slack]),

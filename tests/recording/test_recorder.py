@@ -327,7 +327,8 @@ def test_a_job_that_the_list_lacks_and_describe_has_is_alive(env: Environment) -
 
 def test_a_job_that_had_ended_keeps_its_end(env: Environment) -> None:
     env.record(snapshot(ENDED))
-    assert env.record(None, swept(unlisted=JOB)) == ()
+    (recorded,) = env.record(None, swept(unlisted=JOB))
+    assert (recorded.inserted, recorded.state_changed) == ((), False)
     assert env.state.status == "Stopped"
 
 

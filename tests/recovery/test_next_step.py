@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from respot.errors import CreateLaterError, Postponement, UpstreamUnavailableError
+from respot.errors import CreateLaterError, Postponement, StopFailedError, StopRefusedError, UpstreamUnavailableError
 from respot.jobs.job import JobId
 from respot.jobs.message import write_message
 from respot.queueing import QueueMessage
@@ -85,6 +85,39 @@ def test_a_job_that_waits_with_a_deadline_has_its_latest_start(env: RecoveryEnvi
     assert summary.state is RunState.WAITING
     assert "its latest on-demand start is" in (summary.next_step or "")
     assert summary.next_at == env.schedules.schedules[job]
+
+
+@pytest.mark.parametrize("minutes", [0, 5, 59])
+def test_after_a_refused_stop_people_read_when_the_next_one_is_asked_for(
+    env: RecoveryEnvironment, minutes: float
+) -> None:
+    env.set_policy(give_up_waiting_after=timedelta(hours=2))
+    env.set_ladder("spot:2 on-demand:2")
+    job = env.submit()
+    env.clock.pass_by(timedelta(hours=2, minutes=5))
+    env.faults["sagemaker.stop"] = StopRefusedError("AccessDenied")
+    summary = delivered(env, job)
+    env.clock.pass_by(timedelta(minutes=minutes))
+    if minutes:
+        summary = delivered(env, job)
+    else:
+        assert (summary.next_step or "").startswith("AccessDenied: it is not stopped; ")
+    assert summary.state is RunState.WAITING
+    assert (summary.next_step or "").endswith("the next stop is asked for after 2026-09-16 12:05 UTC")
+    assert summary.next_at is not None
+    assert summary.next_at > env.clock()
+
+
+def test_a_stop_that_is_not_answered_is_asked_for_again(env: RecoveryEnvironment) -> None:
+    env.set_policy(give_up_waiting_after=timedelta(hours=2))
+    env.set_ladder("spot:2 on-demand:2")
+    job = env.submit()
+    env.clock.pass_by(timedelta(hours=2, minutes=5))
+    env.faults["sagemaker.stop"] = StopFailedError("no answer")
+    summary = delivered(env, job)
+    assert (summary.state, summary.next_step) == (RunState.WAITING, "no answer")
+    assert summary.next_at is not None
+    assert summary.next_at > env.clock()
 
 
 def test_the_latest_one_stands(env: RecoveryEnvironment) -> None:

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from respot.errors import LedgerContentionError
-from respot.jobs.job import JobId, Market
+from respot.errors import LedgerContentionError, UnreadableItemError
+from respot.jobs.job import JobId, JobRecord, Market
 from respot.jobs.merge import reconcile
 from respot.recovery.planning.decision import Action, Placement
 from respot.recovery.planning.run import RunId, run_id
@@ -221,3 +221,77 @@ def test_the_id_of_a_run_names_its_first_job() -> None:
     assert first_job(run_id(job)) == job
     with pytest.raises(ValueError, match="unpack"):
         first_job(RunId("nonsense"))
+
+
+# --- a summary that cannot be read ----------------------------------------------------------------------------------
+
+
+def test_a_summary_that_cannot_be_read_is_derived_again_and_said_so(env: Environment) -> None:
+    env.know("Starting=0")
+    errors: list[UnreadableItemError] = []
+    env.summaries = replace(env.summaries, on_rebuilt=errors.append)
+    env.store.unreadable.add(RUN)
+    env.know("Starting=0 Training=390")
+    assert env.now.state is RunState.RUNNING
+    assert [error.partition for error in errors] == [RUN]
+    env.know("Starting=0 Training=390 Completed=3720")
+    assert (env.now.state, len(errors)) == (RunState.COMPLETED, 1)
+
+
+def test_a_rebuilt_summary_of_a_run_that_had_ended_has_the_same_end(env: Environment) -> None:
+    env.know("Starting=0 Training=390 Completed=3720")
+    before = env.now
+    env.store.unreadable.add(RUN)
+    env.summaries.refresh(JOB)
+    assert env.now == before
+
+
+def test_another_item_that_cannot_be_read_leaves_the_summary_as_it_is(env: Environment) -> None:
+    env.know("Starting=0")
+    env.store.unreadable.add(RUN)
+    error = UnreadableItemError("job", "state", "spoiled")
+    env.summaries = replace(env.summaries, ledger=Unreadable(created=CREATED, error=error))
+    with pytest.raises(UnreadableItemError) as caught:
+        env.summaries.refresh(JOB)
+    assert caught.value is error
+    assert RUN in env.store.unreadable
+
+
+@dataclass(slots=True, kw_only=True)
+class Unreadable(MemoryLedger):
+    """A ledger whose jobs cannot be read."""
+
+    error: UnreadableItemError
+
+    def load(self, job: JobId) -> JobRecord:
+        del job
+        raise self.error
+
+
+@dataclass(slots=True)
+class RebuiltByAnother(MemorySummaries):
+    """A store in which somebody else rebuilds the summary first."""
+
+    first: Callable[[], None] | None = None
+
+    def rebuild(self, summary: RunSummary) -> bool:
+        if first := self.first:
+            self.first = None
+            first()
+        return MemorySummaries.rebuild(self, summary)
+
+
+def test_of_two_that_rebuild_a_summary_the_last_one_has_read_everything() -> None:
+    store = RebuiltByAnother()
+    env = Environment(store)
+    env.know("Starting=0")
+    outdated = env.now
+
+    def rebuild() -> None:
+        MemorySummaries.rebuild(store, outdated)
+
+    env.know("Starting=0 Training=390")
+    store.unreadable.add(RUN)
+    store.first = rebuild
+    env.summaries.refresh(JOB)
+    assert env.now.state is RunState.RUNNING

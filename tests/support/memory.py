@@ -16,6 +16,7 @@ from respot.errors import (
     LedgerContentionError,
     LedgerUnavailableError,
     QueueUnavailableError,
+    UnreadableItemError,
 )
 from respot.jobs.job import JobId, JobRecord, JobSnapshot, JobState, Transition
 from respot.jobs.lifecycle import in_order, is_terminal
@@ -41,7 +42,7 @@ from respot.recovery.records import (
     RecoveryRecords,
     Refusal,
 )
-from respot.runs.summary import RunSummary, StoredSummary
+from respot.runs.summary import RunSummary, StoredSummary, first_job
 from respot.sweep.progress import SweepProgress, resumed
 
 K = TypeVar("K")
@@ -501,11 +502,18 @@ class MemorySchedules:
 
 @dataclass(slots=True)
 class MemorySummaries:
-    """The port `SummaryStore` in a dictionary."""
+    """The ports `SummaryStore` and `RunIndex` in a dictionary.
+
+    Attributes:
+        unreadable: runs whose summary cannot be read.
+    """
 
     stored: dict[RunId, StoredSummary] = field(default_factory=dict)
+    unreadable: set[RunId] = field(default_factory=set)
 
     def load(self, run: RunId) -> StoredSummary | None:
+        if run in self.unreadable:
+            raise UnreadableItemError(run, "summary", "a test has spoiled it")
         return self.stored.get(run)
 
     def save(self, summary: RunSummary, *, over: StoredSummary | None) -> bool:
@@ -513,6 +521,20 @@ class MemorySummaries:
             return False
         self.stored[summary.run] = StoredSummary(summary=summary, version=over.version + 1 if over else 1)
         return True
+
+    def rebuild(self, summary: RunSummary) -> bool:
+        if summary.run not in self.unreadable:
+            return False
+        self.unreadable.discard(summary.run)
+        return self.save(summary, over=self.stored.get(summary.run))
+
+    def open_runs(self, region: str, *, since: datetime, until: datetime) -> dict[RunId, RunSummary | None]:
+        listed = {run: stored.summary for run, stored in self.stored.items() if first_job(run).region == region}
+        return {
+            run: None if run in self.unreadable else summary
+            for run, summary in listed.items()
+            if since <= summary.began <= until and not summary.has_ended
+        }
 
 
 @dataclass(slots=True, kw_only=True)

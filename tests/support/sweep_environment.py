@@ -13,6 +13,7 @@ from respot.sweep.ledger_check import LedgerCheck
 from respot.sweep.progress import SETTLING, SweepProgress
 from respot.sweep.region_sweep import RegionSweep
 from respot.sweep.report import SweepReport
+from respot.sweep.run_check import RunCheck
 from respot.sweep.sweeper import Sweeper
 from tests.support.builders import CREATED, REGION, job_id, snapshot
 from tests.support.clock import FakeClock
@@ -108,6 +109,9 @@ class Environment:
         }
         parts |= others
         parts |= {
+            "run_check": RunCheck(**_of(RunCheck, {**parts, "summaries": self.summaries.store})),
+        }
+        parts |= {
             "region_sweep": RegionSweep(**_of(RegionSweep, parts)),
             "ledger_check": LedgerCheck(**_of(LedgerCheck, parts)),
         }
@@ -137,11 +141,12 @@ class Environment:
         self.jobs.snapshots[job.region, job.name] = snapshot(shifted(script, offset), job=job, **others)
 
     def know(self, job: JobId, script: str = "Starting=0", **others: Any) -> None:  # noqa: ANN401
-        """The ledger has it."""
+        """The ledger has it, and its run's summary."""
         mine = Environment(page_length=1)
         mine.put(job, script, **others)
         (seen,) = mine.jobs.snapshots.values()
         self.ledger.save(reconcile(self.ledger.load(job), seen))
+        self.summaries.refresh(job)
 
     def both(self, job: JobId, script: str = "Starting=0", **others: Any) -> None:  # noqa: ANN401
         self.put(job, script, **others)

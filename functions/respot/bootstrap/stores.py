@@ -8,9 +8,10 @@ from respot.aws.dynamodb.run_summaries import DynamoDbRunSummaries
 from respot.aws.dynamodb.runs import DynamoDbRunStore
 from respot.aws.dynamodb.starts import DynamoDbStarts
 from respot.bootstrap.clients import client, now, required, settings
-from respot.bootstrap.observability import report_unreadable
+from respot.bootstrap.observability import logger, report_unreadable
 from respot.errors import UnreadableItemError
 from respot.jobs.job import JobId
+from respot.log_events import SUMMARY_REBUILT
 from respot.runs.summary import RunSummaries
 from respot.settings import LEDGER_TABLE
 
@@ -34,13 +35,22 @@ def runs() -> DynamoDbRunStore:
 
 
 @cache
-def summaries() -> RunSummaries:
-    """The keeper of the runs' summaries."""
+def summary_store() -> DynamoDbRunSummaries:
+    """The store of the runs' summaries."""
     table = required(settings().ledger_table, LEDGER_TABLE)
-    store = DynamoDbRunSummaries(
+    return DynamoDbRunSummaries(
         client("dynamodb"), table, clock=now, retention=settings().retention, on_unreadable=report_unreadable
     )
-    return RunSummaries(ledger=ledger(), runs=runs(), store=store)
+
+
+@cache
+def summaries() -> RunSummaries:
+    """The keeper of the runs' summaries."""
+    return RunSummaries(ledger=ledger(), runs=runs(), store=summary_store(), on_rebuilt=_log_rebuilt)
+
+
+def _log_rebuilt(error: UnreadableItemError) -> None:
+    logger().warning(SUMMARY_REBUILT, partition=error.partition, reason=error.why)
 
 
 def refresh_summary(job: JobId) -> None:

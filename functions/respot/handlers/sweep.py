@@ -12,7 +12,7 @@ from respot.aws.sqs.sweep import SqsHeartbeatQueue, SqsRecheckQueue
 from respot.bootstrap.clients import client, now, once_client, required, settings
 from respot.bootstrap.observability import count, gauge, logger, report_unreadable
 from respot.bootstrap.policies import policies
-from respot.bootstrap.stores import ledger, refresh_summary, runs
+from respot.bootstrap.stores import ledger, refresh_summary, runs, summary_store
 from respot.bootstrap.time_budget import begin
 from respot.errors import UnreadableItemError
 from respot.handlers.lambda_events import Context, time_left
@@ -44,6 +44,7 @@ from respot.settings import (
 from respot.sweep.heartbeat import beat
 from respot.sweep.ledger_check import LedgerCheck
 from respot.sweep.region_sweep import RegionSweep
+from respot.sweep.run_check import RunCheck
 from respot.sweep.sweeper import Sweeper
 
 _MOST_LOGGED: Final = 5
@@ -122,6 +123,7 @@ def sweeper() -> Sweeper:
             rechecks=rechecks,
             recoveries=recoveries,
             policies=policies(lambda: client("ssm"), parameter),
+            run_check=RunCheck(index=ledger(), summaries=summary_store(), runs=runs()),
             clock=now,
             pause=time.sleep,
             backfill=settings().backfill,

@@ -53,8 +53,8 @@ class SweepObservation:
         name: its TrainingJobName.
         watched_since: since when Respot watches the region. No event reports what began before.
         event_due_by: an event should have reported what began until then.
-        unlisted: the creation time of the job that is alive in the ledger and absent from SageMaker's list; `None` if
-            the list has the job.
+        unlisted: the creation time of the job that is alive in the ledger and absent from SageMaker's list, or has
+            ended; `None` if the list has the job.
     """
 
     origin: ClassVar = "sweep"

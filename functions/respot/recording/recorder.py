@@ -99,7 +99,7 @@ class Recorder:
         if lacks_its_end(record):  # only its state was written, and no other source has the transition any more
             return self._merge(record, status_snapshot(record.state))
         if is_terminal(record.state.status):
-            return None
+            return Recorded(job=job, inserted=(), state_changed=False)  # what follows from its end may be missing
         noticed = max(sweep.event_due_by, record.state.last_modified)
         gone = replace(record.state, status=DELETING, last_modified=noticed)
         return self._merge(record, JobSnapshot(state=gone, history=()))

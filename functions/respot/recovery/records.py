@@ -228,6 +228,13 @@ class RecoveryRecords:
     next_step: NextStep | None = None
 
     @property
+    def are_settled(self) -> bool:
+        """Whether nothing is missing of a job that has ended: its decision, and what became of the next attempt."""
+        if self.decision is None:
+            return False
+        return self.outcome is not None or not self.decision.decision.creates_attempt
+
+    @property
     def owes_news(self) -> bool:
         """Whether people were notified of something that they must hear the end of; a warning asks for no more."""
         return any(notice.kind not in WARNINGS for notice in self.notices)

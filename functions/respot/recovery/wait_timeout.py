@@ -28,6 +28,7 @@ from respot.recovery.planning.wait_limit import (
     simulate_stop,
 )
 from respot.recovery.planning.waiting import (
+    REFUSAL_KEPT,
     StopIntent,
     StoppedBy,
     is_waiting,
@@ -100,9 +101,7 @@ class WaitTimeout:
         standing = self.runs.stop_intent(job)
         if standing and (refused_at := refused_lately(standing, now=self.clock())):
             self.latest_start.keep(job, again)
-            message = (
-                f"{job}: SageMaker refused a stop at {readable(refused_at)}; the next one is asked for an hour later"
-            )
+            message = f"{job}: SageMaker refused a stop at {readable(refused_at)}; {_next_stop(refused_at)}"
             raise StopRefusedError(message)
         intent = StopIntent(
             job=job, waiting_since=since, decided_at=self.clock(), reason=decision.reason, inputs=decision.inputs
@@ -186,10 +185,11 @@ class WaitTimeout:
         except StopRefusedError as error:
             why = f"{error}: it is not stopped"
             self.note(intent.job, why)
-            refused = replace(intent, refused_at=self.clock(), withdrawn=why if may_withdraw(intent, before) else None)
-            self.runs.refuse_stop_intent(refused)
+            now, withdrawn = self.clock(), why if may_withdraw(intent, before) else None
+            self.runs.refuse_stop_intent(replace(intent, refused_at=now, withdrawn=withdrawn))
             self.latest_start.keep(intent.job, again)
-            raise
+            message = f"{why}; {_next_stop(now)}"
+            raise StopRefusedError(message) from error
         if not asked:
             self._withdraw(intent, before, "has already ended")
             return
@@ -199,3 +199,8 @@ class WaitTimeout:
         self.note(intent.job, why)
         if may_withdraw(intent, before):
             self.runs.withdraw_stop_intent(intent, why)
+
+
+def _next_stop(refused_at: datetime) -> str:
+    """When the next stop is asked for, for the run's next step: the message itself comes back sooner."""
+    return f"the next stop is asked for after {readable(refused_at + REFUSAL_KEPT)}"

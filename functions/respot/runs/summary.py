@@ -1,12 +1,12 @@
 """A run in a few words, for lists: derived from the ledger alone, so that it can be derived again at any time."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from typing import Final, Protocol
 
-from respot.errors import LedgerContentionError
+from respot.errors import LedgerContentionError, UnreadableItemError
 from respot.jobs.job import JobId, JobState, Market, Parent
 from respot.jobs.lifecycle import WAITING, is_terminal
 from respot.jobs.ports import JobStore
@@ -86,10 +86,17 @@ class SummaryStore(Protocol):
     """The summaries of runs. Each method raises LedgerUnavailableError if the store does not answer."""
 
     def load(self, run: RunId) -> StoredSummary | None:
-        """The summary, read consistently; `None` if there is none."""
+        """The summary, read consistently; `None` if there is none.
+
+        Raises:
+            UnreadableItemError: this version cannot read it.
+        """
 
     def save(self, summary: RunSummary, *, over: StoredSummary | None) -> bool:
         """Write the summary in place of the one that was read; `False`, with nothing written, if another came first."""
+
+    def rebuild(self, summary: RunSummary) -> bool:
+        """Write the summary in place of one that cannot be read; `False`, with nothing written, if it now can be."""
 
 
 def first_job(run: RunId) -> JobId:
@@ -168,11 +175,15 @@ class RunSummaries:
     The last of several refreshes at once is right: each reads the summary before it reads the ledger, and its write
     counts only if no other came between. A process that dies before its refresh leaves it to the message that comes
     back, or to the sweep.
+
+    Attributes:
+        on_rebuilt: gets the error of each summary that could not be read and was written again.
     """
 
     ledger: JobStore
     runs: RunStore
     store: SummaryStore
+    on_rebuilt: Callable[[UnreadableItemError], None] = lambda _: None
 
     def refresh(self, job: JobId) -> None:
         """Derive the summary of the job's run, and write it if it has changed.
@@ -180,7 +191,7 @@ class RunSummaries:
         Raises:
             LedgerUnavailableError: the ledger did not answer; repeat.
             LedgerContentionError: other writers kept changing it.
-            UnreadableItemError: an item of the run cannot be read: its summary is left unchanged.
+            UnreadableItemError: another item of the run cannot be read: its summary is left unchanged.
         """
         if job.is_drill:
             return
@@ -188,14 +199,26 @@ class RunSummaries:
             run = run_of_job(self.ledger, self.runs, job)
             if run is None:
                 return
-            standing = self.store.load(run)
-            derived = self.derive(run, job)
-            if derived is None or (standing and not _replaces(derived, standing.summary)):
-                return
-            if self.store.save(derived, over=standing):
+            if self._refresh(run, job):
                 return
         message = f"{job}: {_MOST_CONFLICTS} attempts to write the summary of its run each met a newer one"
         raise LedgerContentionError(message)
+
+    def _refresh(self, run: RunId, job: JobId) -> bool:
+        """Whether the summary is right now; otherwise another writer came first."""
+        try:
+            standing, unreadable = self.store.load(run), None
+        except UnreadableItemError as error:
+            standing, unreadable = None, error
+        derived = self.derive(run, job)
+        if derived is None or (standing and not _replaces(derived, standing.summary)):
+            return True
+        if unreadable is None:
+            return self.store.save(derived, over=standing)
+        rebuilt = self.store.rebuild(derived)
+        if rebuilt:
+            self.on_rebuilt(unreadable)
+        return rebuilt
 
     def derive(self, run: RunId, job: JobId) -> RunSummary | None:
         """The summary of the job's run by all other items of the ledger; `None` if its last job has expired."""

@@ -14,7 +14,6 @@ from respot.jobs.lifecycle import is_terminal, lacks_its_end
 from respot.jobs.ports import Clock, JobQueue
 from respot.recording.observation import SweepObservation
 from respot.recovery.ports import RunStore
-from respot.recovery.records import RecoveryRecords
 from respot.sweep.ports import JobIndex, RecheckQueue
 from respot.sweep.progress import BEGINNING, SweepProgress, check_periods, started
 from respot.sweep.report import SweepReport
@@ -80,7 +79,7 @@ class LedgerCheck:
             self.rechecks.send([(request, timedelta())])
             report.rechecks += 1
             return
-        if is_terminal(record.state.status) and _is_open(recovery_records):
+        if is_terminal(record.state.status) and not recovery_records.are_settled:
             self.recoveries.send(job)
             report.recoveries += 1
         completed = {(alert.kind, alert.transition.started) for alert in self.ledger.alerts(job)}
@@ -102,10 +101,3 @@ def _read_place(token: str | None, periods: int) -> tuple[int, datetime | None]:
     except (ValueError, LookupError) as error:
         message = f"no place to go on from: {token!r:.100}"
         raise StaleTokenError(message) from error
-
-
-def _is_open(recovery_records: RecoveryRecords) -> bool:
-    """Whether a decision is missing, or the attempt that it calls for."""
-    if recovery_records.decision is None:
-        return True
-    return recovery_records.decision.decision.creates_attempt and recovery_records.outcome is None

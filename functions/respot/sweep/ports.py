@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from respot.jobs.job import JobId, JobState
     from respot.recording.observation import SweepObservation
+    from respot.recovery.planning.run import RunId
+    from respot.runs.summary import RunSummary, StoredSummary
     from respot.sweep.progress import SweepProgress
 
 
@@ -34,6 +36,20 @@ class JobIndex(Protocol):
         """Jobs of all regions whose last change lies between two moments, both included; the oldest change first.
 
         At most `limit` of them, and the rest of those that changed in the same millisecond as the last one.
+        """
+
+
+class RunIndex(Protocol):
+    """Lists of the runs' summaries. Every method raises LedgerUnavailableError when the store does not answer."""
+
+    def load(self, run: RunId) -> StoredSummary | None:
+        """See `SummaryStore.load`."""
+
+    def open_runs(self, region: str, *, since: datetime, until: datetime) -> Mapping[RunId, RunSummary | None]:
+        """The region's runs that go on by their summaries, with these.
+
+        Those that began between two moments, both included; `None` for one whose summary cannot be read. The list may
+        lag behind `SummaryStore.save` by a moment, and have a run that has just ended.
         """
 
 

@@ -31,6 +31,7 @@ from respot.sweep.progress import (
     with_proof,
 )
 from respot.sweep.report import SweepReport
+from respot.sweep.run_check import RunCheck
 
 PACE: Final = timedelta(seconds=1)
 """Between two calls of ListTrainingJobs: half of what an account may make. `recover` makes a quarter at most.
@@ -58,6 +59,7 @@ class RegionSweep:
     rechecks: RecheckQueue
     recoveries: JobQueue
     policies: Policies
+    run_check: RunCheck
     clock: Clock
     pause: Callable[[float], None]
     backfill: timedelta
@@ -102,7 +104,7 @@ class RegionSweep:
         rechecks += [self._recheck(progress, job.name, now) for job in missing if job and job in odd]
         last = page.token is None or len(listed) < len(page.summaries)
         reached = oldest if last else min(each.job.created for each in listed) if listed else progress.reached
-        rechecks += self._not_listed(progress, compared, BEGINNING if last and is_pass else reached, now)
+        rechecks += self._of_ledger(progress, compared, BEGINNING if last and is_pass else reached, now)
         self.rechecks.send(rechecks)
         report.rechecks += len(rechecks)
         report.unreadable += [UpstreamUnavailableError(each.why) for each in page.unreadable]
@@ -174,19 +176,29 @@ class RegionSweep:
         )
         return request, after
 
-    def _not_listed(
+    def _of_ledger(
         self, progress: SweepProgress, compared: Sequence[Summary], reached: datetime | None, now: datetime
     ) -> list[tuple[SweepObservation, timedelta]]:
-        """Jobs that are open in the ledger and were not compared; `record` asks whether they still exist."""
+        """Jobs that are open in the ledger and were not compared; `record` asks whether they still exist.
+
+        A full pass adds those whose run's summary is outdated: `record` refreshes the run of each job.
+        """
         until = min(progress.reached or now, now - SETTLING)
         if reached is None or reached > until:
             return []
-        return [
-            self._recheck(progress, job.name, now, unlisted=job.created)
-            for job in self.index.open_jobs(progress.scope, since=reached, until=until)
-            if job.created != progress.reached  # else it was compared with the page before
-            and not any(_is_same(job, each.job) for each in compared)
-        ]
+        open_jobs = self.index.open_jobs(progress.scope, since=reached, until=until)
+        live = [job for job in open_jobs if job.created != progress.reached]  # else compared with the page before
+        unlisted = [job for job in live if not any(_is_same(job, each.job) for each in compared)]
+        rechecks = [self._recheck(progress, job.name, now, unlisted=job.created) for job in unlisted]
+        if progress.down_to is None:
+            outdated = self.run_check.outdated(progress.scope, dict.fromkeys(live), since=reached, until=until)
+            rechecks += [
+                # SageMaker may no longer have a job that has ended, or have another one of its name.
+                self._recheck(progress, job.name, now, unlisted=None if job in live else job.created)
+                for job in outdated
+                if job not in unlisted
+            ]
+        return rechecks
 
     def _waiting_too_long(
         self, states: Iterable[JobState], report: SweepReport, *, last: datetime | None

@@ -2,18 +2,20 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Final
+from decimal import Decimal
+from typing import Any, Final
 
 from respot.aws.dynamodb.attribute_values import Item, serialize
 from respot.aws.dynamodb.expiry import expiry
 from respot.aws.dynamodb.keys import RUN_SUMMARY_KEY, partition_of, run_summary_partition
 from respot.aws.dynamodb.reading import reading
 from respot.aws.dynamodb.table import ABSENT, Store, readable, translated
+from respot.errors import UnreadableItemError
 from respot.jobs.formatting import iso
-from respot.jobs.job import Market, Owner, Parent
+from respot.jobs.job import JobId, Market, Owner, Parent
 from respot.recovery.planning.run import RunId
 from respot.runs.run_state import RunState
-from respot.runs.summary import RunSummary, StoredSummary
+from respot.runs.summary import RunSummary, StoredSummary, first_job
 from respot.schema import (
     BY_RUN,
     EXPIRES_AT,
@@ -21,6 +23,7 @@ from respot.schema import (
     LISTED_AT,
     LISTED_IN,
     PK,
+    RUN_SUMMARY_PARTITION,
     SCHEMA,
     SCHEMA_OF_THIS_VERSION,
     SK,
@@ -30,10 +33,12 @@ from respot.schema import (
 
 _OPEN: Final = "open"
 """Where runs are listed that go on."""
+_MOST_VERSIONS: Final = 10**9
+"""No summary is written as often: a greater version is not counted on."""
 
 
 class DynamoDbRunSummaries(Store):
-    """The port `SummaryStore`, and lists for people."""
+    """The ports `SummaryStore` and `RunIndex`, and lists for people."""
 
     def load(self, run: RunId) -> StoredSummary | None:
         """See `SummaryStore.load`."""
@@ -46,6 +51,34 @@ class DynamoDbRunSummaries(Store):
         if over is None:
             return self._table.put(item, ABSENT) is None
         return self._table.put(item, f"{VERSION} = :version", {":version": over.version}) is None
+
+    def rebuild(self, summary: RunSummary) -> bool:
+        """See `SummaryStore.rebuild`."""
+        item = self._table.get(run_summary_partition(summary.run), RUN_SUMMARY_KEY)
+        if item is None:
+            return self.save(summary, over=None)
+        try:
+            read_summary(item)
+        except UnreadableItemError:
+            version, condition, values = _in_place_of(item)
+            return self._table.put(summary_item(summary, version, self._retention), condition, values) is None
+        return False
+
+    def open_runs(self, region: str, *, since: datetime, until: datetime) -> dict[RunId, RunSummary | None]:
+        """See `RunIndex.open_runs`. Each page of the index costs one Query, each hundred runs one BatchGetItem."""
+        if iso(since) > iso(until):  # DynamoDB refuses a range that ends before it begins
+            return {}
+        condition = f"{LISTED_IN} = :place AND {LISTED_AT} BETWEEN :since AND :until"
+        values = {":place": _OPEN, ":since": iso(since), ":until": iso(until)}
+        indexed = self._table.query(condition, values, IndexName=BY_RUN)
+        every = readable(indexed, _read_run, self._on_unreadable)
+        runs = {run_summary_partition(run): run for run, first in every if first.region == region}
+        found: dict[RunId, RunSummary | None] = {}
+        for item in self._table.get_all([(partition, RUN_SUMMARY_KEY) for partition in runs]):
+            # What cannot be read is rebuilt, which is logged.
+            stored = next(readable([item], read_summary, lambda _: None), None)
+            found[runs[item[PK]["S"]]] = stored.summary if stored else None
+        return found
 
     def pages(self, *, now: datetime, since: datetime, size: int) -> Iterator[tuple[RunSummary, ...]]:
         """The runs that go on, and those that ended since then: pages of at most `size`, each group newest first.
@@ -130,6 +163,27 @@ def read_summary(item: Item) -> StoredSummary:
             next_at=values.moment_or_none("next_at"),
         )
         return StoredSummary(summary=summary, version=values.whole(VERSION))
+
+
+def _read_run(item: Item) -> tuple[RunId, JobId]:
+    """The run of an item of the index, and the job that began it."""
+    with reading(item) as values:
+        run = RunId(values.text(PK).removeprefix(RUN_SUMMARY_PARTITION))
+        return run, first_job(run)
+
+
+def _in_place_of(item: Item) -> tuple[int, str, dict[str, Any]]:
+    """The version that replaces an item that cannot be read, and the condition that nobody replaced it before.
+
+    Its version may be anything. The new one always differs from it, or the condition would not see another writer.
+    """
+    match item.get(VERSION):
+        case {"N": str(number)}:
+            version = Decimal(number)
+            following = int(version) + 1 if abs(version) < _MOST_VERSIONS else 1
+            return following, f"{VERSION} = :version", {":version": version}
+        case _:
+            return 1, f"NOT attribute_type({VERSION}, :number)", {":number": "N"}
 
 
 def _listed_in(summary: RunSummary) -> str:
