@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, Final, cast
+from unittest.mock import Mock
 
 import boto3
 import pytest
@@ -484,7 +485,10 @@ def example_logs(monkeypatch: pytest.MonkeyPatch) -> MemoryLogs:
     """The logs of the documentation's run, whose second attempt is training."""
     ledger, runs = example()
     logs = MemoryLogs(clock=FakeClock(NOW))
-    session = SimpleNamespace(client=lambda service, region_name, config: logs)  # noqa: ARG005 - as boto3 is called
+    absent = refusal("ValidationException", "Requested resource not found.")
+    sagemaker = SimpleNamespace(describe_training_job=Mock(side_effect=absent))
+    clients = {"logs": logs, "sagemaker": sagemaker}
+    session = SimpleNamespace(client=lambda service, region_name, config: clients[service])  # noqa: ARG005 - as boto3 is called
     named = NamedRun(
         deployment=cast("Any", SimpleNamespace(session=session)),
         ledger=cast("Any", ledger),
