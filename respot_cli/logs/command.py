@@ -152,8 +152,7 @@ def _next(name: str, situation: Situation) -> Sequence[tuple[str, str]]:
 def _completed(chosen: Sequence[RunAttempt], situation: Situation, attempt: int | None) -> bool:
     if attempt is None:
         return situation.state is RunState.COMPLETED
-    state = chosen[-1].state
-    return state is not None and state.status == "Completed"
+    return chosen[-1].ended_as == "Completed"
 
 
 def _number(words: str) -> int:

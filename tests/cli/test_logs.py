@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from respot.errors import LedgerUnavailableError
-from respot.jobs.job import JobId
+from respot.jobs.job import JobId, Transition
 from respot.recovery.planning.decision import Action
 from respot.runs.run_state import RunAttempt
 from respot_cli import found_runs
@@ -610,6 +610,18 @@ def test_following_exits_with_0_only_if_the_run_completed(  # noqa: PLR0917 - wh
     assert next_command in capsys.readouterr().err
     assert main(["logs", ROOT]) == 0
     assert len(example_logs.calls) == 2
+
+
+@pytest.mark.parametrize(("end", "code"), [("Completed", 0), ("Failed", 1)])
+def test_an_attempt_that_was_deleted_keeps_its_end(
+    example_logs: MemoryLogs, monkeypatch: pytest.MonkeyPatch, end: str, code: int
+) -> None:
+    assert example_logs.calls == []
+    gone = state(job_id(ROOT), status="Deleting", secondary_status="Deleting", last_modified=at(1))
+    ended = Transition(status=end, started=at(0), provisional=False, ended_as=end)
+    first = RunAttempt(number=1, state=gone, name=ROOT, decision=None, outcome=None, transitions=(ended,))
+    monkeypatch.setattr(NamedRun, "attempts", lambda _: (first, attempt(2, "Training", 800)))
+    assert main(["logs", ROOT, "--follow", "--attempt", "1"]) == code
 
 
 def test_what_the_ledger_lacks_is_said(
