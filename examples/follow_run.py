@@ -1,35 +1,68 @@
-"""Follow a run through all of its jobs to its end, with boto3 alone: python examples/follow_run.py JOB."""
+"""Follow a run through all of its jobs to its end, with boto3 alone: python examples/follow_run.py JOB [REGION].
+
+Exits with 0 if the run completed, with 1 if it failed, was stopped or refused, and with 3 if it cannot be followed.
+"""
 
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
 from boto3.dynamodb.conditions import Key
+from botocore.exceptions import BotoCoreError, ClientError
 
 
-def follow(job: str, *, stack: str = "Respot", seconds: float = 5) -> dict[str, Any]:
-    """The summary of the run that this job began, once the run has ended."""
+def follow(
+    job: str, *, region: str | None = None, stack: str = "Respot", seconds: float = 5, known_within: float = 600
+) -> dict[str, Any]:
+    """The summary of the run that this job began, once the run has ended; `region` is that of the job.
+
+    Raises:
+        LookupError: SageMaker does not show such a job in that region.
+        TimeoutError: Respot did not learn of the job in `known_within` seconds.
+    """
+    sagemaker = boto3.client("sagemaker", region_name=region)
+    region = sagemaker.meta.region_name
+    try:
+        # An earlier job may have had the name. Events may round the time to seconds.
+        created: datetime = sagemaker.describe_training_job(TrainingJobName=job)["CreationTime"]
+    except ClientError as error:
+        raise LookupError(f"SageMaker in {region} does not show it: {error}") from error
+    since = created.astimezone(UTC) - timedelta(seconds=1)
     stacks = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
     outputs = {each["OutputKey"]: each["OutputValue"] for each in stacks[0]["Outputs"]}
     table = boto3.resource("dynamodb").Table(outputs["LedgerTableName"])
-    name = Key("region_and_name").eq(f"{table.meta.client.meta.region_name}#{job}")
+    of_name = Key("region_and_name").eq(f"{region}#{job}") & Key("created").gte(f"{since:%Y-%m-%dT%H:%M:%S}")
+    until = time.monotonic() + known_within
     while True:
-        newest = table.query(IndexName="by-name", KeyConditionExpression=name, ScanIndexForward=False, Limit=1)["Items"]
-        if newest:
-            run = newest[0]["pk"].removeprefix("job#").replace("#", "/")
+        found = table.query(IndexName="by-name", KeyConditionExpression=of_name, Limit=1)["Items"]
+        if found:
+            run = found[0]["pk"].removeprefix("job#").replace("#", "/")
             key = {"pk": f"run-summary#{run}", "sk": "summary"}
             summary = table.get_item(Key=key, ConsistentRead=True).get("Item", {})
             if "end_id" in summary:
                 return summary
+        elif time.monotonic() >= until:
+            raise TimeoutError(f"Respot did not learn of it in {known_within:g} s: does it watch {region}?")
         time.sleep(seconds)
 
 
+def main(job: str, region: str | None = None) -> int:
+    """Print where the model of the run is."""
+    try:
+        ended = follow(job, region=region)
+        _, last_region, last, *_ = ended["job"].split("#")
+        print(f"{ended['state']}: {ended['reason']}", file=sys.stderr)
+        if ended["state"] != "completed":
+            return 1
+        sagemaker = boto3.client("sagemaker", region_name=last_region)
+        print(sagemaker.describe_training_job(TrainingJobName=last)["ModelArtifacts"]["S3ModelArtifacts"])
+    except (BotoCoreError, ClientError, LookupError, TimeoutError) as error:
+        print(f"{job} cannot be followed: {error}", file=sys.stderr)
+        return 3
+    return 0
+
+
 if __name__ == "__main__":
-    ended = follow(sys.argv[1])
-    print(f"{ended['state']}: {ended['reason']}", file=sys.stderr)
-    if ended["state"] != "completed":
-        sys.exit(1)
-    last = ended["job"].split("#")[2]
-    described = boto3.client("sagemaker").describe_training_job(TrainingJobName=last)
-    print(described["ModelArtifacts"]["S3ModelArtifacts"])
+    sys.exit(main(*sys.argv[1:]))

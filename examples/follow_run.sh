@@ -1,11 +1,12 @@
 #!/bin/sh
-# Follow a run through all of its jobs to its end, and print where its model is: examples/follow_run.sh JOB
+# Follow a run through all of its jobs to its end, and print where its model is:
+# examples/follow_run.sh JOB [--region REGION]. Exits as `respot wait` does.
 set -eu
 
-if model=$(respot wait "$1" --timeout 24h --output model); then
+if model=$(respot wait "$@" --timeout 24h --output model); then
     echo "$model"
 else
     code=$?
-    [ "$code" -eq 6 ] || respot why "$1" >&2
+    [ "$code" -ne 1 ] || respot why "$@" >&2 || true
     exit "$code"
 fi

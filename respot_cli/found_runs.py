@@ -2,19 +2,23 @@
 
 import argparse
 import time
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Final
+
+from botocore.config import Config
 
 from respot.aws.dynamodb.ledger import DynamoDbLedger
 from respot.aws.dynamodb.runs import DynamoDbRunStore
-from respot.jobs.formatting import iso
+from respot.aws.sagemaker.training_jobs import SageMakerTrainingJobs
+from respot.errors import UpstreamUnavailableError
+from respot.jobs.formatting import clause, iso
 from respot.jobs.job import JobId
 from respot.jobs.merge import same_creation
 from respot.runs.load import attempts_of
 from respot.runs.run_state import RunAttempt
 from respot_cli import deployment, output
-from respot_cli.deployment import Deployment, OnUnreadable
+from respot_cli.deployment import Deployment, OnUnreadable, asking_aws
 from respot_cli.errors import CommandError, ExitCode
 from respot_cli.job_reference import JobReference, run_reference
 
@@ -24,6 +28,9 @@ APPEARS_WITHIN: Final = timedelta(minutes=10)
 
 EVERY: Final = timedelta(seconds=5)
 """Between two readings of the ledger."""
+
+_ONE_CALL: Final = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 2})
+"""For a question whose answer is not needed: it delays nothing by more than half a minute."""
 
 
 class UnknownJobError(CommandError):
@@ -66,6 +73,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     deployment.add_options(parser)
 
 
+def add_creation_option(parser: argparse.ArgumentParser) -> None:
+    """The option of a command that waits for a job: which one, if the name was used before."""
+    parser.add_argument(
+        "--created-since",
+        type=_moment,
+        metavar="TIME",
+        help="only a job that was created then or later, as an ISO 8601 time; without it, "
+        "SageMaker is asked once which job has the name now",
+    )
+
+
 def find_run(arguments: argparse.Namespace, on_unreadable: OnUnreadable | None = None) -> NamedRun:
     """The run that the arguments name.
 
@@ -83,12 +101,15 @@ def find_run(arguments: argparse.Namespace, on_unreadable: OnUnreadable | None =
     jobs = [job for each in regions for job in ledger.find(each, named.name)]
     if named.created:
         jobs = [job for job in jobs if same_creation(job.created, named.created)]
+    if named.created_since:
+        jobs = [job for job in jobs if job.created >= named.created_since]
     having = list(dict.fromkeys(job.region for job in jobs))
     if len(having) > 1:
         message = f"there are jobs {named.name} in {' and '.join(having)}: choose with --region"
         raise CommandError(message, ExitCode.USAGE)
     if not jobs:
         when = f" created {iso(named.created)}" if named.created else ""
+        when = f" created since {iso(named.created_since)}" if named.created_since else when
         message = f"the ledger has no job {named.name}{when} in {' or '.join(regions)}: {named.advice}"
         raise UnknownJobError(message)
     return NamedRun(deployment=found, ledger=ledger, runs=found.runs(on_unreadable), job=jobs[0])
@@ -102,15 +123,34 @@ def appearing_run(
 ) -> NamedRun:
     """The run that the arguments name, also if its job was created just now and the ledger does not know it yet.
 
+    A name is free again once its job is deleted, and the ledger may know only the job that had it before.
+    Therefore SageMaker is asked once which job has it now, unless the arguments say which.
+
     Raises:
         UnknownJobError: the ledger does not know it after that time.
         CommandError: see `find_run`.
         LedgerUnavailableError: the ledger did not answer.
     """
-    until, said = time.monotonic() + within.total_seconds(), False
+    until, reference = time.monotonic() + within.total_seconds(), arguments.run_or_job
+    reference = replace(reference, created_since=arguments.created_since)
+    named = _appearing(arguments, reference, on_unreadable, until)
+    if not reference.created and not reference.created_since:
+        created = _created_now(named)
+        if created and created > named.job.created and not same_creation(created, named.job.created):
+            reference = replace(reference, region=named.job.region, created=created)
+            named = _appearing(arguments, reference, on_unreadable, until)
+    job = named.job
+    output.say(f"respot: following {job.name} in {job.region}, created {iso(job.created)}")
+    return named
+
+
+def _appearing(
+    arguments: argparse.Namespace, reference: JobReference, on_unreadable: OnUnreadable | None, until: float
+) -> NamedRun:
+    chosen, said = argparse.Namespace(**{**vars(arguments), "run_or_job": reference}), False
     while True:
         try:
-            return find_run(arguments, on_unreadable)
+            return find_run(chosen, on_unreadable)
         except UnknownJobError as error:
             if time.monotonic() >= until:
                 raise
@@ -118,6 +158,20 @@ def appearing_run(
                 output.say(f"respot: {error}; waiting for it")
                 said = True
         time.sleep(min(EVERY.total_seconds(), max(until - time.monotonic(), 0)))
+
+
+def _created_now(named: NamedRun) -> datetime | None:
+    """When SageMaker's job of that name was created; `None` if it has none, or could not be asked."""
+    job, session = named.job, named.deployment.session
+    try:
+        with asking_aws():
+            client = session.client("sagemaker", region_name=job.region, config=_ONE_CALL)
+        described = SageMakerTrainingJobs(lambda _: client).description(job.region, job.name)
+    except (CommandError, UpstreamUnavailableError) as error:
+        unsure = "SageMaker could not be asked which job has this name now, and the ledger's newest is taken"
+        output.say(f"respot: {unsure}: {clause(str(error))}; --created-since TIME says which")
+        return None
+    return described.job.created if described else None
 
 
 def agreed_region(job: JobReference, option: str | None) -> str | None:
@@ -144,3 +198,12 @@ def check_account(job: JobReference, found: Deployment) -> None:
             "choose that account's credentials, for example with --profile"
         )
         raise CommandError(message, ExitCode.NOT_FOUND)
+
+
+def _moment(words: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(words)
+    except ValueError as error:
+        message = f"{words!r} is no ISO 8601 time, like 2026-11-28T22:33:00Z"
+        raise argparse.ArgumentTypeError(message) from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

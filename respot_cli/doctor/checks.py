@@ -21,7 +21,7 @@ from respot.schema import CHECKS
 from respot.slack.webhook_address import webhook_address
 from respot_cli import dead_letters
 from respot_cli.deployment import Deployment, advice, asking_aws, outputs_of
-from respot_cli.doctor.finding import Finding, broken, fine, unknown, warning
+from respot_cli.doctor.finding import Finding, broken, fine, note, unknown, warning
 from respot_cli.drill.course import LedgerTraces, course_of
 from respot_cli.errors import CommandError, ExitCode
 
@@ -48,6 +48,7 @@ LATE_AFTER: Final = 4
 _SHORTEST_INTERVAL: Final = timedelta(minutes=5)
 """A sweep may take that long: its age is judged by no shorter interval."""
 _CLOCKS_DIFFER: Final = timedelta(minutes=5)
+_DRILLS_ARE_KEPT: Final = timedelta(days=1)
 _DRILL_TAKES: Final = timedelta(minutes=1)
 _BOOTSTRAP_PARAMETER: Final = "BootstrapVersion"
 _USUAL_BOOTSTRAP: Final = "/cdk-bootstrap/hnb659fds/version"
@@ -260,7 +261,7 @@ class Checks:
         state = job and ledger.load(job).state
         name = job and drill_id(job.name)
         if not job or not state or not name or state.secondary_status not in HISTORIES:
-            return warning("none within a day", again)
+            return self._no_drill(region, again)
         drill = Drill(
             id=name, status=state.secondary_status, region=region, account=self.found.account, sent_at=job.created
         )
@@ -272,6 +273,14 @@ class Checks:
         if age < _DRILL_TAKES:
             return warning("under way", "run respot doctor again in a minute")
         return broken(f"got stuck at {course.stuck.hop} {in_words(age)} ago: {clause(course.stuck.reason)}", again)
+
+    def _no_drill(self, region: str, again: str) -> Finding:
+        """After more than a day, nobody knows whether there was one."""
+        stack = self._stack(region)
+        age = self.now - stack.get("LastUpdatedTime", stack["CreationTime"])
+        if age < _DRILLS_ARE_KEPT:
+            return warning(f"none since the deployment {in_words(max(age, timedelta()))} ago", again)
+        return note("none in the last day; the ledger keeps a drill no longer", again)
 
     def dead_letters(self) -> Finding:
         """How many messages could not be processed; a queue that cannot be counted hides no other."""

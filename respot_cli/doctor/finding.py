@@ -8,6 +8,8 @@ class Verdict(StrEnum):
     """Whether somebody has to do something."""
 
     FINE = "fine"
+    NOTE = "note"
+    """Nothing is known to be wrong, and there is something to know."""
     WARNING = "warning"
     """It works, and may not be what you want."""
     FIX = "fix"
@@ -34,6 +36,11 @@ class Finding:
 def fine(said: str) -> Finding:
     """Nothing to do."""
     return Finding(verdict=Verdict.FINE, said=said)
+
+
+def note(said: str, fix: str) -> Finding:
+    """Something that somebody may want to do."""
+    return Finding(verdict=Verdict.NOTE, said=said, fix=fix)
 
 
 def warning(said: str, fix: str) -> Finding:

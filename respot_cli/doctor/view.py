@@ -17,6 +17,7 @@ Findings = Sequence[tuple[str, Finding]]
 
 _MARKS: Final[Mapping[Verdict, tuple[str, str, str]]] = {
     Verdict.FINE: ("✓", "ok", "green"),
+    Verdict.NOTE: ("·", "-", "cyan"),
     Verdict.WARNING: ("!", "!", "yellow"),
     Verdict.FIX: ("✗", "x", "red"),
     Verdict.UNKNOWN: ("?", "?", "magenta"),
@@ -57,7 +58,7 @@ def followed_by(findings: Findings) -> list[tuple[str, str]]:
     wanted = [("respot drill", "send a labelled event through all of it"), ("respot list", "runs with what comes next")]
     if any(check == "dead letters" and finding.verdict is Verdict.FIX for check, finding in findings):
         wanted.insert(0, ("respot dlq", "dead letters with their reasons"))
-    if any(finding.verdict is not Verdict.FINE for _, finding in findings):
+    if any(finding.verdict not in {Verdict.FINE, Verdict.NOTE} for _, finding in findings):
         wanted.append(("respot doctor", "check again"))
     return wanted
 

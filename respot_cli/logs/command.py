@@ -40,6 +40,7 @@ def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
         "attempt. With --follow it exits with 0 if the run completed, and with 1 if it ended otherwise.",
     )
     found_runs.add_options(parser)
+    found_runs.add_creation_option(parser)
     parser.add_argument("-f", "--follow", action="store_true", help="show new lines, too, until the run has ended")
     parser.add_argument("--attempt", type=_number, metavar="N", help="only this attempt")
     parser.add_argument(
@@ -151,8 +152,7 @@ def _next(name: str, situation: Situation) -> Sequence[tuple[str, str]]:
 def _completed(chosen: Sequence[RunAttempt], situation: Situation, attempt: int | None) -> bool:
     if attempt is None:
         return situation.state is RunState.COMPLETED
-    state = chosen[-1].state
-    return state is not None and state.status == "Completed"
+    return chosen[-1].ended_as == "Completed"
 
 
 def _number(words: str) -> int:

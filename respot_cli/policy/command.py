@@ -7,8 +7,10 @@ from typing import Final
 
 from respot.aws.ssm import ParameterPolicies, read_policy_text
 from respot.errors import LedgerUnavailableError, PolicyInvalidError, UnreadableItemError, UpstreamUnavailableError
-from respot.jobs.formatting import clause, parse_span, readable
+from respot.jobs.formatting import clause, in_words, parse_span, readable
+from respot.recovery.planning.deadline import SWEEP_INTERVAL
 from respot.recovery.policy.policy import LONGEST_SPAN, AccountPolicy
+from respot.runs.run_state import RunAttempt
 from respot_cli import deployment, output
 from respot_cli.deployment import Deployment
 from respot_cli.errors import CommandError, ExitCode
@@ -20,6 +22,9 @@ from respot_cli.policy.view import checked_document, checked_text, compared_docu
 
 SAID_FROM: Final = 500
 """Jobs after which progress is reported: fewer are tested in seconds."""
+
+
+_JOB_HELP: Final = "one job: name or ARN; or the id of a run: each of its attempts that ended and did not complete"
 
 
 def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -43,7 +48,7 @@ def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
     )
     testing.add_argument("file", metavar="FILE", help="the policy: YAML, or JSON")
     which = testing.add_mutually_exclusive_group(required=True)
-    which.add_argument("--job", dest="run_or_job", metavar="JOB", type=run_reference, help="one job: name or ARN")
+    which.add_argument("--job", dest="run_or_job", metavar="JOB", type=run_reference, help=_JOB_HELP)
     which.add_argument("--since", type=_span, metavar="SPAN", help="all jobs that ended since, for example 30d or 12h")
     testing.add_argument("--changed", action="store_true", help="list only jobs that the file decides otherwise")
     testing.add_argument("--region", help="region of the jobs (default: all that are watched)")
@@ -75,7 +80,11 @@ def run_test(arguments: argparse.Namespace) -> int:
 
 def _of_job(arguments: argparse.Namespace, policy: AccountPolicy) -> int:
     named = find_run(arguments)
-    tested = _comparison(named.deployment, policy, on_unreadable=None).one(named.job)
+    comparison = _comparison(named.deployment, policy, on_unreadable=None)
+    is_run = arguments.run_or_job.created is not None
+    if is_run and len(attempts := named.attempts()) > 1:
+        return _of_run(arguments, comparison, attempts)
+    tested = comparison.one(named.job)
     if tested is None:
         message = f"{named.job.name} has not ended: nothing is decided before; follow it with respot wait"
         raise CommandError(message)
@@ -84,6 +93,29 @@ def _of_job(arguments: argparse.Namespace, policy: AccountPolicy) -> int:
     document = compared_document(arguments.file, [tested], [], shown=[tested], completed=None)
     output.show(arguments.format, job_text(arguments.file, tested), document)
     return ExitCode.DONE
+
+
+def _of_run(arguments: argparse.Namespace, comparison: Comparison, attempts: Sequence[RunAttempt]) -> int:
+    """Test the file on each attempt on whose end something was to be decided."""
+    states = [each.state for each in attempts if each.state and each.ended_as != "Completed"]
+    tested = [found for state in states if (found := comparison.one(state.job))]
+    compared = [each for each in tested if isinstance(each, Compared)]
+    unread = [each for each in tested if isinstance(each, Unread)]
+    completed = sum(each.ended_as == "Completed" for each in attempts)
+    title = f"Attempts of {attempts[0].name} that ended and did not complete"
+    return _show(arguments, compared, unread, title=title, completed=completed)
+
+
+def _show(
+    arguments: argparse.Namespace, compared: Sequence[Compared], unread: Sequence[Unread], *, title: str, completed: int
+) -> int:
+    file, shown = arguments.file, [each for each in compared if each.changes or not arguments.changed]
+    text = compared_text(file, compared, unread, shown=shown, title=title, completed=completed)
+    document = compared_document(file, compared, unread, shown=shown, completed=completed)
+    output.show(arguments.format, text, document)
+    for each in unread[:_MOST_NOTES]:
+        output.say(f"respot: {f'{each.job.name}: ' if each.job else ''}{clause(each.why)}")
+    return ExitCode.INCOMPLETE if unread else ExitCode.DONE
 
 
 def _of_all(arguments: argparse.Namespace, policy: AccountPolicy, now: datetime) -> int:
@@ -104,13 +136,7 @@ def _of_all(arguments: argparse.Namespace, policy: AccountPolicy, now: datetime)
         if (seen := len(compared) + len(unread) + completed) >= SAID_FROM:
             output.say(f"respot: {seen:,} jobs read, up to {readable(max(_ends(page.found), default=since))}")
     title = f"Jobs that ended since {readable(since)} and did not complete"
-    shown = [each for each in compared if each.changes or not arguments.changed]
-    text = compared_text(arguments.file, compared, unread, shown=shown, title=title, completed=completed)
-    document = compared_document(arguments.file, compared, unread, shown=shown, completed=completed)
-    output.show(arguments.format, text, document)
-    for each in unread[:_MOST_NOTES]:
-        output.say(f"respot: {f'{each.job.name}: ' if each.job else ''}{clause(each.why)}")
-    return ExitCode.INCOMPLETE if unread else ExitCode.DONE
+    return _show(arguments, compared, unread, title=title, completed=completed)
 
 
 _MOST_NOTES: Final = 20
@@ -126,7 +152,17 @@ def _comparison(
 ) -> Comparison:
     """On the deployment's ledger: lists leave out what cannot be read, and a job is read as a whole or not at all."""
     stores = Stores(index=found.ledger(on_unreadable), jobs=found.ledger(), runs=found.runs(), starts=found.starts())
-    return Comparison(stores=stores, today=deployed_policy(found), proposed=policy)
+    return Comparison(
+        stores=stores, today=deployed_policy(found), proposed=policy, sweep_interval=_sweep_interval(found)
+    )
+
+
+def _sweep_interval(found: Deployment) -> timedelta:
+    minutes = found.outputs.get("SweepMinutes")
+    if minutes is None:
+        output.say(f"respot: the stack is older than this command: assumes a sweep every {in_words(SWEEP_INTERVAL)}")
+        return SWEEP_INTERVAL
+    return timedelta(minutes=int(minutes))
 
 
 def deployed_policy(found: Deployment) -> AccountPolicy | None:

@@ -12,6 +12,7 @@ from respot.errors import LedgerIncompleteError, UnreadableItemError
 from respot.jobs.job import JobId, JobState
 from respot.jobs.lifecycle import is_terminal
 from respot.jobs.ports import JobStore
+from respot.recovery.planning.deadline import SWEEP_INTERVAL
 from respot.recovery.policy.policy import AccountPolicy
 from respot.recovery.ports import RunStore, Starts
 from respot_cli.policy.recorded import Past, RecordedJobs, RecordedRuns, past_of
@@ -104,11 +105,13 @@ class Comparison:
         stores: the ledger.
         today: the deployed policy; `None` if it is invalid.
         proposed: the policy that is tested.
+        sweep_interval: between two of the deployment's sweeps.
     """
 
     stores: Stores
     today: AccountPolicy | None
     proposed: AccountPolicy
+    sweep_interval: timedelta = SWEEP_INTERVAL
 
     def pages(self, *, since: datetime, until: datetime, region: str | None) -> Iterator[Page]:
         """All jobs that ended since then, in the order of their last change, page after page."""
@@ -141,7 +144,7 @@ class Comparison:
         past = past_of(job, jobs, runs)
         if past is None or (since and past.ended < since):
             return None
-        replay = Replay(past=past, jobs=jobs, runs=runs, starts=self.stores.starts)
+        replay = Replay(past=past, jobs=jobs, runs=runs, starts=self.stores.starts, sweep_interval=self.sweep_interval)
         today = replay.decide(self.today) if self.today else None
         return Compared(
             job=job,

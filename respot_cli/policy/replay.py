@@ -84,12 +84,14 @@ class Replay:
         jobs: the ledger's records.
         runs: the ledger's records of recovery.
         starts: how long starting took earlier jobs.
+        sweep_interval: between two of the deployment's sweeps.
     """
 
     past: Past
     jobs: RecordedJobs
     runs: RecordedRuns
     starts: Starts
+    sweep_interval: timedelta = SWEEP_INTERVAL
 
     def decide(self, account: AccountPolicy, *, at: datetime | None = None) -> Replayed:
         """The decision by that policy when the job ended, or at that moment, once the pauses are over.
@@ -129,7 +131,7 @@ class Replay:
             policies=fixed,
             kill_switch=fixed,
             unknown_writers=unknown,
-            sweep_interval=SWEEP_INTERVAL,
+            sweep_interval=self.sweep_interval,
         )
 
     def _completed(self, context: PlanContext, *, best: bool) -> PlanContext:

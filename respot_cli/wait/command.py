@@ -29,6 +29,7 @@ def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
         "it failed, was stopped or was refused another attempt, and with 6 if --timeout is over.",
     )
     found_runs.add_options(parser)
+    found_runs.add_creation_option(parser)
     parser.add_argument("--timeout", type=_span, metavar="SPAN", help="wait no longer, for example `8 h` or `90 min`")
     parser.add_argument(
         "--output",
@@ -55,6 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
         message = f"the ledger's items of {name} have just expired: it keeps them for the setting ledger_retention_days"
         raise CommandError(message, ExitCode.NOT_FOUND)
     situation = situation_of(attempts)
+    if situation.has_ended and (ended := _end_of(attempts[-1])) and ended < began:
+        output.say(f"respot: this run had ended at {readable(ended)}, before this command began")
     model = None
     if situation.state is RunState.COMPLETED:
         model = _model(named.deployment, attempts[-1], needed=arguments.output == "model")
@@ -144,6 +147,12 @@ def _next(name: str, situation: Situation) -> Sequence[tuple[str, str]]:
     if situation.state is RunState.COMPLETED:
         return (show, (f"respot logs {name}", "what it printed"))
     return ((f"respot why {name}", "what was decided, and what would change it"), show)
+
+
+def _end_of(last: RunAttempt) -> datetime | None:
+    if last.end:
+        return last.end.started
+    return last.state.last_modified if last.state else None
 
 
 def _model(found: Deployment, last: RunAttempt, *, needed: bool) -> str | None:

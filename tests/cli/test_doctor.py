@@ -77,6 +77,7 @@ class Account:
     outputs: dict[str, str]
     forwarder: dict[str, str]
     created: datetime
+    updated: datetime | None = None
     status: str = "UPDATE_COMPLETE"
 
     def client(self, service: str, region: str = REGION) -> Any:  # noqa: ANN401 - as boto3 types it
@@ -102,6 +103,7 @@ class Account:
         stack = {
             "StackStatus": self.status,
             "CreationTime": self.created,
+            **({"LastUpdatedTime": self.updated} if self.updated else {}),
             "Parameters": [{"ParameterKey": "BootstrapVersion", "ParameterValue": BOOTSTRAP, "ResolvedValue": "21"}],
             "Outputs": [{"OutputKey": key, "OutputValue": value} for key, value in stacks[name].items()],
         }
@@ -413,6 +415,29 @@ def test_before_the_first_sweep_and_drill_there_is_nothing_to_fix(account: Accou
     assert account.findings()["sweeps"].verdict is X
 
 
+@pytest.mark.parametrize(
+    ("region", "age", "verdict", "said"),
+    [
+        (REGION, timedelta(hours=3), Verdict.WARNING, "none since the deployment 3 h 00 min ago"),
+        (FAR, timedelta(hours=23.9), Verdict.WARNING, "none since the deployment 23 h 54 min ago"),
+        (REGION, timedelta(hours=24), Verdict.NOTE, "none in the last day; the ledger keeps a drill no longer"),
+        (FAR, timedelta(days=6), Verdict.NOTE, "none in the last day; the ledger keeps a drill no longer"),
+    ],
+)
+def test_that_there_was_no_drill_is_a_warning_only_where_it_is_known(
+    account: Account, region: str, age: timedelta, verdict: Verdict, said: str
+) -> None:
+    """A weekly drill is in the ledger on one day of seven."""
+    account.created, account.updated = account.now - timedelta(days=90), account.now - age
+    for item in account.dynamodb.scan(TableName=TABLE)["Items"]:
+        if "DRILL" in item["pk"]["S"] or "drill" in item["pk"]["S"]:
+            account.dynamodb.delete_item(TableName=TABLE, Key={name: item[name] for name in ("pk", "sk")})
+    found = account.findings()[f"drill {region}"]
+    assert (found.verdict, found.said, found.fix) == (verdict, said, f"respot drill --region {region}")
+    account.created, account.updated = account.now - age, None
+    assert account.findings()[f"drill {region}"] == found
+
+
 def test_a_drill_of_tomorrow_does_not_hide_todays(account: Account) -> None:
     """Anyone who may put events can send one."""
     account.drilled(REGION, timedelta(days=-1), alerted=False)
@@ -490,7 +515,7 @@ def test_the_permissions_are_those_that_boto3_asks_for(account: Account) -> None
 
 @pytest.mark.parametrize(
     ("verdicts", "code"),
-    [((), 0), ((W,), 0), ((U,), 5), ((W, U), 5), ((X,), 1), ((X, U), 1)],
+    [((), 0), ((W,), 0), ((Verdict.NOTE,), 0), ((Verdict.NOTE, U), 5), ((U,), 5), ((W, U), 5), ((X,), 1), ((X, U), 1)],
 )
 def test_a_fix_counts_more_than_what_is_unknown_and_a_warning_not_at_all(
     verdicts: tuple[Verdict, ...], code: int

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, Final, cast
+from unittest.mock import Mock
 
 import boto3
 import pytest
@@ -14,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from respot.errors import LedgerUnavailableError
-from respot.jobs.job import JobId
+from respot.jobs.job import JobId, Transition
 from respot.recovery.planning.decision import Action
 from respot.runs.run_state import RunAttempt
 from respot_cli import found_runs
@@ -484,7 +485,10 @@ def example_logs(monkeypatch: pytest.MonkeyPatch) -> MemoryLogs:
     """The logs of the documentation's run, whose second attempt is training."""
     ledger, runs = example()
     logs = MemoryLogs(clock=FakeClock(NOW))
-    session = SimpleNamespace(client=lambda service, region_name, config: logs)  # noqa: ARG005 - as boto3 is called
+    absent = refusal("ValidationException", "Requested resource not found.")
+    sagemaker = SimpleNamespace(describe_training_job=Mock(side_effect=absent))
+    clients = {"logs": logs, "sagemaker": sagemaker}
+    session = SimpleNamespace(client=lambda service, region_name, config: clients[service])  # noqa: ARG005 - as boto3 is called
     named = NamedRun(
         deployment=cast("Any", SimpleNamespace(session=session)),
         ledger=cast("Any", ledger),
@@ -606,6 +610,18 @@ def test_following_exits_with_0_only_if_the_run_completed(  # noqa: PLR0917 - wh
     assert next_command in capsys.readouterr().err
     assert main(["logs", ROOT]) == 0
     assert len(example_logs.calls) == 2
+
+
+@pytest.mark.parametrize(("end", "code"), [("Completed", 0), ("Failed", 1)])
+def test_an_attempt_that_was_deleted_keeps_its_end(
+    example_logs: MemoryLogs, monkeypatch: pytest.MonkeyPatch, end: str, code: int
+) -> None:
+    assert example_logs.calls == []
+    gone = state(job_id(ROOT), status="Deleting", secondary_status="Deleting", last_modified=at(1))
+    ended = Transition(status=end, started=at(0), provisional=False, ended_as=end)
+    first = RunAttempt(number=1, state=gone, name=ROOT, decision=None, outcome=None, transitions=(ended,))
+    monkeypatch.setattr(NamedRun, "attempts", lambda _: (first, attempt(2, "Training", 800)))
+    assert main(["logs", ROOT, "--follow", "--attempt", "1"]) == code
 
 
 def test_what_the_ledger_lacks_is_said(

@@ -72,12 +72,12 @@ def completed_at(deployed: DeployedAccount, name: str) -> float:
 def test_a_night_with_three_jobs_is_one_run(deployed: DeployedAccount) -> None:
     name = "story-nightly"
     with ThreadPoolExecutor() as pool:
+        ended = pool.submit(completed_at, deployed, f"{name}-r3")
+        deployed.ground.create(name, lifecycle=NIGHT, tags=TAGS)
         clients: list[Future[Any]] = [
             pool.submit(client, deployed, PROJECT / "examples" / "follow_run.sh", name),
             pool.submit(client, deployed, sys.executable, PROJECT / "examples" / "follow_run.py", name),
         ]
-        ended = pool.submit(completed_at, deployed, f"{name}-r3")
-        deployed.ground.create(name, lifecycle=NIGHT, tags=TAGS)
 
         # What is running or waiting? It goes on in other jobs, and is one run.
         seen: dict[tuple[int, str, str], set[str]] = {}

@@ -37,6 +37,7 @@ OUTPUTS: Final = {
     "LedgerTableName": TABLE,
     "AlertsTopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:alerts",
     "PolicyParameterName": PARAMETER,
+    "SweepMinutes": "5",
 }
 
 

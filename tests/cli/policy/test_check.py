@@ -12,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from respot.errors import PolicyInvalidError
+from respot.recovery.policy.policy import AccountPolicy
 from respot_cli.main import main
 from respot_cli.policy.check import Checked, check
+from respot_cli.policy.view import after_check, after_test
 from respot_cli.policy_file import policy_text
 from tests.cli.test_policy_file import BOMB, REFUSED, TEXTS
 
@@ -316,6 +318,14 @@ def test_the_command_prints_lines_that_an_editor_can_follow(
 def test_a_file_that_is_not_there_is_invalid(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["policy", "check", str(tmp_path / "no.yaml")]) == 1
     assert "error: cannot be read" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("policy", [None, AccountPolicy()])
+def test_a_file_with_an_odd_name_is_quoted_for_the_shell(policy: AccountPolicy | None) -> None:
+    odd, quoted = "my policy;rm -rf ~\x1b\n.yaml", "'my policy;rm -rf ~  .yaml'"
+    ((command, _),) = after_check(odd, Checked(policy=policy))
+    assert command.removesuffix(" --since 30d") == f"respot policy {'test' if policy else 'check'} {quoted}"
+    assert after_test(odd, [])[0][0] == f"respot policy check {quoted}"
 
 
 def test_no_word_of_a_file_reaches_the_terminal_as_a_command(

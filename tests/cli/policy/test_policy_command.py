@@ -1,7 +1,7 @@
 """`respot policy test` on a ledger in DynamoDB: what it prints, what it calls, how it ends."""
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,10 +13,12 @@ from botocore.exceptions import ClientError
 from respot.aws.dynamodb.keys import partition_of
 from respot.jobs.job import JobRecord
 from respot.jobs.merge import reconcile
+from respot.recovery.planning.run import run_id
 from respot_cli.main import main
 from respot_cli.policy import command, comparison
 from tests.cli.policy.ledger import (
     NOTHING,
+    OUTPUTS,
     PARAMETER,
     READS,
     RESUME,
@@ -101,6 +103,60 @@ def test_one_job_has_the_reason_of_each_decision(respot: Command) -> None:
     assert "Today nothing defaults: not asked to resume this job (defaults)" in words
     assert "assumes a complete checkpoint in s3://ml-bucket/checkpoints/nightly-resnet/: the ledger does not" in words
     assert "Assumed of each job: what came before it is as it was, the kill switch is off" in words
+
+
+def second_attempt_ends(world: RecoveryEnvironment, status: str) -> str:
+    """Have the second attempt of a run end; gives the run's id."""
+    world.sagemaker.move("tune-bert-r2", "Training")
+    world.clock.pass_by(timedelta(hours=1))
+    world.sagemaker.move("tune-bert-r2", status)
+    world.observe("tune-bert-r2")
+    second = world.sagemaker.jobs["tune-bert-r2"].state.job
+    world.recover(second)
+    for kept in (world.ledger.states, world.runs.decisions, world.runs.outcomes):  # the table has the others
+        for job in kept.keys() - {second}:
+            kept.pop(job)
+    write(world)
+    return run_id(world.sagemaker.jobs["tune-bert"].state.job)
+
+
+@pytest.mark.parametrize(
+    ("status", "tested", "completed"), [("Failed", ["tune-bert", "tune-bert-r2"], 0), ("Completed", ["tune-bert"], 1)]
+)
+def test_the_id_of_a_run_means_each_of_its_attempts(
+    world: RecoveryEnvironment, respot: Command, status: str, tested: list[str], completed: int
+) -> None:
+    run = second_attempt_ends(world, status)
+    document = respot.document("policy", "test", "policy.yaml", "--job", run)
+    assert [each["job"] for each in document["jobs"]] == tested
+    assert document["summary"]["completed"] == completed
+    code, out, _ = respot.run("policy", "test", "policy.yaml", "--job", run)
+    assert code == 0
+    assert out.startswith("Attempts of tune-bert that ended and did not complete\n")
+    assert respot.document("policy", "test", "policy.yaml", "--job", run, "--changed")["jobs"] == []
+    one = respot.document("policy", "test", "policy.yaml", "--job", "tune-bert-r2")
+    assert [each["job"] for each in one["jobs"]] == ["tune-bert-r2"]
+
+
+def test_an_attempt_that_goes_on_is_left_out(respot: Command, world: RecoveryEnvironment) -> None:
+    run = run_id(world.sagemaker.jobs["tune-bert"].state.job)
+    document = respot.document("policy", "test", "policy.yaml", "--job", run)
+    assert [each["job"] for each in document["jobs"]] == ["tune-bert"]
+
+
+@pytest.mark.parametrize(("minutes", "market"), [("5", "spot"), ("60", "on-demand")])
+def test_the_deployments_sweeps_count(respot: Command, minutes: str, market: str) -> None:
+    """A deadline keeps room for two of them."""
+    respot.monkeypatch.setitem(OUTPUTS, "SweepMinutes", minutes)
+    Path("policy.yaml").write_text("version: 1\ndefaults: {resume: true, deadline: 9h}\n")
+    document = respot.document("policy", "test", "policy.yaml", "--job", NIGHTLY)
+    assert document["jobs"][0]["with_this_file"]["market"] == market
+
+
+def test_what_an_older_stack_does_not_say_of_its_sweeps_is_assumed_and_said(respot: Command) -> None:
+    respot.monkeypatch.delitem(OUTPUTS, "SweepMinutes")
+    code, _, err = respot.run("policy", "test", "policy.yaml", "--since", "30d")
+    assert (code, "assumes a sweep every 5 min" in err) == (0, True)
 
 
 def test_the_json_has_all_decisions(respot: Command) -> None:
