@@ -31,6 +31,17 @@ NOTICED: Final = 10
 """Seconds in which a client knows of the run's end."""
 
 
+OUT_OF_ATTEMPTS: Final = "story-out-of-attempts"
+NOBODY_ASKED: Final = "story-nobody-asked"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def other_jobs(deployed: DeployedAccount) -> None:
+    """What else runs in that night."""
+    deployed.ground.create(OUT_OF_ATTEMPTS, lifecycle=f"{LEFT} / {LEFT}", tags={**TAGS, "respot:ladder": "spot:2"})
+    deployed.ground.create(NOBODY_ASKED, lifecycle=LEFT, tags={"owner": "vision"})
+
+
 def answer(deployed: DeployedAccount, *command: str, code: int = 0) -> dict[str, Any]:
     """A command's document."""
     done = respot(deployed, *command, "--json")
@@ -100,8 +111,7 @@ def test_a_night_with_three_jobs_is_one_run(deployed: DeployedAccount) -> None:
 
 
 def test_why_it_was_not_resumed_is_one_command(deployed: DeployedAccount) -> None:
-    name = "story-out-of-attempts"
-    deployed.ground.create(name, lifecycle=f"{LEFT} / {LEFT}", tags={**TAGS, "respot:ladder": "spot:2"})
+    name = OUT_OF_ATTEMPTS
     waited = respot(deployed, "wait", name, "--timeout", "90 s")
     assert waited.returncode == 1
     assert f"respot why {name}-r2" in waited.stdout
@@ -113,8 +123,7 @@ def test_why_it_was_not_resumed_is_one_command(deployed: DeployedAccount) -> Non
 def test_whether_a_policy_would_have_resumed_last_nights_job_is_one_command(
     deployed: DeployedAccount, tmp_path: Path
 ) -> None:
-    name = "story-nobody-asked"
-    deployed.ground.create(name, lifecycle=LEFT, tags={"owner": "vision"})
+    name = NOBODY_ASKED
     assert respot(deployed, "wait", name, "--timeout", "90 s").returncode == 1
     file = tmp_path / "policy.yaml"
     file.write_text("version: 1\nrules: [{name: nightly, match: {job_name: story-*}, settings: {resume: true}}]\n")
