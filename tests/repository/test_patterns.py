@@ -55,13 +55,13 @@ def pieces_of(pattern: re.Pattern[str]) -> Iterator[tuple[str, int]]:
 
 
 def slow(pattern: re.Pattern[str], method: str) -> Iterator[str]:
-    """The pieces with which a text that is twice as long takes much more than twice as long."""
+    """The pieces with which a text that is four times as long takes much more than four times as long."""
     for piece, length in pieces_of(pattern):
         use = (lambda text: pattern.sub("", text)) if method == "sub" else getattr(pattern, method)
         text = (piece * length)[:length] + "\x00"
         if seconds(use, text) > NOTICEABLE:
-            short, long = (min(seconds(use, text[:end] + "\x00") for _ in range(3)) for end in (length // 2, length))
-            if long > 3 * short:
+            short, long = (min(seconds(use, text[:end] + "\x00") for _ in range(3)) for end in (length // 4, length))
+            if long > 8 * short:
                 yield piece
 
 

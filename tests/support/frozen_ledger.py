@@ -37,6 +37,7 @@ from respot.recovery.planning.start_history import MeasuredStart, StartPool, Sta
 from respot.recovery.planning.waiting import StopIntent
 from respot.recovery.records import (
     AttemptRecord,
+    CreationIntent,
     DecisionRecord,
     LocationReservation,
     NextStep,
@@ -308,7 +309,7 @@ def written() -> dict[str, Written]:
         "creation intent": Written(
             item=run_items.creation_intent_item(JOB, _PLACEMENT, now=at(21700), retention=KEPT),
             read=run_items.read_creation_intent,
-            value=_PLACEMENT,
+            value=CreationIntent(placement=_PLACEMENT, at=at(21700)),
         ),
         "notice": Written(
             item=run_items.notice_item(JOB, notice.kind, notice.summary, now=notice.noticed_at, retention=KEPT),
