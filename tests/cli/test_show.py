@@ -144,7 +144,7 @@ def test_a_run_is_searched_for_in_every_watched_region(ledger: MemoryLedger, mon
 @pytest.mark.parametrize(
     ("asked", "words", "code"),
     [
-        ((NAME,), "in eu-west-1 and us-east-1: choose with --region", ExitCode.NOT_DONE),
+        ((NAME,), "in us-east-1 and eu-west-1: choose with --region", ExitCode.USAGE),
         (("nobody",), "has no job nobody in us-east-1 or eu-west-1", ExitCode.NOT_FOUND),
         (("nobody", "--region", REGION), "has no job nobody in us-east-1: check its name", ExitCode.NOT_FOUND),
         ((f"{REGION}/{NAME}/1",), f"has no job {NAME} created 1970-01-01T00:00:00.001Z", ExitCode.NOT_FOUND),
