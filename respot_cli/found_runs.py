@@ -136,7 +136,7 @@ def appearing_run(
     named = _appearing(arguments, reference, on_unreadable, until)
     if not reference.created and not reference.created_since:
         created = _created_now(named)
-        if created and created > named.job.created and not same_creation(created, named.job.created):
+        if created and created > named.job.created:  # or rounded differently: then it is the same job
             reference = replace(reference, region=named.job.region, created=created)
             named = _appearing(arguments, reference, on_unreadable, until)
     job = named.job
