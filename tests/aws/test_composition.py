@@ -265,9 +265,11 @@ def test_sagemaker_and_s3_are_asked_in_the_jobs_region_the_ledger_in_its_own(
     monkeypatch.setenv(TRAINING_ROLES, "SageMaker*")
     monkeypatch.setenv(TRAINING_INSTANCE_TYPES, "")
     asked: list[tuple[str, str]] = []
+    retried: dict[str, list[Any]] = {}
 
     def note(**call: Any) -> None:  # noqa: ANN401 - botocore's own
         asked.append((call["model"].name, call["context"]["client_region"]))
+        retried.setdefault(call["model"].name, []).append(call["context"]["client_config"].retries)
 
     clients._session().register("before-call", note)  # noqa: SLF001 - where every client comes from
     recovery = recover.recovery_consumer().recovery
@@ -275,6 +277,7 @@ def test_sagemaker_and_s3_are_asked_in_the_jobs_region_the_ledger_in_its_own(
         assert jobs.describe(region, NAME) is None
     arn = recovery.creator.jobs.create(region, CREATION)
     assert arn.startswith(f"arn:aws:sagemaker:{region}:")
+    assert retried["CreateTrainingJob"] == [{"total_max_attempts": 1, "mode": "standard"}]
     assert recovery.creator.jobs.description(region, NAME)
     assert recovery.creator.jobs.tags(region, arn) == {}
     for lists in (SageMakerJobLists(clients.once_client), recovery.unknown_writers.lists):

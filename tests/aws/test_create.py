@@ -177,6 +177,16 @@ def test_a_job_is_created_as_it_was_asked_for_once(sagemaker: "SageMakerClient",
         jobs(sagemaker).create(REGION, REQUEST)
 
 
+def test_a_creation_is_called_by_the_client_that_repeats_no_call(sagemaker: "SageMakerClient", stub: Stubber) -> None:
+    """Of a call that timed out and was then refused, the refusal alone would be known."""
+
+    def repeating(_: str) -> "SageMakerClient":
+        pytest.fail("it would repeat the call")
+
+    stub.add_response("create_training_job", {"TrainingJobArn": arn_of()}, REQUEST)
+    assert SageMakerTrainingJobs(repeating, lambda _: sagemaker).create(REGION, REQUEST) == arn_of()
+
+
 @pytest.mark.parametrize(
     "error", [ReadTimeoutError(endpoint_url=URL), EndpointConnectionError(endpoint_url=URL)], ids=repr
 )

@@ -20,6 +20,7 @@ from respot.recovery.planning.waiting import StopIntent
 from respot.recovery.ports import RunStore
 from respot.recovery.records import (
     AttemptRecord,
+    CreationIntent,
     DecisionRecord,
     LocationReservation,
     NextStep,
@@ -213,7 +214,7 @@ def test_the_records_of_recovery_are_not_in_the_jobs_record(env: Environment) ->
     env.runs.record_outcome(outcome())
     env.runs.notice(JOB, NoticeKind.POLICY_INVALID, "no JSON")
     env.runs.record_stop_intent(STOP_INTENT)
-    env.runs.record_creation_intent(JOB, PLACEMENTS[0])
+    env.runs.record_creation_intent(JOB, PLACEMENTS[0], env.clock())
     assert env.ledger.load(JOB) == before
     assert env.ledger.alerts(JOB) == ()
 
@@ -284,16 +285,34 @@ PLACEMENTS = [
 def test_the_last_call_for_each_placement_is_kept_and_is_no_record_of_recovery(env: Environment) -> None:
     assert env.runs.creation_intents(JOB) == ()
     for placement in PLACEMENTS:
-        env.runs.record_creation_intent(JOB, placement)
-    env.runs.record_creation_intent(job_id(SECOND), PLACEMENTS[0])
+        env.runs.record_creation_intent(JOB, placement, env.clock())
+    env.runs.record_creation_intent(job_id(SECOND), PLACEMENTS[0], env.clock())
     env.clock.pass_by(timedelta(minutes=10))
-    env.runs.record_creation_intent(JOB, PLACEMENTS[0])
+    env.runs.record_creation_intent(JOB, PLACEMENTS[0], env.clock())
     found = {intent.placement: intent.at for intent in env.runs.creation_intents(JOB)}
     assert found == dict.fromkeys(PLACEMENTS, CREATED) | {PLACEMENTS[0]: CREATED + timedelta(minutes=10)}
     env.clock.pass_by(timedelta(minutes=-5))  # the clock of another host
-    env.runs.record_creation_intent(JOB, PLACEMENTS[0])
+    env.runs.record_creation_intent(JOB, PLACEMENTS[0], env.clock())
     assert {intent.placement: intent.at for intent in env.runs.creation_intents(JOB)} == found
     assert env.runs.recovery_records(JOB) == RecoveryRecords()
+
+
+def test_a_refused_call_leaves_the_calls_before_it(env: Environment) -> None:
+    placement, early, late = PLACEMENTS[0], CREATED, at(60)
+    none = env.runs.record_creation_intent(JOB, placement, early)
+    assert none is None
+    before = env.runs.record_creation_intent(JOB, placement, late)
+    assert before == CreationIntent(placement=placement, at=early)
+    env.runs.withdraw_creation_intent(JOB, placement, at(30), None)  # of another call
+    assert env.runs.creation_intents(JOB) == (CreationIntent(placement=placement, at=late),)
+    env.runs.withdraw_creation_intent(JOB, placement, late, before)
+    assert env.runs.creation_intents(JOB) == (before,)
+    env.runs.withdraw_creation_intent(JOB, placement, early, none)
+    refused = CreationIntent(placement=placement, at=None)
+    assert env.runs.creation_intents(JOB) == (refused,)
+    assert env.runs.record_creation_intent(JOB, placement, late) == refused
+    assert env.runs.record_creation_intent(JOB, placement, early) == CreationIntent(placement=placement, at=late)
+    assert env.runs.creation_intents(JOB) == (CreationIntent(placement=placement, at=late),)
 
 
 # --- live jobs ------------------------------------------------------------------------------------------------------
@@ -328,7 +347,7 @@ def test_items_expire_as_the_settings_say(dynamodb: "DynamoDBClient") -> None:
     runs.record_outcome(outcome())
     runs.notice(JOB, NoticeKind.POLICY_INVALID, "no JSON")
     runs.record_stop_intent(replace(STOP_INTENT, decided_at=at(1)))
-    runs.record_creation_intent(JOB, PLACEMENTS[0])
+    runs.record_creation_intent(JOB, PLACEMENTS[0], CREATED)
     expiries = [int(item["expires_at"]["N"]) for item in dynamodb.scan(TableName=TABLE)["Items"]]
     assert len(expiries) == 7
     assert min(expiries) == int((CREATED + timedelta(days=1)).timestamp())

@@ -39,6 +39,7 @@ from respot.recovery.planning.start_history import MeasuredStart, StartPool, Sta
 from respot.recovery.planning.waiting import StopIntent
 from respot.recovery.records import (
     AttemptRecord,
+    CreationIntent,
     DecisionRecord,
     LocationReservation,
     NextStep,
@@ -133,6 +134,7 @@ def shown(*, alert: bool, recover: bool = False) -> set[str]:
 PLACEMENT = Placement(
     market=Market.SPOT, instance_type="ml.g5.2xlarge", max_runtime=timedelta(hours=4), max_wait=timedelta(hours=6)
 )
+ASKED = CreationIntent(placement=PLACEMENT, at=CREATED)
 NEXT = AttemptRecord(run=RUN, number=2, region="us-east-1", name="next", parent=job_id(), decided_at=CREATED)
 SENT = alert_record("Failed")
 INTENT = StopIntent(job=job_id(), waiting_since=CREATED, decided_at=CREATED, reason="waited too long")
@@ -172,7 +174,7 @@ CASES: dict[str, tuple[Item, set[str]]] = {
     "the name of an attempt": (attempt_name_item(NEXT, RETENTION), set()),
     "a stop that is about to follow": (stop_intent_item(INTENT, RETENTION), set()),
     "a creation that is about to follow": (
-        creation_intent_item(job_id(), PLACEMENT, now=CREATED, retention=RETENTION),
+        creation_intent_item(job_id(), ASKED, now=CREATED, retention=RETENTION),
         set(),
     ),
     "a refused creation": (refusal_item(REFUSAL), set()),

@@ -65,6 +65,7 @@ _PLACEMENT: Final = Placement(
     max_runtime=timedelta(hours=4),
     max_wait=timedelta(hours=6),
 )
+_ASKED: Final = CreationIntent(placement=_PLACEMENT, at=at(21700))
 END: Final = replace(history("MaxWaitTimeExceeded=21630")[0], ended_as="Stopped")
 
 
@@ -307,9 +308,9 @@ def written() -> dict[str, Written]:
             item=run_items.stop_intent_item(intent, KEPT), read=run_items.read_stop_intent, value=intent
         ),
         "creation intent": Written(
-            item=run_items.creation_intent_item(JOB, _PLACEMENT, now=at(21700), retention=KEPT),
+            item=run_items.creation_intent_item(JOB, _ASKED, now=at(21700), retention=KEPT),
             read=run_items.read_creation_intent,
-            value=CreationIntent(placement=_PLACEMENT, at=at(21700)),
+            value=_ASKED,
         ),
         "notice": Written(
             item=run_items.notice_item(JOB, notice.kind, notice.summary, now=notice.noticed_at, retention=KEPT),

@@ -598,10 +598,23 @@ class MemoryRunStore:
     def record_outcome(self, outcome: Outcome) -> None:
         self.outcomes.setdefault(outcome.job, outcome)
 
-    def record_creation_intent(self, job: JobId, placement: Placement) -> None:
-        last = {each.placement: each.at for each in self.creation_intents(job)}
-        last[placement] = max(self.clock(), last.get(placement, self.clock()))
-        self.intents[job] = tuple(CreationIntent(placement=each, at=at) for each, at in last.items())
+    def record_creation_intent(self, job: JobId, placement: Placement, at: datetime) -> CreationIntent | None:
+        before = self._intents(job).get(placement)
+        if not (before and before.at and before.at >= at):
+            self._keep(job, CreationIntent(placement=placement, at=at))
+        return before
+
+    def withdraw_creation_intent(
+        self, job: JobId, placement: Placement, at: datetime, before: CreationIntent | None
+    ) -> None:
+        if self._intents(job).get(placement) == CreationIntent(placement=placement, at=at):
+            self._keep(job, before or CreationIntent(placement=placement, at=None))
+
+    def _intents(self, job: JobId) -> dict[Placement, CreationIntent]:
+        return {each.placement: each for each in self.creation_intents(job)}
+
+    def _keep(self, job: JobId, intent: CreationIntent) -> None:
+        self.intents[job] = tuple((self._intents(job) | {intent.placement: intent}).values())
 
     def creation_intents(self, job: JobId) -> tuple[CreationIntent, ...]:
         return self.intents.get(job, ())

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import NoReturn
 
 import pytest
 
@@ -18,7 +19,7 @@ from respot.runs.run_state import RunState
 from respot.runs.summary import StoredSummary
 from respot.sweep.progress import FULL_AFTER
 from tests.support.builders import CREATED, REGION, job_id, retry_schedule
-from tests.support.memory import MemoryDelayQueue, MemorySummaries
+from tests.support.memory import MemoryDelayQueue, MemoryLedger, MemoryRunStore, MemorySummaries
 from tests.support.records import decision_record, outcome_of
 from tests.support.sweep_environment import ELSEWHERE, Environment, ago, many
 
@@ -197,6 +198,39 @@ def test_a_run_that_goes_on_recovering_after_its_decision_ends_with_the_next_ful
     record(env)
     assert stored(env).stored[run_id(job)].summary.state is RunState.STOPPED
     assert settles(env)
+
+
+def test_a_created_attempt_that_was_never_reported_is_waited_for_by_the_run_alone(env: Environment) -> None:
+    """Its job was deleted before the ledger learned of it: there is nothing to bring up to date."""
+    first = job_id("nightly", created=ago(days=4))
+    second(env, first)
+    for known in (env.ledger.states, env.ledger.transitions):
+        for job in [each for each in known if each.name == "nightly-r2"]:
+            del known[job]
+    del env.jobs.snapshots[REGION, "nightly-r2"]
+    env.summaries.refresh(first)
+    assert stored(env).stored[run_id(first)].summary.state is RunState.RECOVERING
+    env.sweep()
+    assert env.names() == []
+
+
+@pytest.mark.parametrize("unreadable", ["state", "name of the attempt"])
+def test_a_live_job_that_no_refresh_could_read_is_left_alone(
+    env: Environment, monkeypatch: pytest.MonkeyPatch, unreadable: str
+) -> None:
+    """What `record` cannot read either would become a dead letter with each full pass."""
+    job = second(env, job_id("nightly", created=ago(days=4)))
+    stored(env).stored.clear()
+
+    def attempts_named(*_: object) -> NoReturn:
+        raise UnreadableItemError("attempt", job.name, "schema 4")
+
+    if unreadable == "state":
+        monkeypatch.setattr(MemoryLedger, "state_of", lambda _, jobs: dict.fromkeys(jobs))
+    else:
+        monkeypatch.setattr(MemoryRunStore, "attempts_named", attempts_named)
+    env.sweep()
+    assert env.names() == []
 
 
 def test_an_ended_job_that_recovery_has_not_come_to_does_not_run(env: Environment) -> None:

@@ -81,7 +81,7 @@ def recovery_consumer() -> RecoveryConsumer:
     switch = required(settings().kill_switch_parameter, KILL_SWITCH_PARAMETER)
     position = CachedText(lambda: read_kill_switch(client("ssm"), switch), kept_for=KILL_SWITCH_KEPT_FOR, clock=now)
     recovery = build_recovery(
-        jobs=SageMakerTrainingJobs(lambda region: client("sagemaker", region)),
+        jobs=SageMakerTrainingJobs(lambda region: client("sagemaker", region), once_client),
         lists=SageMakerJobLists(once_client),
         ledger=ledger(),
         runs=runs(),

@@ -1,9 +1,10 @@
 """Creates the attempt that a decision calls for, exactly once."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from respot.errors import (
@@ -19,7 +20,7 @@ from respot.errors import (
 )
 from respot.jobs.description import JobDescription
 from respot.jobs.formatting import readable
-from respot.jobs.job import JobId, JobRecord, JobSnapshot, JobState
+from respot.jobs.job import JobId, JobRecord, JobSnapshot, JobState, at_milliseconds
 from respot.jobs.lifecycle import end_of
 from respot.jobs.merge import is_same_job, same_creation
 from respot.jobs.ports import Clock, JobStore
@@ -97,9 +98,8 @@ class Creator:
         if description is None or tags is None:
             return self._close(decided, OutcomeKind.FAILED, deleted(state.job), Cause.NOT_CREATABLE)
         context = self.contexts.load(record, state, tags, now=self.clock())
-        asked: list[Placement] = []
         while True:  # as often as the ladder has pools: each round but the last one rules out another
-            step = self._try(context, decided, description, asked)
+            step = self._try(context, decided, description)
             if not isinstance(step, PlanContext):
                 return step
             context = step
@@ -116,12 +116,9 @@ class Creator:
                     self.runs.record_outcome(existing)
 
     def _try(
-        self, context: PlanContext, decided: DecisionRecord, description: JobDescription, asked: list[Placement]
+        self, context: PlanContext, decided: DecisionRecord, description: JobDescription
     ) -> Later | PlanContext | None:
-        """Plan again for the present moment, and create; returns the context without a pool that was refused.
-
-        Each placement is added to `asked`: of this delivery's own calls all but the last one were answered.
-        """
+        """Plan again for the present moment, and create; returns the context without a pool that was refused."""
         decision = self.decider.plan(context)
         if decision.action is Action.WAIT:
             return self.decider.wait(decided.job, decision)
@@ -129,13 +126,12 @@ class Creator:
             if refused := context.refused_pools:
                 unnamed = [f"cannot use {pool}" for pool in refused if str(pool) not in decision.reason]
                 reason = "; ".join((*unnamed, decision.reason))
-                return self._close(decided, OutcomeKind.FAILED, reason, Cause.POOLS_REFUSED, answered=asked)
+                return self._close(decided, OutcomeKind.FAILED, reason, Cause.POOLS_REFUSED)
             reason = "the policy now says dry_run" if decision.dry_run else decision.reason
             unwanted = decision.dry_run or decision.action is Action.NOTHING
             kind = OutcomeKind.WITHDRAWN if unwanted else OutcomeKind.CANCELLED
-            return self._close(decided, kind, reason, decision.cause, answered=asked)
-        asked.append(decision.placement)
-        later = self._create_there(context, decided, description, decision, asked)
+            return self._close(decided, kind, reason, decision.cause)
+        later = self._create_there(context, decided, description, decision, decision.placement)
         if later is None:
             self._schedule(decided, latest_start_after(context, decision.placement, now=self.clock()))
         return later
@@ -146,10 +142,10 @@ class Creator:
         decided: DecisionRecord,
         description: JobDescription,
         decision: Decision,
-        asked: Sequence[Placement],
+        placement: Placement,
     ) -> Later | PlanContext | None:
-        """Create the attempt at the last placement; returns the context without a pool that was refused."""
-        placement, name, lineage = asked[-1], decided.next_name or "", decided.next_lineage
+        """Create the attempt there; returns the context without a pool that was refused."""
+        name, lineage = decided.next_name or "", decided.next_lineage
         attempt = AttemptRequest(name=name, lineage=lineage, placement=placement)
         request: Mapping[str, Any] = {}
         try:
@@ -172,7 +168,7 @@ class Creator:
                 return context.without(placement, error)
             denied = isinstance(error, CreateRefusedError) and error.permission
             cause = Cause.PERMISSION_MISSING if denied else Cause.NOT_CREATABLE
-            return self._close(decided, OutcomeKind.FAILED, str(error), cause, answered=asked)
+            return self._close(decided, OutcomeKind.FAILED, str(error), cause)
 
     def _create(
         self, decided: DecisionRecord, placement: Placement, request: Mapping[str, Any], created: Outcome
@@ -183,8 +179,11 @@ class Creator:
             CreateRefusedError: SageMaker refuses it for good.
             CreateLaterError: it refuses it now, or does not answer.
         """
-        self.runs.record_creation_intent(decided.job, placement)
+        at = at_milliseconds(self.clock())
+        before = self.runs.record_creation_intent(decided.job, placement, at)
+        refused = partial(self.runs.withdraw_creation_intent, decided.job, placement, at, before)
         if why := self.kill_switch.why_on():  # turned on while the request was built: the next delivery postpones it
+            refused()
             return Later(reason=why, delay=timedelta(seconds=1))
         try:
             arn = self.jobs.create(decided.job.region, request)
@@ -198,8 +197,11 @@ class Creator:
         except CreateLaterError as error:
             if error.reason is Postponement.UNANSWERED:
                 self._note(decided.job.region, request, created=None)
+            else:
+                refused()
             raise
         except CreateRefusedError as error:
+            refused()
             if error.unwanted and (rest := _without(request, error.unwanted)) is not None:
                 warning = joined(created.warning, f"created without {error.unwanted}, which SageMaker refuses here")
                 return self._create(decided, placement, rest, replace(created, warning=warning))
@@ -287,22 +289,12 @@ class Creator:
             return None
         return seen.state.job.created if seen and seen.state.arn == arn else None
 
-    def _close(
-        self,
-        decided: DecisionRecord,
-        kind: OutcomeKind,
-        reason: str,
-        cause: Cause | None,
-        *,
-        answered: Collection[Placement] = (),
-    ) -> Later | None:
+    def _close(self, decided: DecisionRecord, kind: OutcomeKind, reason: str, cause: Cause | None) -> Later | None:
         """Record that nothing is created, unless another delivery has created it: an outcome must not be untrue.
 
-        That waits while another delivery's call, which SageMaker may not have answered, can still create the job.
-        `answered` are the placements of this delivery's calls.
+        That waits while a call that SageMaker may not have answered can still create the job.
         """
-        intents = self.runs.creation_intents(decided.job)
-        calls = [intent.at for intent in intents if intent.placement not in answered]
+        calls = [intent.at for intent in self.runs.creation_intents(decided.job) if intent.at]
         until = max(calls) + CREATED_WITHIN if calls else self.clock()
         if until > self.clock():
             words = f"SageMaker may still create {decided.next_name}, which it was asked for; then: {reason}"

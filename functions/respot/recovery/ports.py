@@ -224,11 +224,25 @@ class RunStore(Protocol):
     def record_outcome(self, outcome: Outcome) -> None:
         """Record the outcome of a decision; the first one stands."""
 
-    def record_creation_intent(self, job: JobId, placement: Placement) -> None:
-        """Record that CreateTrainingJob is about to be called for the attempt after `job`, with that placement."""
+    def record_creation_intent(self, job: JobId, placement: Placement, at: datetime) -> CreationIntent | None:
+        """Record that CreateTrainingJob is about to be called for the attempt after `job`, with that placement.
+
+        Returns the intent that stood there before. It stands still if it is of a later time.
+        """
+
+    def withdraw_creation_intent(
+        self, job: JobId, placement: Placement, at: datetime, before: CreationIntent | None
+    ) -> None:
+        """SageMaker has refused this very call, or it was not made: the intent before it stands again.
+
+        Nothing is written if another call has been recorded since.
+        """
 
     def creation_intents(self, job: JobId) -> tuple[CreationIntent, ...]:
-        """The last of those calls for each placement, in any order, read consistently. Some versions recorded none."""
+        """The last of those calls for each placement, in any order, read consistently. Some versions recorded none.
+
+        The placement of a call that was refused remains.
+        """
 
     def stop_intent(self, job: JobId) -> StopIntent | None:
         """The newest intent to stop the job, read consistently; `None` if there never was one."""

@@ -76,15 +76,16 @@ class AttemptRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreationIntent:
-    """A call of CreateTrainingJob that was about to be made; whether SageMaker answered is not recorded.
+    """A call of CreateTrainingJob that was about to be made.
 
     Attributes:
         placement: what was asked for.
-        at: when, by Respot's clock; the last time, if it was asked for several times.
+        at: when, by Respot's clock, as far as SageMaker has not refused it since: the last such call. `None` if it has
+            refused all.
     """
 
     placement: Placement
-    at: datetime
+    at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,8 @@
 """Compares the jobs that are live in the ledger with the summaries of the runs that go on."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from respot.errors import ItemError
@@ -10,6 +11,7 @@ from respot.jobs.lifecycle import is_terminal
 from respot.recovery.planning.attempt import may_be_attempt
 from respot.recovery.planning.run import run_id
 from respot.recovery.ports import RunStore
+from respot.recovery.records import OutcomeKind
 from respot.runs.run_state import RunState
 from respot.runs.summary import RunSummary, first_job
 from respot.sweep.ports import JobIndex, RunIndex
@@ -38,26 +40,40 @@ class RunCheck:
         ended = (known[job] for job, state in states.items() if state and is_terminal(state.status))
         yield from (summary.job for summary in ended if not self._recovers(summary))
         yield from (first for run, summary in listed.items() if not summary and (first := first_job(run)) not in live)
-        yield from (job for job in live if job not in known and not self._is_summarized(job))
+        missing = [job for job in live if job not in known and not self._is_summarized(job)]
+        readable = self.index.state_of(missing) if missing else {}
+        yield from (job for job in missing if readable.get(job))
 
     def _recovers(self, summary: RunSummary) -> bool:
-        """Whether recovery has still to do with the run, and refreshes it. If an item cannot be read, nothing could."""
+        """Whether something is still to come, with which the run is refreshed.
+
+        That is a decision, its outcome, or the first report of the job that was created. If an item cannot be read,
+        no refresh could read it either.
+        """
         if summary.state is not RunState.RECOVERING:
             return False
         try:
-            return not self.runs.recovery_records(summary.job).are_settled
+            records = self.runs.recovery_records(summary.job)
         except ItemError:
             return True
+        outcome = records.outcome
+        if outcome is None or outcome.kind is not OutcomeKind.CREATED:
+            return not records.are_settled
+        created = outcome.job_created and replace(summary.job, name=outcome.name, created=outcome.job_created)
+        return not (created and self.index.state_of([created]).get(created))
 
     def _is_summarized(self, job: JobId) -> bool:
-        """Whether the summary of a run that began before the page names the job. If an item cannot be read, none does.
+        """Whether the summary of a run that began before the page names the job; one that cannot be read does not.
 
-        The run that the job would have begun itself is not among those that go on.
+        The run that the job would have begun itself is not among those that go on. If the attempts of that name cannot
+        be read, no refresh could read them either.
         """
         if not may_be_attempt(job.name):
             return False
         try:
             runs = {attempt.run for attempt in self.runs.attempts_named(job.region, job.name)} - {run_id(job)}
-            return any(stored.summary.job == job for run in runs if (stored := self.summaries.load(run)))
         except ItemError:
-            return False
+            return True
+        with suppress(ItemError):
+            return any(stored.summary.job == job for run in runs if (stored := self.summaries.load(run)))
+        return False

@@ -255,9 +255,9 @@ def read_stop_intent(item: Item) -> StopIntent:
         )
 
 
-def creation_intent_item(job: JobId, placement: Placement, *, now: datetime, retention: timedelta | None) -> Item:
+def creation_intent_item(job: JobId, intent: CreationIntent, *, now: datetime, retention: timedelta | None) -> Item:
     """A placement for which a creation is about to be called, under a hash: others choose the instance type."""
-    asked = _placement(placement)
+    asked = _placement(intent.placement)
     return serialize(
         {
             PK: partition_of(job),
@@ -265,7 +265,7 @@ def creation_intent_item(job: JobId, placement: Placement, *, now: datetime, ret
             KIND: ItemKind.CREATION_INTENT.value,
             SCHEMA: SCHEMA_OF_THIS_VERSION,
             "placement": asked,
-            INTENDED_AT: iso(now),
+            INTENDED_AT: iso(intent.at) if intent.at else None,
             EXPIRES_AT: expiry(now, retention),
         }
     )
@@ -274,7 +274,8 @@ def creation_intent_item(job: JobId, placement: Placement, *, now: datetime, ret
 def read_creation_intent(item: Item) -> CreationIntent:
     """A creation intent from its item."""
     with reading(item, ItemKind.CREATION_INTENT) as values:
-        return CreationIntent(placement=_read_placement(values.inner("placement")), at=values.moment(INTENDED_AT))
+        at = values.moment_or_none(INTENDED_AT)
+        return CreationIntent(placement=_read_placement(values.inner("placement")), at=at)
 
 
 def notice_item(job: JobId, kind: NoticeKind, summary: str, *, now: datetime, retention: timedelta | None) -> Item:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from typing import TypeVar
 
 from respot.aws.dynamodb.attribute_values import Item
@@ -37,6 +38,7 @@ from respot.aws.dynamodb.run_items import (
     stop_intent_item,
 )
 from respot.aws.dynamodb.table import ABSENT, Put, Store, readable
+from respot.errors import UnreadableItemError
 from respot.jobs.formatting import iso
 from respot.jobs.job import JobId
 from respot.recovery.planning.decision import Placement
@@ -110,11 +112,28 @@ class DynamoDbRunStore(Store):
         """See `RunStore.record_outcome`."""
         self._table.put(outcome_item(outcome, self._retention), ABSENT)
 
-    def record_creation_intent(self, job: JobId, placement: Placement) -> None:
+    def record_creation_intent(self, job: JobId, placement: Placement, at: datetime) -> CreationIntent | None:
         """See `RunStore.record_creation_intent`."""
-        item = creation_intent_item(job, placement, now=self._clock(), retention=self._retention)
+        item = self._intent_item(job, CreationIntent(placement=placement, at=at))
         # All times are written in one format, therefore the later one is the greater text.
-        self._table.put(item, f"{ABSENT} OR {INTENDED_AT} < :now", {":now": iso(self._clock())})
+        condition = f"attribute_not_exists({INTENDED_AT}) OR {INTENDED_AT} < :at"
+        before = self._table.exchange(item, condition, {":at": iso(at)})
+        if before is None:
+            return None
+        try:
+            return read_creation_intent(before)
+        except UnreadableItemError:
+            return CreationIntent(placement=placement, at=at)  # a newer version's: perhaps it was asked just now
+
+    def withdraw_creation_intent(
+        self, job: JobId, placement: Placement, at: datetime, before: CreationIntent | None
+    ) -> None:
+        """See `RunStore.withdraw_creation_intent`."""
+        item = self._intent_item(job, before or CreationIntent(placement=placement, at=None))
+        self._table.put(item, f"{INTENDED_AT} = :at", {":at": iso(at)})
+
+    def _intent_item(self, job: JobId, intent: CreationIntent) -> Item:
+        return creation_intent_item(job, intent, now=self._clock(), retention=self._retention)
 
     def creation_intents(self, job: JobId) -> tuple[CreationIntent, ...]:
         """See `RunStore.creation_intents`."""

@@ -34,9 +34,17 @@ _INDISPENSABLE: Final = ("TrainingJobName", "TrainingJobArn", "TrainingJobStatus
 class SageMakerTrainingJobs:
     """The port `RecoverableJobs`, against SageMaker in the region of each job."""
 
-    def __init__(self, client_of: Callable[[str], "SageMakerClient"]) -> None:
-        """`client_of` gives the SageMaker client of a region."""
+    def __init__(
+        self,
+        client_of: Callable[[str], "SageMakerClient"],
+        once_client_of: Callable[[str], "SageMakerClient"] | None = None,
+    ) -> None:
+        """`client_of` gives the SageMaker client of a region, `once_client_of` one that never repeats a call.
+
+        The second one creates: after a repetition a refusal would not show that the first call had no effect.
+        """
         self._client_of = client_of
+        self._once_client_of = once_client_of or client_of
 
     def describe(self, region: str, name: str) -> JobSnapshot | None:
         """See `TrainingJobs.describe`."""
@@ -90,7 +98,7 @@ class SageMakerTrainingJobs:
         """See `RecoverableJobs.create`."""
         job = f"{region}/{request.get('TrainingJobName')}"
         try:
-            return self._client_of(region).create_training_job(**request)["TrainingJobArn"]
+            return self._once_client_of(region).create_training_job(**request)["TrainingJobArn"]
         except ParamValidationError as error:
             message = f"{job}: the request breaks SageMaker's service model: {error}"
             raise CreateRefusedError(message) from error
