@@ -27,14 +27,16 @@ class UnreadableItemError(ItemError):
         partition: the item's partition key.
         sort_key: its sort key.
         why: what is wrong with it.
+        version: its version as the store has it, of any type; only to see whether it was written since.
     """
 
-    def __init__(self, partition: str, sort_key: str, why: str) -> None:
+    def __init__(self, partition: str, sort_key: str, why: str, version: object = None) -> None:
         """The message names the item."""
         super().__init__(f"the item {partition} {sort_key} cannot be read: {why}")
         self.partition = partition
         self.sort_key = sort_key
         self.why = why
+        self.version = version
 
 
 class UpstreamUnavailableError(RespotError):

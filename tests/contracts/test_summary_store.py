@@ -10,12 +10,11 @@ from botocore.stub import Stubber
 
 from respot.aws.dynamodb.keys import RUN_SUMMARY_KEY, run_summary_partition
 from respot.aws.dynamodb.run_summaries import DynamoDbRunSummaries, summary_item
-from respot.aws.dynamodb.table import Table
 from respot.errors import LedgerUnavailableError, UnreadableItemError
 from respot.jobs.job import Market, Owner, Parent
 from respot.recovery.planning.run import RunId, run_id
 from respot.runs.run_state import RunState
-from respot.runs.summary import RunSummary, StoredSummary, SummaryStore
+from respot.runs.summary import RunSummary, SummaryStore
 from respot.schema import PK, SK
 from respot.sweep.ports import RunIndex
 from tests.support.builders import CREATED, at, job_id
@@ -72,6 +71,13 @@ def spoil_item(client: "DynamoDBClient", run: RunId, changes: dict[str, Any]) ->
     return item
 
 
+def read_error(store: SummaryStore, run: RunId) -> UnreadableItemError:
+    """The error of reading the run's summary."""
+    with pytest.raises(UnreadableItemError) as caught:
+        store.load(run)
+    return caught.value
+
+
 def dynamodb_store(client: "DynamoDBClient") -> DynamoDbRunSummaries:
     return DynamoDbRunSummaries(client, TABLE, clock=FakeClock(CREATED), retention=None)
 
@@ -116,11 +122,12 @@ def test_a_summary_that_cannot_be_read_is_not_taken_for_none(store: Listed, spoi
 def test_what_cannot_be_read_is_rebuilt_once(store: Listed, spoil: Callable[[RunId], object]) -> None:
     store.save(BARE, over=None)
     spoil(BARE.run)
-    assert store.rebuild(FULL)
+    before = read_error(store, BARE.run)
+    assert store.rebuild(FULL, over=before)
     stored = store.load(BARE.run)
     assert stored is not None
     assert stored.summary == FULL
-    assert not store.rebuild(BARE)
+    assert not store.rebuild(BARE, over=before)
     assert store.load(BARE.run) == stored
     assert store.save(BARE, over=stored)
 
@@ -131,8 +138,19 @@ def test_whoever_read_a_summary_before_it_was_rebuilt_must_read_it_again(
     store.save(BARE, over=None)
     before = store.load(BARE.run)
     spoil(BARE.run)
-    assert store.rebuild(FULL)
+    assert store.rebuild(FULL, over=read_error(store, BARE.run))
     assert not store.save(BARE, over=before)
+
+
+def test_a_newer_version_that_writes_again_is_seen(store: Listed, spoil: Callable[[RunId], object]) -> None:
+    """Neither write can be read: what was derived between them may be outdated."""
+    store.save(BARE, over=None)
+    spoil(BARE.run)
+    before = read_error(store, BARE.run)
+    assert store.rebuild(FULL, over=before)
+    spoil(BARE.run)
+    assert not store.rebuild(BARE, over=before)
+    assert store.rebuild(BARE, over=read_error(store, BARE.run))
 
 
 @pytest.mark.parametrize(
@@ -152,35 +170,27 @@ def test_whoever_read_a_summary_before_it_was_rebuilt_must_read_it_again(
     ids=str,
 )
 def test_of_two_that_rebuild_a_summary_with_any_version_the_first_one_wins(
-    dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch, version: dict[str, Any] | None
+    dynamodb: "DynamoDBClient", version: dict[str, Any] | None
 ) -> None:
-    store, other = dynamodb_store(dynamodb), dynamodb_store(dynamodb)
+    store = dynamodb_store(dynamodb)
     store.save(BARE, over=None)
-    item = spoil_item(dynamodb, BARE.run, {"version": version, "state": {"S": "melting"}})
-    monkeypatch.setattr(other, "_table", ReadBefore(dynamodb, item))
-    assert store.rebuild(FULL)
-    assert not other.rebuild(BARE)
+    spoil_item(dynamodb, BARE.run, {"version": version, "state": {"S": "melting"}})
+    before = read_error(store, BARE.run)
+    assert store.rebuild(FULL, over=before)
+    assert not store.rebuild(BARE, over=before)
     stored = store.load(BARE.run)
     assert stored is not None
     assert stored.summary == FULL
 
 
-class ReadBefore(Table):
-    """A table of which an item was read before somebody else wrote it."""
-
-    def __init__(self, client: "DynamoDBClient", item: dict[str, Any]) -> None:
-        super().__init__(client, TABLE)
-        self.item = item
-
-    def get(self, partition: str, key: str) -> dict[str, Any]:
-        assert (partition, key) == (self.item[PK]["S"], self.item[SK]["S"])
-        return self.item
-
-
-def test_a_summary_that_has_expired_meanwhile_is_written_as_a_new_one(dynamodb: "DynamoDBClient") -> None:
+def test_a_summary_that_has_expired_since_it_was_read_is_read_again(dynamodb: "DynamoDBClient") -> None:
     store = dynamodb_store(dynamodb)
-    assert store.rebuild(BARE)
-    assert store.load(BARE.run) == StoredSummary(summary=BARE, version=1)
+    store.save(BARE, over=None)
+    item = spoil_item(dynamodb, BARE.run, {"state": {"S": "melting"}})
+    before = read_error(store, BARE.run)
+    dynamodb.delete_item(TableName=TABLE, Key={PK: item[PK], SK: item[SK]})
+    assert not store.rebuild(BARE, over=before)
+    assert store.load(BARE.run) is None
 
 
 def test_a_store_that_does_not_answer_is_unavailable(dynamodb: "DynamoDBClient") -> None:

@@ -14,6 +14,7 @@ from respot.recovery.planning.run import RunId, run_id
 from respot.recovery.records import AttemptRecord, DecisionRecord, NextStep, OutcomeKind
 from respot.runs.run_state import RunState
 from respot.runs.summary import RunSummaries, RunSummary, StoredSummary, first_job
+from tests.contracts.test_summary_store import read_error
 from tests.support.builders import CREATED, NAME, REGION, at, job_id, snapshot
 from tests.support.memory import MemoryLedger, MemoryRunStore, MemorySummaries
 from tests.support.records import decision_record, outcome_of
@@ -274,24 +275,28 @@ class RebuiltByAnother(MemorySummaries):
 
     first: Callable[[], None] | None = None
 
-    def rebuild(self, summary: RunSummary) -> bool:
+    def rebuild(self, summary: RunSummary, *, over: UnreadableItemError) -> bool:
         if first := self.first:
             self.first = None
             first()
-        return MemorySummaries.rebuild(self, summary)
+        return MemorySummaries.rebuild(self, summary, over=over)
 
 
-def test_of_two_that_rebuild_a_summary_the_last_one_has_read_everything() -> None:
+@pytest.mark.parametrize("unreadable_again", [False, True])
+def test_of_two_that_rebuild_a_summary_the_last_one_has_read_everything(*, unreadable_again: bool) -> None:
+    """The other one may be a newer version, which writes what this one cannot read."""
     store = RebuiltByAnother()
     env = Environment(store)
     env.know("Starting=0")
     outdated = env.now
 
     def rebuild() -> None:
-        MemorySummaries.rebuild(store, outdated)
+        assert MemorySummaries.rebuild(store, outdated, over=read_error(store, RUN))
+        env.ledger.save(reconcile(env.ledger.load(JOB), snapshot("Starting=0 Training=390 Completed=3720")))
+        if unreadable_again:
+            store.unreadable.add(RUN)
 
-    env.know("Starting=0 Training=390")
     store.unreadable.add(RUN)
     store.first = rebuild
     env.summaries.refresh(JOB)
-    assert env.now.state is RunState.RUNNING
+    assert env.now.state is RunState.COMPLETED

@@ -513,7 +513,7 @@ class MemorySummaries:
 
     def load(self, run: RunId) -> StoredSummary | None:
         if run in self.unreadable:
-            raise UnreadableItemError(run, "summary", "a test has spoiled it")
+            raise UnreadableItemError(run, "summary", "a test has spoiled it", self.stored[run].version)
         return self.stored.get(run)
 
     def save(self, summary: RunSummary, *, over: StoredSummary | None) -> bool:
@@ -522,11 +522,12 @@ class MemorySummaries:
         self.stored[summary.run] = StoredSummary(summary=summary, version=over.version + 1 if over else 1)
         return True
 
-    def rebuild(self, summary: RunSummary) -> bool:
-        if summary.run not in self.unreadable:
+    def rebuild(self, summary: RunSummary, *, over: UnreadableItemError) -> bool:
+        standing = self.stored[summary.run]
+        if standing.version != over.version:
             return False
         self.unreadable.discard(summary.run)
-        return self.save(summary, over=self.stored.get(summary.run))
+        return self.save(summary, over=standing)
 
     def open_runs(self, region: str, *, since: datetime, until: datetime) -> dict[RunId, RunSummary | None]:
         listed = {run: stored.summary for run, stored in self.stored.items() if first_job(run).region == region}

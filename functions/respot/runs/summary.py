@@ -95,8 +95,8 @@ class SummaryStore(Protocol):
     def save(self, summary: RunSummary, *, over: StoredSummary | None) -> bool:
         """Write the summary in place of the one that was read; `False`, with nothing written, if another came first."""
 
-    def rebuild(self, summary: RunSummary) -> bool:
-        """Write the summary in place of one that cannot be read; `False`, with nothing written, if it now can be."""
+    def rebuild(self, summary: RunSummary, *, over: UnreadableItemError) -> bool:
+        """Write the summary in place of one that `load` could not read; `False` as with `save`."""
 
 
 def first_job(run: RunId) -> JobId:
@@ -215,7 +215,7 @@ class RunSummaries:
             return True
         if unreadable is None:
             return self.store.save(derived, over=standing)
-        rebuilt = self.store.rebuild(derived)
+        rebuilt = self.store.rebuild(derived, over=unreadable)
         if rebuilt:
             self.on_rebuilt(unreadable)
         return rebuilt

@@ -11,7 +11,7 @@ from respot.aws.dynamodb.attribute_values import deserialize
 from respot.aws.dynamodb.keys import job_of
 from respot.errors import UnreadableItemError
 from respot.jobs.job import JobId
-from respot.schema import KIND, OLDEST_SCHEMA, PK, SCHEMA, SCHEMA_OF_THIS_VERSION, SK, ItemKind
+from respot.schema import KIND, OLDEST_SCHEMA, PK, SCHEMA, SCHEMA_OF_THIS_VERSION, SK, VERSION, ItemKind
 
 _Word = TypeVar("_Word", bound=StrEnum)
 _WRONG: Final = (LookupError, ValueError, TypeError, ArithmeticError, AttributeError, RecursionError)
@@ -148,7 +148,8 @@ def reading(item: Mapping[str, Any], *kinds: ItemKind) -> Iterator[Values]:
             raise ValueError(message)
         yield values
     except _WRONG as error:
-        raise UnreadableItemError(_key(item, PK), _key(item, SK), f"{type(error).__name__}: {error!s:.300}") from error
+        why = f"{type(error).__name__}: {error!s:.300}"
+        raise UnreadableItemError(_key(item, PK), _key(item, SK), why, item.get(VERSION)) from error
 
 
 def _check_schema(values: Values) -> None:

@@ -52,17 +52,10 @@ class DynamoDbRunSummaries(Store):
             return self._table.put(item, ABSENT) is None
         return self._table.put(item, f"{VERSION} = :version", {":version": over.version}) is None
 
-    def rebuild(self, summary: RunSummary) -> bool:
+    def rebuild(self, summary: RunSummary, *, over: UnreadableItemError) -> bool:
         """See `SummaryStore.rebuild`."""
-        item = self._table.get(run_summary_partition(summary.run), RUN_SUMMARY_KEY)
-        if item is None:
-            return self.save(summary, over=None)
-        try:
-            read_summary(item)
-        except UnreadableItemError:
-            version, condition, values = _in_place_of(item)
-            return self._table.put(summary_item(summary, version, self._retention), condition, values) is None
-        return False
+        version, condition, values = _in_place_of(over)
+        return self._table.put(summary_item(summary, version, self._retention), condition, values) is None
 
     def open_runs(self, region: str, *, since: datetime, until: datetime) -> dict[RunId, RunSummary | None]:
         """See `RunIndex.open_runs`. Each page of the index costs one Query, each hundred runs one BatchGetItem."""
@@ -172,12 +165,12 @@ def _read_run(item: Item) -> tuple[RunId, JobId]:
         return run, first_job(run)
 
 
-def _in_place_of(item: Item) -> tuple[int, str, dict[str, Any]]:
-    """The version that replaces an item that cannot be read, and the condition that nobody replaced it before.
+def _in_place_of(unreadable: UnreadableItemError) -> tuple[int, str, dict[str, Any]]:
+    """The version that replaces an item that cannot be read, and the condition that nobody replaced it since.
 
     Its version may be anything. The new one always differs from it, or the condition would not see another writer.
     """
-    match item.get(VERSION):
+    match unreadable.version:
         case {"N": str(number)}:
             version = Decimal(number)
             following = int(version) + 1 if abs(version) < _MOST_VERSIONS else 1
