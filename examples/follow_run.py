@@ -20,7 +20,7 @@ def follow(
 
     Raises:
         LookupError: SageMaker does not show such a job in that region.
-        TimeoutError: Respot did not learn of the job in `known_within` seconds.
+        TimeoutError: Respot has no summary of its run after `known_within` seconds.
     """
     sagemaker = boto3.client("sagemaker", region_name=region)
     region = sagemaker.meta.region_name
@@ -36,6 +36,7 @@ def follow(
     of_name = Key("region_and_name").eq(f"{region}#{job}") & Key("created").gte(f"{since:%Y-%m-%dT%H:%M:%S}")
     until = time.monotonic() + known_within
     while True:
+        summary: dict[str, Any] = {}
         found = table.query(IndexName="by-name", KeyConditionExpression=of_name, Limit=1)["Items"]
         if found:
             run = found[0]["pk"].removeprefix("job#").replace("#", "/")
@@ -43,8 +44,11 @@ def follow(
             summary = table.get_item(Key=key, ConsistentRead=True).get("Item", {})
             if "end_id" in summary:
                 return summary
-        elif time.monotonic() >= until:
-            raise TimeoutError(f"Respot did not learn of it in {known_within:g} s: does it watch {region}?")
+        if not summary and time.monotonic() >= until:
+            # A job that ended before an upgrade to summaries never gets one, and a later attempt has none of its own.
+            advice = "name the run's first job, or use `respot wait`" if found else f"does it watch {region}?"
+            problem = "has no summary of its run after" if found else "did not learn of it in"
+            raise TimeoutError(f"Respot {problem} {known_within:g} s: {advice}")
         time.sleep(seconds)
 
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Follow a run through all of its jobs to its end, and print where its model is:
-# examples/follow_run.sh JOB [--region REGION]. Exits as `respot wait` does.
+# examples/follow_run.sh JOB [--region REGION] [--created-since TIME]. Exits as `respot wait` does.
 set -eu
 
 if model=$(respot wait "$@" --timeout 24h --output model); then

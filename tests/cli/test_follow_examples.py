@@ -72,13 +72,16 @@ class Jobs:
         return {"CreationTime": job.created, "ModelArtifacts": {"S3ModelArtifacts": f"s3://{region}/{name}"}}
 
     def know(self, job: JobId, state: RunState | None) -> None:
-        """Have the ledger know a job, and that its run has ended, if it has."""
+        """Have the ledger know a job, and the state of its run, if it has a summary."""
         ledger = DynamoDbLedger(self.dynamodb, TABLE, clock=FakeClock(NEW.created), retention=None)
         ledger.save(reconcile(ledger.load(job), snapshot("Starting=0 Training=5", job=job)))
         if state:
             run = run_id(job)
-            ended = replace(BARE, run=run, job=job, state=state, reason="as said")
-            assert dynamodb_store(self.dynamodb).save(ended, over=None)
+            summary, store = (
+                replace(BARE, run=run, job=job, state=state, reason="as said"),
+                dynamodb_store(self.dynamodb),
+            )
+            assert store.save(summary, over=store.load(run))
 
 
 @pytest.fixture
@@ -132,11 +135,22 @@ def test_a_job_that_the_deployment_does_not_watch_ends_the_wait(
     assert f"Respot did not learn of it in 600 s: does it watch {REGION}?" in capsys.readouterr().err
 
 
-def test_a_known_job_is_followed_for_as_long_as_it_takes(
+def test_a_known_job_without_a_summary_ends_the_wait(
+    example: ModuleType, jobs: Jobs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It ended before an upgrade, or is a later attempt of its run."""
+    jobs.there[REGION, NAME] = NEW
+    jobs.know(NEW, None)
+    assert example.main(NAME) == 3
+    words = "Respot has no summary of its run after 600 s: name the run's first job, or use `respot wait`"
+    assert words in capsys.readouterr().err
+
+
+def test_a_run_with_a_summary_is_followed_for_as_long_as_it_takes(
     example: ModuleType, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jobs.there[REGION, NAME] = NEW
-    jobs.know(NEW, None)
+    jobs.know(NEW, RunState.RUNNING)
     looks = iter(range(9))
     states = iter([None, None, RunState.COMPLETED])
     monkeypatch.setattr("time.monotonic", lambda: next(looks) * 86_400.0)
