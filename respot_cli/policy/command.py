@@ -79,10 +79,15 @@ def run_test(arguments: argparse.Namespace) -> int:
 
 
 def _of_job(arguments: argparse.Namespace, policy: AccountPolicy) -> int:
-    named = find_run(arguments)
-    comparison = _comparison(named.deployment, policy, on_unreadable=None)
     is_run = arguments.run_or_job.created is not None
-    if is_run and len(attempts := named.attempts()) > 1:
+    try:
+        named = find_run(arguments)
+        attempts = named.attempts() if is_run else ()
+    except UnreadableItemError as error:
+        message = f"{arguments.run_or_job.name} cannot be tested: {clause(str(error))}; a newer respot may read it"
+        raise CommandError(message, ExitCode.INCOMPLETE) from error
+    comparison = _comparison(named.deployment, policy, on_unreadable=None)
+    if len(attempts) > 1:
         return _of_run(arguments, comparison, attempts)
     tested = comparison.one(named.job)
     if tested is None:
@@ -101,6 +106,9 @@ def _of_run(arguments: argparse.Namespace, comparison: Comparison, attempts: Seq
     tested = [found for state in states if (found := comparison.one(state.job))]
     compared = [each for each in tested if isinstance(each, Compared)]
     unread = [each for each in tested if isinstance(each, Unread)]
+    # The last attempt may have been created just now.
+    lost = [each for each in attempts[:-1] if each.state is None]
+    unread += [Unread(job=None, why=f"the ledger does not know attempt {each.number}, {each.name}") for each in lost]
     completed = sum(each.ended_as == "Completed" for each in attempts)
     title = f"Attempts of {attempts[0].name} that ended and did not complete"
     return _show(arguments, compared, unread, title=title, completed=completed)

@@ -1,9 +1,10 @@
 """`respot policy test` on a ledger in DynamoDB: what it prints, what it calls, how it ends."""
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 import pytest
@@ -14,6 +15,9 @@ from respot.aws.dynamodb.keys import partition_of
 from respot.jobs.job import JobRecord
 from respot.jobs.merge import reconcile
 from respot.recovery.planning.run import run_id
+from respot.runs.load import attempts_of
+from respot.runs.run_state import RunAttempt
+from respot_cli import found_runs
 from respot_cli.main import main
 from respot_cli.policy import command, comparison
 from tests.cli.policy.ledger import (
@@ -136,6 +140,37 @@ def test_the_id_of_a_run_means_each_of_its_attempts(
     assert respot.document("policy", "test", "policy.yaml", "--job", run, "--changed")["jobs"] == []
     one = respot.document("policy", "test", "policy.yaml", "--job", "tune-bert-r2")
     assert [each["job"] for each in one["jobs"]] == ["tune-bert-r2"]
+
+
+@pytest.mark.parametrize("name", ["tune-bert", "tune-bert-r2"])
+def test_a_run_with_an_attempt_that_cannot_be_read_is_not_tested(
+    world: RecoveryEnvironment, respot: Command, name: str
+) -> None:
+    """A newer version has written the job's state."""
+    run = second_attempt_ends(world, "Failed")
+    boto3.client("dynamodb").update_item(
+        TableName=TABLE,
+        Key={"pk": {"S": partition_of(world.sagemaker.jobs[name].state.job)}, "sk": {"S": "state"}},
+        UpdateExpression="SET #schema = :schema",
+        ExpressionAttributeNames={"#schema": "schema"},
+        ExpressionAttributeValues={":schema": {"N": "99"}},
+    )
+    code, out, err = respot.run("policy", "test", "policy.yaml", "--job", run)
+    assert (code, out) == (5, "")
+    assert "tune-bert cannot be tested: the item job#" in err
+    assert f"#{name}#" in err
+
+
+def test_an_attempt_that_has_expired_is_named(world: RecoveryEnvironment, respot: Command) -> None:
+    run = second_attempt_ends(world, "Failed")
+
+    def without_the_second(*ledger: Any) -> tuple[RunAttempt, ...]:  # noqa: ANN401 - as attempts_of
+        first, last = attempts_of(*ledger)
+        return first, replace(last, state=None), replace(last, number=3)
+
+    respot.monkeypatch.setattr(found_runs, "attempts_of", without_the_second)
+    code, _, err = respot.run("policy", "test", "policy.yaml", "--job", run)
+    assert (code, err) == (5, "respot: the ledger does not know attempt 2, tune-bert-r2\n")
 
 
 def test_an_attempt_that_goes_on_is_left_out(respot: Command, world: RecoveryEnvironment) -> None:
