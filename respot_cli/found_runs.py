@@ -2,9 +2,11 @@
 
 import argparse
 import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from botocore.config import Config
 
@@ -16,11 +18,14 @@ from respot.jobs.formatting import clause, iso
 from respot.jobs.job import JobId
 from respot.jobs.merge import same_creation
 from respot.runs.load import attempts_of
-from respot.runs.run_state import RunAttempt
+from respot.runs.run_state import RunAttempt, situation_of
 from respot_cli import deployment, output
 from respot_cli.deployment import Deployment, OnUnreadable, asking_aws
 from respot_cli.errors import CommandError, ExitCode
 from respot_cli.job_reference import JobReference, run_reference
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker import SageMakerClient
 
 APPEARS_WITHIN: Final = timedelta(minutes=10)
 """In which the ledger learns of a job that was just created: at once by its event, else by the next sweep."""
@@ -31,6 +36,8 @@ EVERY: Final = timedelta(seconds=5)
 
 _ONE_CALL: Final = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 2})
 """For a question whose answer is not needed: it delays nothing by more than half a minute."""
+_AT_ONCE: Final = 8
+"""Regions that are asked at the same time."""
 
 
 class UnknownJobError(CommandError):
@@ -74,13 +81,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_creation_option(parser: argparse.ArgumentParser) -> None:
-    """The option of a command that waits for a job: which one, if the name was used before."""
+    """The option that says which job is meant, if the name was used before."""
     parser.add_argument(
         "--created-since",
         type=_moment,
         metavar="TIME",
         help="only a job that was created then or later, as an ISO 8601 time; without it, "
-        "SageMaker is asked once which job has the name now",
+        "a command that waits asks SageMaker once which job has the name now",
     )
 
 
@@ -93,6 +100,7 @@ def find_run(arguments: argparse.Namespace, on_unreadable: OnUnreadable | None =
         LedgerUnavailableError: the ledger did not answer.
     """
     named: JobReference = arguments.run_or_job
+    since: datetime | None = getattr(arguments, "created_since", None)  # not every command has the option
     region = agreed_region(named, arguments.region)
     found = deployment.find(arguments)
     check_account(named, found)
@@ -101,15 +109,14 @@ def find_run(arguments: argparse.Namespace, on_unreadable: OnUnreadable | None =
     jobs = [job for each in regions for job in ledger.find(each, named.name)]
     if named.created:
         jobs = [job for job in jobs if same_creation(job.created, named.created)]
-    if named.created_since:
-        jobs = [job for job in jobs if job.created >= named.created_since]
+    if since:
+        jobs = [job for job in jobs if job.created >= since]
     having = list(dict.fromkeys(job.region for job in jobs))
     if len(having) > 1:
-        message = f"there are jobs {named.name} in {' and '.join(having)}: choose with --region"
-        raise CommandError(message, ExitCode.USAGE)
+        raise _several(named.name, having)
     if not jobs:
         when = f" created {iso(named.created)}" if named.created else ""
-        when = f" created since {iso(named.created_since)}" if named.created_since else when
+        when = f" created since {iso(since)}" if since else when
         message = f"the ledger has no job {named.name}{when} in {' or '.join(regions)}: {named.advice}"
         raise UnknownJobError(message)
     return NamedRun(deployment=found, ledger=ledger, runs=found.runs(on_unreadable), job=jobs[0])
@@ -124,20 +131,26 @@ def appearing_run(
     """The run that the arguments name, also if its job was created just now and the ledger does not know it yet.
 
     A name is free again once its job is deleted, and the ledger may know only the job that had it before.
-    Therefore SageMaker is asked once which job has it now, unless the arguments say which.
+    Therefore SageMaker is asked once which job has it now, unless the arguments say which. If the known run has ended,
+    each watched region is asked: the job that is meant may have been created just now in another one.
 
     Raises:
         UnknownJobError: the ledger does not know it after that time.
-        CommandError: see `find_run`.
+        CommandError: see `find_run`; another region's job of that name is newer.
         LedgerUnavailableError: the ledger did not answer.
     """
     until, reference = time.monotonic() + within.total_seconds(), arguments.run_or_job
-    reference = replace(reference, created_since=arguments.created_since)
     named = _appearing(arguments, reference, on_unreadable, until)
-    if not reference.created and not reference.created_since:
-        created = _created_now(named)
-        if created and created > named.job.created:  # or rounded differently: then it is the same job
-            reference = replace(reference, region=named.job.region, created=created)
+    if not reference.created and not arguments.created_since:
+        own = named.job.region
+        attempts = named.attempts()
+        everywhere = not agreed_region(reference, arguments.region) and attempts and situation_of(attempts).has_ended
+        created_now = _created_now(named, named.deployment.regions if everywhere else [own])
+        newer = {region: created for region, created in created_now.items() if created > named.job.created}
+        if newer.keys() - {own}:
+            raise _several(reference.name, [own, *(region for region in newer if region != own)])
+        if newer:  # or rounded differently: then it is the same job
+            reference = replace(reference, region=own, created=newer[own])
             named = _appearing(arguments, reference, on_unreadable, until)
     job = named.job
     output.say(f"respot: following {job.name} in {job.region}, created {iso(job.created)}")
@@ -160,18 +173,37 @@ def _appearing(
         time.sleep(min(EVERY.total_seconds(), max(until - time.monotonic(), 0)))
 
 
-def _created_now(named: NamedRun) -> datetime | None:
-    """When SageMaker's job of that name was created; `None` if it has none, or could not be asked."""
-    job, session = named.job, named.deployment.session
-    try:
-        with asking_aws():
-            client = session.client("sagemaker", region_name=job.region, config=_ONE_CALL)
-        described = SageMakerTrainingJobs(lambda _: client).description(job.region, job.name)
-    except (CommandError, UpstreamUnavailableError) as error:
-        unsure = "SageMaker could not be asked which job has this name now, and the ledger's newest is taken"
-        output.say(f"respot: {unsure}: {clause(str(error))}; --created-since TIME says which")
-        return None
-    return described.job.created if described else None
+def _created_now(named: NamedRun, regions: Sequence[str]) -> dict[str, datetime]:
+    """When SageMaker's jobs of that name were created, by region; a region that could not be asked has none."""
+    name, session = named.job.name, named.deployment.session
+    asked: dict[str, SageMakerClient] = {}
+    unsure: list[Exception] = []
+    for region in regions:  # a session is for one thread alone
+        try:
+            with asking_aws():
+                asked[region] = session.client("sagemaker", region_name=region, config=_ONE_CALL)
+        except CommandError as error:
+            unsure.append(error)
+    jobs = SageMakerTrainingJobs(asked.__getitem__)
+
+    def created(region: str) -> datetime | None:
+        try:
+            described = jobs.description(region, name)
+        except UpstreamUnavailableError as error:
+            unsure.append(error)
+            return None
+        return described.job.created if described else None
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        found = dict(zip(asked, pool.map(created, asked), strict=True))
+    for error in unsure:
+        words = "SageMaker could not be asked which job has this name now, and the ledger's newest is taken"
+        output.say(f"respot: {words}: {clause(str(error))}; --created-since TIME says which")
+    return {region: moment for region, moment in found.items() if moment}
+
+
+def _several(name: str, regions: Sequence[str]) -> CommandError:
+    return CommandError(f"there are jobs {name} in {' and '.join(regions)}: choose with --region", ExitCode.USAGE)
 
 
 def agreed_region(job: JobReference, option: str | None) -> str | None:
@@ -201,9 +233,10 @@ def check_account(job: JobReference, found: Deployment) -> None:
 
 
 def _moment(words: str) -> datetime:
+    """The second of that moment, in UTC: an event may round the time of creation down to it."""
     try:
         moment = datetime.fromisoformat(words)
-    except ValueError as error:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).replace(microsecond=0)
+    except (ValueError, OverflowError) as error:
         message = f"{words!r} is no ISO 8601 time, like 2026-11-28T22:33:00Z"
         raise argparse.ArgumentTypeError(message) from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -26,14 +26,12 @@ class JobReference:
         region: the region in the ARN; `None` if it was no ARN.
         account: the account in the ARN; `None` if it was no ARN.
         created: when the job was created, as the id of its run says; `None` if it was none.
-        created_since: the job was not created before; `None` if nobody said.
     """
 
     name: str
     region: str | None = None
     account: str | None = None
     created: datetime | None = None
-    created_since: datetime | None = None
 
     @property
     def advice(self) -> str:

@@ -31,6 +31,7 @@ def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
         "change it, and what happens next. Exits with 5 if some of it could not be read, and says what.",
     )
     found_runs.add_options(parser)
+    found_runs.add_creation_option(parser)
     parser.set_defaults(run=run)
 
 

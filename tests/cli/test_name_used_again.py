@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 OLD: Final = job_id()
 NEW: Final = job_id(created=at(90_000))
+FAR: Final = "eu-west-1"
 BEGAN: Final = at(90_001)
 """When the command begins: the job was created a second ago."""
 
@@ -66,14 +67,7 @@ class World:
         def answer(parsed: dict[str, Any], **_: object) -> None:
             parsed["CreationTime"] = created
 
-        boto3.client("sagemaker").create_training_job(
-            TrainingJobName=NAME,
-            AlgorithmSpecification={"TrainingImage": "image", "TrainingInputMode": "File"},
-            RoleArn=f"arn:aws:iam::{ACCOUNT}:role/training",
-            OutputDataConfig={"S3OutputPath": "s3://ml-bucket/out/"},
-            ResourceConfig={"InstanceType": "ml.g5.2xlarge", "InstanceCount": 1, "VolumeSizeInGB": 1},
-            StoppingCondition={"MaxRuntimeInSeconds": 60},
-        )
+        create(REGION)
         self.session.events.register("after-call.sagemaker.DescribeTrainingJob", answer)
 
     def sleep(self, seconds: float) -> None:
@@ -81,6 +75,18 @@ class World:
         waited = (self.clock() - BEGAN).total_seconds()
         for moment in [moment for moment in self.later if moment <= waited]:
             self.later.pop(moment)()
+
+
+def create(region: str) -> None:
+    """Have SageMaker know a job of the name, created at the real time."""
+    boto3.client("sagemaker", region_name=region).create_training_job(
+        TrainingJobName=NAME,
+        AlgorithmSpecification={"TrainingImage": "image", "TrainingInputMode": "File"},
+        RoleArn=f"arn:aws:iam::{ACCOUNT}:role/training",
+        OutputDataConfig={"S3OutputPath": "s3://ml-bucket/out/"},
+        ResourceConfig={"InstanceType": "ml.g5.2xlarge", "InstanceCount": 1, "VolumeSizeInGB": 1},
+        StoppingCondition={"MaxRuntimeInSeconds": 60},
+    )
 
 
 @pytest.fixture
@@ -194,8 +200,67 @@ def test_a_time_of_creation_needs_no_sagemaker(world: World, words: tuple[str, .
 @pytest.mark.usefixtures("world")
 def test_a_job_created_at_that_time_counts(capsys: pytest.CaptureFixture[str]) -> None:
     assert waited("--created-since", iso(OLD.created)) == ExitCode.NOT_DONE
-    assert waited("--created-since", iso(at(0.001))) == ExitCode.NOT_FOUND
-    assert f"the ledger has no job {NAME} created since {iso(at(0.001))} in {REGION}" in capsys.readouterr().err
+    assert waited("--created-since", iso(at(1))) == ExitCode.NOT_FOUND
+    assert f"the ledger has no job {NAME} created since {iso(at(1))} in {REGION}" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("world")
+def test_fractions_of_a_second_do_not_count() -> None:
+    """The ledger may have the time of an event, which is rounded down to seconds."""
+    assert waited("--created-since", at(0.999).isoformat()) == ExitCode.NOT_DONE
+
+
+@pytest.mark.usefixtures("world")
+def test_a_time_with_an_offset_is_said_in_utc(capsys: pytest.CaptureFixture[str]) -> None:
+    assert waited("--created-since", "2026-09-18T02:00:00+02:00") == ExitCode.NOT_FOUND
+    assert "created since 2026-09-18T00:00:00.000Z" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("world")
+@pytest.mark.parametrize("command", [["logs"], ["why"]])
+def test_commands_that_do_not_wait_take_the_time_of_creation_too(
+    capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    assert main([*command, NAME, "--created-since", iso(NEW.created)]) == ExitCode.NOT_FOUND
+    assert f"created since {iso(NEW.created)}" in capsys.readouterr().err
+
+
+def watch(world: World, monkeypatch: pytest.MonkeyPatch, *regions: str) -> None:
+    """Have the deployment watch these regions, too."""
+    outputs = deployment.find(None).outputs | {"WatchedRegions": ",".join(regions)}  # type: ignore[arg-type]  # patched
+    monkeypatch.setattr(deployment, "find", lambda _: Deployment(session=world.session, outputs=outputs))
+
+
+def test_a_newer_job_in_another_region_is_not_mistaken_for_an_old_one(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its event is on its way: the ledger has only the old job, which has ended."""
+    watch(world, monkeypatch, "eu-central-1", FAR)
+    create(FAR)
+    assert waited() == ExitCode.USAGE
+    assert f"there are jobs {NAME} in {REGION} and {FAR}: choose with --region" in capsys.readouterr().err
+    assert waited("--region", REGION) == ExitCode.NOT_DONE
+
+
+def test_a_region_that_cannot_be_asked_hides_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    watch(world, monkeypatch, "eu-central-1", FAR)
+    create(FAR)
+    cut_off(world.session, "sagemaker", region="eu-central-1")
+    assert waited() == ExitCode.USAGE
+    err = capsys.readouterr().err
+    assert err.count("SageMaker could not be asked") == 1
+    assert f"in {REGION} and {FAR}" in err
+
+
+def test_only_the_region_of_a_run_that_goes_on_is_asked(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    watch(world, monkeypatch, FAR)
+    world.know(NEW, "Starting=0 Training=5")
+    asked: list[str] = []
+    world.session.events.register("before-send.sagemaker", lambda request, **_: asked.append(request.url))
+    assert waited("--timeout", "1 min") == ExitCode.TIMED_OUT
+    assert asked == [f"https://api.sagemaker.{REGION}.amazonaws.com/"]
 
 
 def test_the_id_of_a_run_says_which(world: World) -> None:
@@ -212,7 +277,7 @@ def test_logs_follow_it_too(world: World, capsys: pytest.CaptureFixture[str]) ->
     assert f"completed: {NAME} completed" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("words", ["", "yesterday", "9"])
+@pytest.mark.parametrize("words", ["", "yesterday", "9", "0001-01-01T00:00:00+01:00"])
 def test_a_time_that_is_none_is_refused(words: str) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["wait", NAME, "--created-since", words])
