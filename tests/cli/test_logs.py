@@ -26,7 +26,7 @@ from respot_cli.logs.attempt_log import LATE, AttemptLog, in_order
 from respot_cli.logs.lines import LogLine, to_json, to_text, visible
 from respot_cli.logs.reading import GIVES_UP_AFTER, QUIET, Reading
 from respot_cli.main import main, parser
-from tests.support.builders import CREATED, at, job_id, state
+from tests.support.builders import CREATED, REGION, at, job_id, state
 from tests.support.clock import FakeClock
 from tests.support.cloudwatch_logs import MemoryLogs, refusal
 from tests.support.example_run import NEXT, NOW, ROOT, example
@@ -490,7 +490,7 @@ def example_logs(monkeypatch: pytest.MonkeyPatch) -> MemoryLogs:
     clients = {"logs": logs, "sagemaker": sagemaker}
     session = SimpleNamespace(client=lambda service, region_name, config: clients[service])  # noqa: ARG005 - as boto3 is called
     named = NamedRun(
-        deployment=cast("Any", SimpleNamespace(session=session)),
+        deployment=cast("Any", SimpleNamespace(session=session, regions=(REGION,))),
         ledger=cast("Any", ledger),
         runs=cast("Any", runs),
         job=job_id(ROOT),
