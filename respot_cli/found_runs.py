@@ -196,9 +196,9 @@ def _created_now(named: NamedRun, regions: Sequence[str]) -> dict[str, datetime]
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         found = dict(zip(asked, pool.map(created, asked), strict=True))
-    for error in unsure:
+    for why in unsure:
         words = "SageMaker could not be asked which job has this name now, and the ledger's newest is taken"
-        output.say(f"respot: {words}: {clause(str(error))}; --created-since TIME says which")
+        output.say(f"respot: {words}: {clause(str(why))}; --created-since TIME says which")
     return {region: moment for region, moment in found.items() if moment}
 
 
