@@ -132,14 +132,15 @@ class Jobs:
     def create_late(self, name: str | None = None) -> bool:
         """SageMaker creates what it was asked for and did not answer: what is due, and the job of that name."""
         world = self.world
-        due = [each for each in world.late if each.asked.name == name or each.due <= world.clock() or world.calm]
+        due = [each for each in world.late if each.name == name or each.due <= world.clock() or world.calm]
         for each in due:
             world.late.remove(each)
-            job = world.sagemaker.create_now(each.request)
-            world.origins[job] = world.origins.pop(each.asked)
+            if each.name in world.sagemaker.jobs:
+                continue  # somebody else has taken the name
+            world.origins[world.sagemaker.create_now(each.request)] = each.origin
             world.seen["created long after the call"] += 1
-            self.emit(job.name)
-        return any(each.asked.name == name for each in due)
+            self.emit(each.name)
+        return any(each.name == name for each in due)
 
     def emit(self, name: str) -> None:
         """The event of a job's present transition, if it comes, as often as it comes."""

@@ -269,7 +269,8 @@ class Judge:
         """Whether a deadline may have a job stopped that waits for spot.
 
         Not long before it. While the run has not trained, all it may waste is known: half an hour each for a start on
-        demand, one on spot and the preparation, an hour for the wait, and 50 minutes for the rest.
+        demand, one on spot and the preparation, an hour for the wait, and 50 minutes for the rest. Afterwards what it
+        took to start is known, and counts for both starts.
         """
         world, deadline = self.world, policy.deadline
         number = world.origins[state.job].number
@@ -281,7 +282,8 @@ class Judge:
         run = [each for each in world.sagemaker.jobs.values() if world.origins[each.state.job].root == root]
         has_trained = any(transition.status not in WAITING for each in run for transition in each.transitions)
         spare = work + timedelta(hours=6) if has_trained else timedelta(hours=3, minutes=20)
-        return world.host_clock() >= by - work - spare
+        starts = 2 * max(_longest_start(each) for each in run) if has_trained else timedelta()
+        return world.host_clock() >= by - work - spare - starts
 
     def _check_author(self, parent: FakeJob, request: Mapping[str, Any]) -> None:
         """Whether the run may go on after a job that somebody stopped."""
@@ -458,3 +460,14 @@ class Judge:
         """Say which rule did not hold, and in which schedule."""
         message = f"schedule {self.world.seed}: {words}"
         raise BrokenRuleError(message)
+
+
+def _longest_start(fake: FakeJob) -> timedelta:
+    """The longest time that the job had instances and did not train yet."""
+    longest, began = timedelta(), None
+    for transition in fake.transitions:
+        if transition.status == "Training" and began:
+            longest = max(longest, transition.started - began)
+        starting = transition.status in {"Starting", "Downloading"}
+        began = (began or transition.started) if starting else None
+    return longest

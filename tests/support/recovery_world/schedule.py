@@ -55,7 +55,8 @@ class Schedule:
         asked = self.judge.check_creation(request)
         world.seen["created where there is quota"] += world.without_quota is not None
         if world.tardy and not world.calm and world.random.random() < 0.3:
-            world.late.append(LateCreation(request=request, asked=asked, due=world.clock() + TARDY))
+            origin = world.origins.pop(asked)
+            world.late.append(LateCreation(name=asked.name, request=request, origin=origin, due=world.clock() + TARDY))
             raise CreateLaterError("no answer", reason=Postponement.UNANSWERED)
 
     def _before_stop(self, name: str) -> None:

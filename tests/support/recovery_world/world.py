@@ -214,13 +214,15 @@ class LateCreation:
     """A creation that SageMaker has accepted, did not answer, and does some time later.
 
     Attributes:
+        name: the job's.
         request: CreateTrainingJob's.
-        asked: the job, as if it had been created with the call.
+        origin: what the job truly is.
         due: when it is created.
     """
 
+    name: str
     request: Mapping[str, Any]
-    asked: JobId
+    origin: Origin
     due: datetime
 
 
