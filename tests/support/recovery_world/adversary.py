@@ -76,8 +76,8 @@ class Adversary:
             self.backups.popleft()
         oldest = self.backups[0] if self.backups else None
         if oldest and oldest.taken <= now - BACKUP_AGE and self.random.random() < self._chance_to_restore(oldest):
+            self.jobs.create_late(everything=True)  # a restore takes longer than that
             world.clock.pass_by(timedelta(seconds=self.random.choice((1, 1200))))
-            self.jobs.create_late()  # it took longer than that
             oldest.restore()
             self.may_restore = False
             return

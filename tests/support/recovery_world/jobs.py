@@ -129,10 +129,10 @@ class Jobs:
             world.stopped[world.sagemaker.jobs[name].state.job].too_late = True
             world.seen["instances came too late"] += 1
 
-    def create_late(self, name: str | None = None) -> bool:
+    def create_late(self, name: str | None = None, *, everything: bool = False) -> bool:
         """SageMaker creates what it was asked for and did not answer: what is due, and the job of that name."""
         world = self.world
-        due = [each for each in world.late if each.name == name or each.due <= world.clock() or world.calm]
+        due = [each for each in world.late if everything or each.name == name or each.due <= world.clock()]
         for each in due:
             world.late.remove(each)
             if each.name in world.sagemaker.jobs:

@@ -166,7 +166,7 @@ class Schedule:
     def _calm_down(self) -> None:
         world = self.world
         world.calm = True
-        self.jobs.create_late()
+        self.jobs.create_late(everything=True)
         world.down.clear()
         self.adversary.retire()
         if world.random.random() < 0.5:  # else it remains on, and what waits for it is decided after three days
