@@ -1,0 +1,48 @@
+"""The option by which a command finds prices."""
+
+import argparse
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.config import Config
+
+from respot_cli.deployment import asking_aws
+from respot_cli.prices.listed import PriceListPrices
+from respot_cli.prices.price_file import FilePrices, read_price_file
+from respot_cli.prices.price_list import home_of_the_price_list
+from respot_cli.user_cache import cache_folder
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+    from mypy_boto3_pricing import PricingClient
+
+_QUICK: Final = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3})
+"""Prices are an addition: nothing waits long for them."""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The option by which a command finds prices."""
+    parser.add_argument(
+        "--prices",
+        metavar="FILE",
+        help="prices per instance-hour, as CSV or JSON with region, instance_type, per_hour and currency "
+        "(default: AWS's price list, which needs pricing:GetProducts)",
+    )
+
+
+def chosen_prices(arguments: argparse.Namespace, session: "Session") -> "PriceListPrices | FilePrices":
+    """The prices that the options name.
+
+    Raises:
+        CommandError: the file cannot be read.
+    """
+    if arguments.prices:
+        return read_price_file(arguments.prices)
+
+    def client_of(region: str) -> "PricingClient":
+        untyped: Any = session
+        with asking_aws():
+            client: PricingClient = untyped.client("pricing", region_name=home_of_the_price_list(region), config=_QUICK)
+            return client
+
+    return PriceListPrices(client_of=client_of, clock=lambda: datetime.now(UTC), folder=cache_folder())
