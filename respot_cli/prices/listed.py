@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from respot.aws.calls import NONSENSE
 from respot.errors import UpstreamUnavailableError
 from respot.jobs.formatting import clause, iso
+from respot.savings.money import Price
 from respot_cli.deployment import advice
 from respot_cli.errors import CommandError
 from respot_cli.prices.price import ListedPrice, amount, currency_code
@@ -26,6 +27,7 @@ FRESH_FOR: Final = timedelta(days=7)
 _SURELY_COMPLETE_FOR: Final = timedelta(days=1)
 """A type that a younger cache lacks is not listed; an older one may be from before its launch."""
 _VERSION: Final = 1
+_SOURCE: Final = "AWS's price list"
 _REGION: Final = re.compile(r"[a-z]{2,5}(-[a-z]+)+-\d{1,2}")
 _TYPE: Final = re.compile(r"ml\.[a-z0-9-]+\.[a-z0-9-]+")
 
@@ -56,8 +58,11 @@ class PriceListPrices:
     _why: dict[str, None] = field(default_factory=dict)
     _read_at: dict[str, datetime] = field(default_factory=dict)
 
-    def find(self, region: str, instance_type: str) -> ListedPrice | None:
-        """The price, as it is listed now; `None` if it is not known: `why_unknown` says why."""
+    def on_demand(self, region: str, instance_type: str, at: datetime) -> Price | None:  # noqa: ARG002 - the port's
+        """See `Prices.on_demand`; the price as it is listed now: AWS's list has no earlier ones.
+
+        `why_unknown` says why there is none.
+        """
         if not _REGION.fullmatch(region) or not _TYPE.fullmatch(instance_type):
             several = "+" in instance_type or "," in instance_type
             what = "several instance types have no single price" if several else "it is no instance type of a region"
@@ -68,12 +73,12 @@ class PriceListPrices:
             return None
         if instance_type not in known.prices and self.clock() - known.read_at > _SURELY_COMPLETE_FOR:
             known = self._asked_for(region) or known
-        price = known.prices.get(instance_type)
-        if price is None:
+        listed = known.prices.get(instance_type)
+        if listed is None:
             self._why[f"AWS's price list has no training price of {instance_type} in {region}"] = None
-        else:
-            self._read_at[region] = known.read_at
-        return price
+            return None
+        self._read_at[region] = known.read_at
+        return Price(amount=listed.per_hour, currency=listed.currency, as_of=known.read_at.date(), source=_SOURCE)
 
     @property
     def why_unknown(self) -> tuple[str, ...]:

@@ -2,13 +2,14 @@
 
 import argparse
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from botocore.config import Config
 
+from respot.savings.money import Prices
 from respot_cli.deployment import asking_aws
 from respot_cli.prices.listed import PriceListPrices
-from respot_cli.prices.price_file import FilePrices, read_price_file
+from respot_cli.prices.price_file import read_price_file
 from respot_cli.prices.price_list import home_of_the_price_list
 from respot_cli.user_cache import cache_folder
 
@@ -30,7 +31,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def chosen_prices(arguments: argparse.Namespace, session: "Session") -> "PriceListPrices | FilePrices":
+class ChosenPrices(Prices, Protocol):
+    """Prices that say where they come from, and why some are not known."""
+
+    @property
+    def why_unknown(self) -> tuple[str, ...]:
+        """Why prices are not known, or are old, in words, each reason once; to be read after they were asked for."""
+
+    @property
+    def source(self) -> str:
+        """Where the prices that were found come from, in words; empty if none was found."""
+
+
+def chosen_prices(arguments: argparse.Namespace, session: "Session") -> ChosenPrices:
     """The prices that the options name.
 
     Raises:

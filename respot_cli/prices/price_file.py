@@ -7,12 +7,15 @@ The file is CSV with a header, or a JSON list of objects, with the same four nam
 import csv
 import io
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final
 
 from respot.jobs.formatting import clause
+from respot.savings.money import Price
 from respot_cli.errors import CommandError, ExitCode
 from respot_cli.prices.price import ListedPrice, amount, currency_code
 
@@ -27,21 +30,24 @@ class FilePrices:
 
     Attributes:
         file: its name.
+        as_of: when it was last changed.
         prices: what it has, by region and instance type.
     """
 
     file: str
+    as_of: date
     prices: Mapping[tuple[str, str], ListedPrice]
     _why: dict[str, None] = field(default_factory=dict)
     _found: bool = False
 
-    def find(self, region: str, instance_type: str) -> ListedPrice | None:
-        """The price; `None` if the file has none."""
-        price = self.prices.get((region, instance_type))
-        if price is None:
+    def on_demand(self, region: str, instance_type: str, at: datetime) -> Price | None:  # noqa: ARG002 - the port's
+        """See `Prices.on_demand`."""
+        listed = self.prices.get((region, instance_type))
+        if listed is None:
             self._why[f"{self.file} has no price of {instance_type} in {region}"] = None
-        self._found = self._found or price is not None
-        return price
+            return None
+        self._found = True
+        return Price(amount=listed.per_hour, currency=listed.currency, as_of=self.as_of, source=self.file)
 
     @property
     def why_unknown(self) -> tuple[str, ...]:
@@ -63,6 +69,7 @@ def read_price_file(file: str) -> FilePrices:
     try:
         with Path(file).open("rb") as opened:
             content = opened.read(_LARGEST + 1)
+            changed = datetime.fromtimestamp(os.fstat(opened.fileno()).st_mtime, tz=UTC)
         if len(content) > _LARGEST:
             raise _bad(file, "the file is larger than 4 MB")
         text = content.decode("utf-8-sig")
@@ -75,7 +82,7 @@ def read_price_file(file: str) -> FilePrices:
         if prices.get(key, price) != price:
             raise _bad(file, f"{place}: {price.instance_type} in {price.region} has another price above")
         prices[key] = price
-    return FilePrices(file=file, prices=prices)
+    return FilePrices(file=file, as_of=changed.date(), prices=prices)
 
 
 def _rows(file: str, text: str) -> Iterator[tuple[str, Mapping[str, object]]]:

@@ -20,27 +20,27 @@ def prices(client: FakePriceList, folder: Path, *, now: datetime = NOW) -> Price
 def test_a_region_is_asked_once_and_kept_for_a_week(tmp_path: Path) -> None:
     client = FakePriceList(size=100)
     first = prices(client, tmp_path)
-    assert all(first.find("us-east-1", name) for name in ("ml.g5.2xlarge", "ml.m5.large", "ml.g5.2xlarge"))
-    kept = prices(client, tmp_path, now=NOW + FRESH_FOR).find("us-east-1", "ml.g5.2xlarge")
+    assert all(first.on_demand("us-east-1", name, NOW) for name in ("ml.g5.2xlarge", "ml.m5.large", "ml.g5.2xlarge"))
+    kept = prices(client, tmp_path, now=NOW + FRESH_FOR).on_demand("us-east-1", "ml.g5.2xlarge", NOW)
     assert kept
-    assert kept.per_hour == Decimal("1.515")
+    assert kept.amount == Decimal("1.515")
     assert len(client.calls) == 1
-    prices(client, tmp_path, now=NOW + FRESH_FOR + timedelta(seconds=1)).find("us-east-1", "ml.g5.2xlarge")
+    prices(client, tmp_path, now=NOW + FRESH_FOR + timedelta(seconds=1)).on_demand("us-east-1", "ml.g5.2xlarge", NOW)
     assert len(client.calls) == 2
 
 
 def test_the_source_says_when_the_prices_were_read(tmp_path: Path) -> None:
-    prices(FakePriceList(), tmp_path).find("us-east-1", "ml.m5.large")
+    prices(FakePriceList(), tmp_path).on_demand("us-east-1", "ml.m5.large", NOW)
     later = prices(FakePriceList(), tmp_path, now=NOW + timedelta(days=2))
     assert later.source == ""
-    later.find("us-east-1", "ml.m5.large")
+    later.on_demand("us-east-1", "ml.m5.large", NOW)
     assert later.source == "on-demand prices of AWS's price list, read 2026-11-29"
 
 
 def test_without_the_permission_no_price_is_known_and_the_reason_is_said_once(tmp_path: Path) -> None:
     found = prices(FakePriceList(error=denied()), tmp_path)
-    assert found.find("us-east-1", "ml.g5.2xlarge") is None
-    assert found.find("us-east-1", "ml.m5.large") is None
+    assert found.on_demand("us-east-1", "ml.g5.2xlarge", NOW) is None
+    assert found.on_demand("us-east-1", "ml.m5.large", NOW) is None
     (why,) = found.why_unknown
     assert "pricing:GetProducts" in why
     assert why.endswith("ask your administrator for this permission")
@@ -48,10 +48,10 @@ def test_without_the_permission_no_price_is_known_and_the_reason_is_said_once(tm
 
 
 def test_without_a_network_older_prices_are_used_and_dated(tmp_path: Path) -> None:
-    prices(FakePriceList(), tmp_path).find("us-east-1", "ml.g5.2xlarge")
+    prices(FakePriceList(), tmp_path).on_demand("us-east-1", "ml.g5.2xlarge", NOW)
     offline = FakePriceList(error=EndpointConnectionError(endpoint_url="https://api.pricing.us-east-1.amazonaws.com/"))
     found = prices(offline, tmp_path, now=NOW + timedelta(days=60))
-    assert found.find("us-east-1", "ml.g5.2xlarge")
+    assert found.on_demand("us-east-1", "ml.g5.2xlarge", NOW)
     (why,) = found.why_unknown
     assert "prices of 2026-11-29 are used" in why
     assert len(offline.calls) == 1
@@ -60,11 +60,11 @@ def test_without_a_network_older_prices_are_used_and_dated(tmp_path: Path) -> No
 def test_an_unknown_type_is_said_and_asked_for_again_after_a_day(tmp_path: Path) -> None:
     client = FakePriceList(size=100)
     found = prices(client, tmp_path)
-    assert found.find("us-east-1", "ml.new.xlarge") is None
+    assert found.on_demand("us-east-1", "ml.new.xlarge", NOW) is None
     assert found.why_unknown == ("AWS's price list has no training price of ml.new.xlarge in us-east-1",)
-    assert prices(client, tmp_path, now=NOW + timedelta(hours=12)).find("us-east-1", "ml.new.xlarge") is None
+    assert prices(client, tmp_path, now=NOW + timedelta(hours=12)).on_demand("us-east-1", "ml.new.xlarge", NOW) is None
     assert len(client.calls) == 1
-    assert prices(client, tmp_path, now=NOW + timedelta(days=2)).find("us-east-1", "ml.new.xlarge") is None
+    assert prices(client, tmp_path, now=NOW + timedelta(days=2)).on_demand("us-east-1", "ml.new.xlarge", NOW) is None
     assert len(client.calls) == 2
 
 
@@ -75,7 +75,7 @@ def test_an_unknown_type_is_said_and_asked_for_again_after_a_day(tmp_path: Path)
 def test_nothing_is_asked_or_written_for_a_name_that_is_none(region: str, instance_type: str, tmp_path: Path) -> None:
     client = FakePriceList()
     found = prices(client, tmp_path)
-    assert found.find(region, instance_type) is None
+    assert found.on_demand(region, instance_type, NOW) is None
     assert client.calls == []
     assert found.why_unknown
 
@@ -96,10 +96,10 @@ def test_a_cache_that_cannot_be_read_is_read_again_from_aws(kept: str, tmp_path:
     file = tmp_path / "prices/us-east-1.json"
     file.parent.mkdir()
     file.write_text(kept)
-    assert prices(FakePriceList(), tmp_path).find("us-east-1", "ml.m5.large")
+    assert prices(FakePriceList(), tmp_path).on_demand("us-east-1", "ml.m5.large", NOW)
     assert json.loads(file.read_text())["version"] == 1
 
 
 def test_a_cache_that_cannot_be_written_prevents_nothing(tmp_path: Path) -> None:
     (tmp_path / "prices").write_text("a file in the folder's place")
-    assert prices(FakePriceList(), tmp_path).find("us-east-1", "ml.m5.large")
+    assert prices(FakePriceList(), tmp_path).on_demand("us-east-1", "ml.m5.large", NOW)

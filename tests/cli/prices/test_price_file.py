@@ -1,3 +1,4 @@
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -6,6 +7,7 @@ import pytest
 from respot_cli.errors import CommandError, ExitCode
 from respot_cli.prices.price_file import FilePrices, read_price_file
 
+NOW = datetime(2026, 11, 29, tzinfo=UTC)
 CSV = "region,instance_type,per_hour,currency\nus-east-1,ml.g5.2xlarge,1.40,USD\neu-west-1,ml.g5.2xlarge,1.55,EUR\n"
 JSON = """[{"region": "us-east-1", "instance_type": "ml.g5.2xlarge", "per_hour": 1.40, "currency": "USD"},
 {"region": "eu-west-1", "instance_type": "ml.g5.2xlarge", "per_hour": "1.55", "currency": "EUR"}]"""
@@ -20,8 +22,8 @@ def read(text: str, folder: Path) -> FilePrices:
 @pytest.mark.parametrize("text", [CSV, f"\ufeff{CSV}", CSV.replace(",", ", "), CSV.replace("\n", "\r\n"), JSON])
 def test_csv_and_json_say_the_same(text: str, tmp_path: Path) -> None:
     prices = read(text, tmp_path)
-    found = [prices.find(region, "ml.g5.2xlarge") for region in ("us-east-1", "eu-west-1")]
-    assert [(each.per_hour, each.currency) for each in found if each] == [
+    found = [prices.on_demand(region, "ml.g5.2xlarge", NOW) for region in ("us-east-1", "eu-west-1")]
+    assert [(each.amount, each.currency) for each in found if each] == [
         (Decimal("1.40"), "USD"),
         (Decimal("1.55"), "EUR"),
     ]
@@ -30,7 +32,7 @@ def test_csv_and_json_say_the_same(text: str, tmp_path: Path) -> None:
 
 def test_what_the_file_lacks_has_no_price_and_is_named(tmp_path: Path) -> None:
     prices = read(CSV, tmp_path)
-    assert prices.find("us-west-2", "ml.g5.2xlarge") is None
+    assert prices.on_demand("us-west-2", "ml.g5.2xlarge", NOW) is None
     (why,) = prices.why_unknown
     assert why.endswith("has no price of ml.g5.2xlarge in us-west-2")
     assert prices.source == ""
