@@ -35,6 +35,7 @@ COMMANDS: Final = {
     "checkpoints": "respot_cli.checkpoints.command",
     "policy": "respot_cli.policy.command",
     "doctor": "respot_cli.doctor.command",
+    "scan": "respot_cli.scan.command",
 }
 
 
