@@ -59,7 +59,8 @@ def runs_of_period(
 ) -> Iterator[RecordedRun]:
     """The runs that go on, and those that ended since then, newest first; read page by page as they are asked for.
 
-    A hundred runs cost two reads, and each run two more: its job, and its attempts; a run of n attempts costs n + 1.
+    A hundred runs cost two reads, and each run two more: its job, and its attempts; a run of n attempts costs n + 1,
+    and one more until its last attempt is decided on.
 
     A run of which an item cannot be read is left out as a whole, since its figures would be wrong: `on_unreadable` gets
     the error. A run whose jobs have all expired is left out, too. `on_progress` gets the number of runs read so far,
