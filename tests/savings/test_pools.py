@@ -42,6 +42,11 @@ def test_waits_end_with_instances_or_without() -> None:
     assert pool.by_weekday == {2: pool.waits}
 
 
+def test_a_job_that_is_stopped_while_it_waits_got_nothing() -> None:
+    pool = only(pools_of([receipt(run_attempt("Starting=0 Stopping=600 Stopped=605"))]))
+    assert (pool.waits.got, pool.waits.without, pool.held) == ((), 1, timedelta())
+
+
 def test_percentiles_are_the_nearest_rank() -> None:
     """The usual example: of 15, 20, 35, 40, 50 the median is 35; of ten values the ninth is p90."""
     assert Waits(got=minutes(15, 20, 35, 40, 50)).p50 == timedelta(minutes=35)

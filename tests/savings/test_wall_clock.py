@@ -119,6 +119,14 @@ def test_instances_are_there_from_training_start_time_on() -> None:
     assert found.of(TimeClass.STARTING) == timedelta(seconds=180)
 
 
+def test_what_precedes_the_first_known_status_is_waiting() -> None:
+    known = run_attempt("Training=100 Completed=500")
+    assert known.state is not None
+    early = replace(known, state=replace(known.state, job=job_id()))
+    found = wall_clock(timeline([early], now=NOW))
+    assert found.times == {TimeClass.QUEUED: timedelta(seconds=100), TimeClass.TRAINING: timedelta(seconds=400)}
+
+
 def test_time_goes_on_between_attempts_while_the_next_one_is_to_come() -> None:
     first, _ = resumed_run()
     waiting = receipt(first, now=at(8400 + 1000))
