@@ -51,7 +51,9 @@ def _run(path: Path | None) -> int:
 def to_figures(junit: str, *, minutes: float) -> dict[str, float]:
     """What pytest's results say, for `make proof`."""
     suites = ElementTree.fromstring(junit).iter("testsuite")  # noqa: S314 - our own words
-    counts = [{name: int(suite.get(name, 0)) for name in ("tests", "failures", "errors", "skipped")} for suite in suites]
+    counts = [
+        {name: int(suite.get(name, 0)) for name in ("tests", "failures", "errors", "skipped")} for suite in suites
+    ]
     return {
         "tests": sum(each["tests"] for each in counts),
         "tests that fail": sum(each["failures"] + each["errors"] for each in counts),

@@ -1,0 +1,93 @@
+"""Figures and names as the report shows them."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from math import isfinite
+from typing import Final
+
+from respot.alerting.text import one_line
+from respot.jobs.formatting import in_words
+from respot.savings.span import Span
+
+NOT_KNOWN: Final = "–"
+_MINUS: Final = "\N{MINUS SIGN}"
+_ENOUGH: Final = 10
+"""A unit is chosen if the whole has at least so many: its parts can then be seen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """A unit of time for the figures of one page.
+
+    Attributes:
+        name: in the plural.
+        sign: its sign.
+        length: how long it is.
+    """
+
+    name: str
+    sign: str
+    length: timedelta
+
+    def figure(self, length: timedelta | Span | None) -> str:
+        """So many of it, without the sign: three digits, and never 0 for what is more."""
+        if length is None:
+            return NOT_KNOWN
+        if isinstance(length, Span):
+            low, high = self.figure(length.low), self.figure(length.high)
+            return low if low == high else f"{low} to {high}"
+        value = abs(length / self.length)
+        decimals = 0 if value >= 100 else 1 if value >= _ENOUGH else 2
+        shown = f"{value:,.{decimals}f}"
+        if value and not float(shown.replace(",", "")):
+            shown = "<0.01"
+        return f"{_MINUS if length < timedelta() else ''}{shown}"
+
+    def words(self, length: timedelta | Span | None) -> str:
+        """The same with its sign."""
+        return f"{self.figure(length)} {self.sign}"
+
+
+UNITS: Final = (
+    Unit(name="hours", sign="h", length=timedelta(hours=1)),
+    Unit(name="minutes", sign="min", length=timedelta(minutes=1)),
+    Unit(name="seconds", sign="s", length=timedelta(seconds=1)),
+)
+
+
+def unit_for(whole: timedelta) -> Unit:
+    """The unit in which the parts of the whole can be seen: hours, but for jobs that last minutes or seconds."""
+    return next((unit for unit in UNITS if whole >= _ENOUGH * unit.length), UNITS[0 if not whole else -1])
+
+
+def percent(value: float | tuple[float, float] | None, decimals: int = 1) -> str:
+    """`61.2 %`, `58.0 to 61.2 %`, `at most 61.2 %`."""
+    if value is None:
+        return NOT_KNOWN
+    low, high = value if isinstance(value, tuple) else (value, value)
+    if not isfinite(low):
+        return f"at most {_plain(high, decimals)} %"
+    first, last = _plain(low, decimals), _plain(high, decimals)
+    return f"{first} %" if first == last else f"{first} to {last} %"
+
+
+def _plain(value: float, decimals: int) -> str:
+    shown = f"{abs(value):.{decimals}f}"
+    return f"{_MINUS if value < 0 and float(shown) else ''}{shown}"
+
+
+def length(span: timedelta) -> str:
+    """A length of time: seconds with a decimal if there are few of them."""
+    return (
+        in_words(span) if span >= timedelta(seconds=_ENOUGH) or span < timedelta() else f"{span.total_seconds():.1f} s"
+    )
+
+
+def name(words: str | None) -> str:
+    """A name that others chose, without characters that would hide or reorder what stands beside it."""
+    return one_line(words or "") or NOT_KNOWN
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """`1 run`, `2,000 runs`."""
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
