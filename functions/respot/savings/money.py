@@ -109,6 +109,11 @@ ByCurrency = Mapping[str, Money]
 """Sums of each currency: amounts of different currencies are never added."""
 
 
+def together(one: ByCurrency, other: ByCurrency) -> ByCurrency:
+    """The sum of both."""
+    return {each: one.get(each, Money()) + other.get(each, Money()) for each in dict.fromkeys((*one, *other))}
+
+
 def cost(instance_time: timedelta, price: Price) -> Decimal:
     """What that much instance-time costs, not rounded."""
     return price.amount * (instance_time // _MICROSECOND) / _HOUR_IN_MICROSECONDS
