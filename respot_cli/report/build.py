@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
-from math import isfinite
 from typing import Any, Final
 
 from respot.jobs.formatting import readable
@@ -13,26 +12,28 @@ from respot.savings.money import NO_PRICES, Amount, Prices, to_the_cent
 from respot.savings.pools import PoolFigures, Waits, pools_of
 from respot.savings.receipt import RunReceipt
 from respot.savings.totals import UNKNOWN, Group, Totals, spot_runs, total, totals_by
-from respot.savings.wall_clock import TimeClass
+from respot.savings.wall_clock import TimeClass, WallClock
 from respot_cli.report import charts
-from respot_cli.report.gantt import LEGEND, run_view
+from respot_cli.report.gantt import DOUBTFUL, KINDS, LEGEND, run_view
 from respot_cli.report.view_model import Chart, Day, Part, Report, Section, Table, Tile
-from respot_cli.report.words import NOT_KNOWN, Unit, count, length, name, percent, unit_for
+from respot_cli.report.words import NOT_KNOWN, Unit, count, length, name, percent, share, unit_for
 
-KINDS: Final[Mapping[TimeClass, str]] = {
-    TimeClass.TRAINING: "training",
-    TimeClass.LOST: "lost",
-    TimeClass.INTERRUPTED: "interrupted",
-    TimeClass.STARTING: "starting",
-    TimeClass.DOWNLOADING: "downloading",
-    TimeClass.UPLOADING: "uploading",
-    TimeClass.QUEUED: "queued",
-    TimeClass.BETWEEN: "between",
-    TimeClass.STOPPING: "stopping",
-}
-"""The classes of time, in the order of the page, and their classes in the template."""
-_MEANINGS: Final[Mapping[TimeClass, str]] = {
-    TimeClass.TRAINING: "productive training",
+_ORDER: Final = (
+    TimeClass.TRAINING,
+    charts.DOUBTFUL,
+    TimeClass.LOST,
+    TimeClass.INTERRUPTED,
+    TimeClass.STARTING,
+    TimeClass.DOWNLOADING,
+    TimeClass.UPLOADING,
+    TimeClass.QUEUED,
+    TimeClass.BETWEEN,
+    TimeClass.STOPPING,
+)
+"""The classes of time, with what may belong to another one as a class of its own."""
+_MEANINGS: Final[Mapping[str, str]] = {
+    TimeClass.TRAINING: "training whose work was kept",
+    charts.DOUBTFUL: "training that may have been lost: no checkpoint shows it",
     TimeClass.LOST: "training that was repeated or thrown away",
     TimeClass.INTERRUPTED: "from an interruption until there were instances again",
     TimeClass.STARTING: "instances start the container",
@@ -99,15 +100,21 @@ def report_of(
         period=f"{readable(subject.since)} to {readable(subject.until)}",
         where=name(subject.where),
         written=subject.until,
-        headline=("Saved by spot, net of repeated work", percent(whole.net_percent)),
+        headline=("Saved by spot, net of repeated work", _headline(whole)),
         lead=_lead(whole, work),
         bill=_bill(whole, work),
         tiles=_tiles(receipts, spot, whole, work),
         sections=sections if receipts else [],
         legend=LEGEND,
-        days=_days(receipts),
+        days=_days(receipts, subject.team_tag),
         notes=_notes(whole, subject, work, with_charts=with_charts, has_prices=bool(whole.money)),
     )
+
+
+def _headline(whole: Totals) -> str:
+    """The net figure: of a range, whole numbers are enough."""
+    exact = percent(whole.net_percent)
+    return percent(whole.net_percent, 0).replace(" to ", "\N{EN DASH}") if " to " in exact else exact
 
 
 def _lead(whole: Totals, work: Unit) -> str:
@@ -217,7 +224,7 @@ def _over_time(spot: Sequence[RunReceipt], prices: Prices, work: Unit, *, with_c
             rows.append({"day": day, "kind": "gross", "low": of.gross_percent, "high": of.gross_percent})
         if of.net_percent is not None:
             low, high = of.net_percent
-            rows.append({"day": day, "kind": "net", "low": low if isfinite(low) else 0, "high": high})
+            rows.append({"day": day, "kind": "net", "low": 0 if low is None else low, "high": high})
     chart = None
     if with_charts and len({row["day"] for row in rows}) > 1:
         chart = charts.saved_by_day(rows, "Lines of the gross and the net savings by day, in percent.")
@@ -229,43 +236,47 @@ def _over_time(spot: Sequence[RunReceipt], prices: Prices, work: Unit, *, with_c
 
 
 def _where_time_went(spot: Sequence[RunReceipt], whole: Totals, elapsed: Unit, *, with_charts: bool) -> Section:
-    clock = whole.wall_clock
-    shown = [each for each in KINDS if clock.of(each)]
+    times = _times(whole.wall_clock)
     table = Table(
         caption="The runs' time from creation to end",
         columns=("Class", f"Time ({elapsed.sign})", "Share", "What it is"),
         rows=[
-            (_class(each), elapsed.figure(clock.of(each)), percent(clock.share(each) * 100), _MEANINGS[each])
-            for each in shown
+            (_CLASS.get(each, each), elapsed.figure(time), share(time / whole.wall_clock.total), _MEANINGS[each])
+            for each, time in times.items()
         ],
         figures=frozenset({1, 2}),
     )
-    doubt = (
-        f" Up to {elapsed.words(clock.doubtful)} of it may be lost: no checkpoint shows it." if clock.doubtful else ""
-    )
-    most = percent(clock.share(TimeClass.TRAINING) * 100)
-    lead = f"{most} of the time was productive training.{doubt} The classes add up to all of the time."
     rows = [
-        {"day": day, "kind": each, "time": of.wall_clock.of(each) / elapsed.length}
+        {"day": day, "kind": str(each), "time": time / elapsed.length}
         for day, of in totals_by(Group.DAY, spot).items()
         if day != UNKNOWN
-        for each in KINDS
-        if of.wall_clock.of(each)
+        for each, time in _times(of.wall_clock).items()
     ]
     chart = None
     if with_charts and len({row["day"] for row in rows}) > 1:
         words = "Stacked bars of the time by day and class."
         chart = charts.time_by_day(rows, words, unit=elapsed.sign)
     bar, left = [], 0.0
-    for each in shown:
-        share = clock.share(each) * 100
-        bar.append(Part(kind=KINDS[each], left=left, width=share, words=f"{_class(each)} {percent(share)}"))
-        left += share
+    for each, time in times.items():
+        part = time / whole.wall_clock.total
+        words = f"{_CLASS.get(each, each)} {share(part)}"
+        bar.append(Part(kind=KINDS.get(each, DOUBTFUL), left=left, width=part * 100, words=words))
+        left += part * 100
+    goodput = whole.wall_clock.goodput
+    productive = percent((goodput[0] * 100, goodput[1] * 100)) if goodput else NOT_KNOWN
+    lead = f"{productive} of the time was productive training. The classes add up to all of the time."
     return Section(anchor="time", title="Where the time went", lead=lead, table=table, chart=chart, bar=bar)
 
 
-def _class(each: TimeClass) -> str:
-    return {TimeClass.TRAINING: "productive training", TimeClass.LOST: "lost training"}.get(each, str(each))
+def _times(clock: WallClock) -> dict[TimeClass | str, timedelta]:
+    """The classes that occurred, in the order of the page."""
+    times: dict[TimeClass | str, timedelta] = {each: clock.of(each) for each in TimeClass}
+    times[charts.DOUBTFUL] = clock.doubtful
+    times[TimeClass.TRAINING] -= clock.doubtful
+    return {each: times[each] for each in _ORDER if times[each]}
+
+
+_CLASS: Final[Mapping[str, str]] = {TimeClass.TRAINING: "productive training", TimeClass.LOST: "lost training"}
 
 
 def _by_team(spot: Sequence[RunReceipt], prices: Prices, work: Unit, tag: str, *, with_charts: bool) -> Section:
@@ -329,7 +340,7 @@ def _pools(receipts: Sequence[RunReceipt], *, with_charts: bool) -> Section:
     busy = [each for each in busy if each.waits.got]
     by_hour = [(_pool(each), *(_at_hours(each, block) for block in _BLOCKS)) for each in busy]
     by_weekday = [(_pool(each), *(_wait(each.by_weekday.get(day)) for day in range(7))) for each in busy]
-    hours = ("Pool", *(f"{block:02}–{block + 4:02} h" for block in _BLOCKS))
+    hours = ("Pool", *(f"{block:02} to {block + 4:02} h" for block in _BLOCKS))
     more = [
         Table(
             caption="Median time to capacity by the hour in which the wait began (UTC), and the number of waits",
@@ -384,23 +395,28 @@ def _length(span: timedelta | None) -> str:
     return NOT_KNOWN if span is None else length(span)
 
 
-def _days(receipts: Sequence[RunReceipt]) -> list[Day]:
+def _days(receipts: Sequence[RunReceipt], team_tag: str) -> list[Day]:
     newest_first = sorted(receipts, key=lambda each: each.began, reverse=True)
     days, so_far = [], 0
     for day, of_day in groupby(newest_first, key=lambda each: each.began.astimezone(UTC).date()):
-        runs = [run_view(each) for each in of_day]
+        runs = [run_view(each, team_tag=team_tag) for each in of_day]
         is_open = not days or so_far + len(runs) <= _OPEN_RUNS
         so_far += len(runs)
         days.append(Day(title=f"{day:%A, %d %B %Y}", runs=runs, is_open=is_open))
     return days
 
 
+_NET: Final = (
+    "Net = 1 minus what all attempts of the spot runs were billed, through what their useful work takes "
+    "uninterrupted and on demand. Useful work is training that was neither repeated nor thrown away, "
+    "with one start and one upload for each run."
+)
+
+
 def _notes(whole: Totals, subject: Subject, work: Unit, *, with_charts: bool, has_prices: bool) -> list[str]:
     notes = [
         f"Billed time and savings are in instance-{work.name}: elapsed time times the number of instances.",
-        "Net = 1 minus what all attempts of the spot runs were billed, through what their useful work takes "
-        "uninterrupted and on demand. Useful work is training that was neither repeated nor thrown away, "
-        "with one start and one upload for each run.",
+        _NET,
         "Where no checkpoint says how much of the training before an interruption was kept, a figure has a range.",
         "Goodput is productive training through all of the time, with waiting.",
     ]

@@ -25,8 +25,11 @@ _MEASURED_FONT: Final = "Liberation Sans"
 """The library ships it, and measures the texts with it: a chart is the same on each machine."""
 _TEXT, _SOFT, _GRID, _PAPER = "#15181e", "#565e6b", "#dfe3e8", "#ffffff"
 _GROSS, _NET, _DOUBT = "#e69f00", "#0072b2", "#56b4e9"
-COLOURS: Final = {
+DOUBTFUL: Final = "perhaps lost"
+"""Training that may have been lost, as a class of its own."""
+COLOURS: Final[dict[str, str]] = {
     TimeClass.TRAINING: "#0073b3",
+    DOUBTFUL: "#8cc4e6",
     TimeClass.LOST: "#d55e00",
     TimeClass.INTERRUPTED: "#b0568a",
     TimeClass.STARTING: "#e69f01",
@@ -46,6 +49,7 @@ _DARK: Final = {
     _NET: "#4fabe0",
     _DOUBT: "#7cc7f2",
     "#0073b3": "#2b8fd0",
+    "#8cc4e6": "#2a5673",
     "#d55e00": "#f0792b",
     "#b0568a": "#d684b4",
     "#e69f01": "#e6a817",
@@ -62,12 +66,12 @@ Row = dict[str, Any]
 def saved_by_day(rows: Sequence[Row], alternative: str) -> Chart:
     """Gross and net by day: rows of `day`, `kind` (`gross` or `net`), `low` and `high`, in percent."""
 
-    def draw(*, narrow: bool) -> "alt.LayerChart":
+    def draw(*, narrow: bool) -> Any:  # noqa: ANN401 - altair's charts share no base
         import altair as alt  # noqa: PLC0415 - an extra
 
         x = alt.X("day:T", title=None, axis=_days(narrow=narrow))
         scale = alt.Scale(domain=["gross", "net"], range=[_GROSS, _NET])
-        label = "datum.label == 'net' ? 'net of repeated work' : 'gross, by AWS'"
+        label = "datum.label == 'net' ? 'net of repeated work, at least' : 'gross, by AWS'"
         legend = alt.Legend(
             orient="top", title=None, labelExpr=label, labelLimit=0, symbolSize=110, symbolStrokeWidth=2.5
         )
@@ -105,13 +109,13 @@ def saved_by_day(rows: Sequence[Row], alternative: str) -> Chart:
 def time_by_day(rows: Sequence[Row], alternative: str, *, unit: str) -> Chart:
     """Where the time went by day: rows of `day`, `kind` (a TimeClass) and `time`, in the unit."""
 
-    def draw(*, narrow: bool) -> "alt.Chart":
+    def draw(*, narrow: bool) -> Any:  # noqa: ANN401 - altair's charts share no base
         import altair as alt  # noqa: PLC0415 - an extra
 
         order = [*COLOURS]
         shown = [each for each in order if any(row["kind"] == each for row in rows)]
         scale = alt.Scale(domain=[str(each) for each in shown], range=[COLOURS[each] for each in shown])
-        legend = alt.Legend(orient="top", title=None, columns=3 if narrow else 9, symbolType="square", labelLimit=0)
+        legend = alt.Legend(orient="top", title=None, columns=3 if narrow else 10, symbolType="square", labelLimit=0)
         ranked = [{**row, "rank": order.index(row["kind"])} for row in rows]
         return (
             alt.Chart({"values": ranked})
@@ -130,7 +134,7 @@ def time_by_day(rows: Sequence[Row], alternative: str, *, unit: str) -> Chart:
 def bars(rows: Sequence[Row], alternative: str, *, title: str) -> Chart:
     """One bar for each name: rows of `name`, `value` and `said`, in order."""
 
-    def draw(*, narrow: bool) -> "alt.LayerChart":
+    def draw(*, narrow: bool) -> Any:  # noqa: ANN401 - altair's charts share no base
         import altair as alt  # noqa: PLC0415 - an extra
 
         y = alt.Y(
@@ -142,8 +146,10 @@ def bars(rows: Sequence[Row], alternative: str, *, title: str) -> Chart:
             ),
         )
         base = alt.Chart({"values": rows})
+        least, most = (bound(row["value"] for row in rows) for bound in (min, max))
+        room = alt.Scale(domain=[min(least, 0), max(most, 0) * (2.2 if narrow else 1.35) or 1], nice=False)
         drawn = base.mark_bar(color=_NET, height={"band": 0.62}, cornerRadiusEnd=2).encode(
-            x=alt.X("value:Q", title=title, axis=_figures("format(datum.value, ',')", is_flat=True)), y=y
+            x=alt.X("value:Q", title=title, axis=_figures("", is_flat=True), scale=room), y=y
         )
         words = base.mark_text(align="left", dx=6, color=_TEXT).encode(x="value:Q", y=y, text="said:N")
         return alt.layer(drawn, words)
@@ -171,7 +177,7 @@ def _svg(chart: Any, *, width: int, height: int, size: int) -> str:  # noqa: ANN
         background="transparent",
     ).configure(
         font=_MEASURED_FONT,
-        padding=4,
+        padding={"left": 16, "right": 8, "top": 4, "bottom": 4},
         view=alt.ViewConfig(stroke=None),
         axis=alt.AxisConfig(
             labelColor=_SOFT, titleColor=_SOFT, gridColor=_GRID, domainColor=_GRID, tickColor=_GRID, **axis

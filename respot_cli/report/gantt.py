@@ -6,6 +6,7 @@ from itertools import groupby
 from typing import Final
 
 from respot.recovery.planning.decision import Action
+from respot.recovery.records import DecisionRecord
 from respot.runs.run_state import RunState
 from respot.savings.receipt import AttemptReceipt, RunReceipt
 from respot.savings.wall_clock import Segment, TimeClass
@@ -17,8 +18,13 @@ KINDS: Final[Mapping[TimeClass, str]] = {
     each: "between" if each is TimeClass.BETWEEN else str(each) for each in TimeClass
 }
 """The classes of the template."""
+DOUBTFUL: Final = "doubtful"
+"""The same of training that may have been lost."""
 LEGEND: Final = (
-    *((KINDS[each], str(each)) for each in TimeClass),
+    (KINDS[TimeClass.TRAINING], "productive training"),
+    (DOUBTFUL, "training, perhaps lost"),
+    (KINDS[TimeClass.LOST], "lost training"),
+    *((KINDS[each], str(each)) for each in TimeClass if each not in {TimeClass.TRAINING, TimeClass.LOST}),
     ("checkpoint", "checkpoint"),
     ("decision", "decision"),
     ("interruption", "interruption"),
@@ -35,18 +41,18 @@ _LONGEST: Final = 400
 """Characters of a decision's words."""
 
 
-def run_view(receipt: RunReceipt) -> Run:
+def run_view(receipt: RunReceipt, *, team_tag: str) -> Run:
     """The run, to draw."""
     segments = receipt.segments
     start = min((each.began for each in segments), default=receipt.began)
     axis = Axis(start=start, end=max((each.ended for each in segments), default=start))
     events = sorted(_events(receipt), key=lambda each: each.at)
     last = receipt.last
-    where = " ".join(filter(None, (last.market, last.instance_type)))
+    team = last.tags.get(team_tag)
     facts = [
-        name(where or None),
+        *([name(team)] if team else []),
         name(last.region),
-        *([name(f"{last.parent.owner}")] if last.parent else []),
+        *([f"of a {last.parent.owner}"] if last.parent else []),
         f"began {receipt.began:%d %b %H:%M}",
         f"{length(axis.end - start)} in all",
     ]
@@ -64,20 +70,23 @@ def run_view(receipt: RunReceipt) -> Run:
 
 
 def _saved(receipt: RunReceipt) -> str:
-    if not receipt.on_spot:
+    if not receipt.on_spot or receipt.gross_percent is None:
         return ""
+    gross = f"{percent(receipt.gross_percent, 0)} gross"
     if receipt.net_percent is None:
-        return "" if receipt.gross_percent is None else f"gross {percent(receipt.gross_percent, 0)}, no useful work"
-    return f"saved {percent(receipt.net_percent, 0)} net, {percent(receipt.gross_percent, 0)} gross"
+        return f"no useful work; {gross}"
+    low, high = receipt.net_percent
+    net = percent((None if low is None or low < 0 < high else low, high), 0)
+    return f"saved {net} net, {gross}"
 
 
 def _lane(attempt: AttemptReceipt, receipt: RunReceipt, axis: Axis) -> Lane:
     parts = []
     # Neighbours of one class are one part: the page needs them no more exactly.
-    for time_class, group in groupby(attempt.segments, key=lambda each: each.time_class):
+    for kind, group in groupby(attempt.segments, key=_kind):
         own = [*group]
         left = axis.place(own[0].began)
-        parts.append(Part(kind=KINDS[time_class], left=left, width=axis.place(own[-1].ended) - left))
+        parts.append(Part(kind=kind, left=left, width=axis.place(own[-1].ended) - left))
     return Lane(
         title=f"#{attempt.number}",
         words=_lane_words(attempt),
@@ -85,14 +94,18 @@ def _lane(attempt: AttemptReceipt, receipt: RunReceipt, axis: Axis) -> Lane:
         marks=[
             *(Mark(kind="interruption", left=axis.place(each.began)) for each in _interruptions(attempt)),
             *(Mark(kind="checkpoint", left=axis.place(each)) for each in _saved_in(attempt, receipt)),
-            *([Mark(kind="decision", left=axis.place(attempt.decision.decided_at))] if attempt.decision else []),
+            *(Mark(kind="decision", left=axis.place(each.decided_at)) for each in _decisions(attempt)),
         ],
     )
 
 
+def _kind(segment: Segment) -> str:
+    return DOUBTFUL if segment.doubtful else KINDS[segment.time_class]
+
+
 def _lane_words(attempt: AttemptReceipt) -> str:
     pool = " ".join(filter(None, (attempt.market, attempt.instance_type)))
-    several = f" × {attempt.instance_count}" if (attempt.instance_count or 1) > 1 else ""
+    several = f" \N{MULTIPLICATION SIGN} {attempt.instance_count}" if (attempt.instance_count or 1) > 1 else ""
     billed = "" if attempt.billed is None else f", billed {length(attempt.billed)}"
     return f"{name(pool or None)}{several}, {name(attempt.secondary_status)}{billed}"
 
@@ -135,10 +148,16 @@ def _events(receipt: RunReceipt) -> Iterator[Event]:
             yield Event(kind="interruption", at=each.began, words=words)
         if attempt.ended:
             yield Event(kind="", at=attempt.ended, words=f"{number} ended as {name(attempt.secondary_status)}")
-        if attempt.decision:
-            record = attempt.decision
+        for record in _decisions(attempt):
             said = record.summary or f"{_ACTIONS[record.decision.action]}: {record.decision.reason}"
             yield Event(kind="decision", at=record.decided_at, words=name(said)[:_LONGEST])
+
+
+def _decisions(attempt: AttemptReceipt) -> Iterator[DecisionRecord]:
+    """Its decision, unless it completed and there was nothing to decide."""
+    record = attempt.decision
+    if record and attempt.status != "Completed":
+        yield record
 
 
 def _until_instances(first: Segment, attempt: AttemptReceipt) -> timedelta:

@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from math import isfinite
 from typing import Final
 
 from respot.alerting.text import one_line
 from respot.jobs.formatting import in_words
 from respot.savings.span import Span
 
-NOT_KNOWN: Final = "–"
+NOT_KNOWN: Final = "\N{EN DASH}"
 _MINUS: Final = "\N{MINUS SIGN}"
 _ENOUGH: Final = 10
 """A unit is chosen if the whole has at least so many: its parts can then be seen."""
@@ -60,15 +59,21 @@ def unit_for(whole: timedelta) -> Unit:
     return next((unit for unit in UNITS if whole >= _ENOUGH * unit.length), UNITS[0 if not whole else -1])
 
 
-def percent(value: float | tuple[float, float] | None, decimals: int = 1) -> str:
+def percent(value: float | tuple[float | None, float] | None, decimals: int = 1) -> str:
     """`61.2 %`, `58.0 to 61.2 %`, `at most 61.2 %`."""
     if value is None:
         return NOT_KNOWN
     low, high = value if isinstance(value, tuple) else (value, value)
-    if not isfinite(low):
-        return f"at most {_plain(high, decimals)} %"
-    first, last = _plain(low, decimals), _plain(high, decimals)
-    return f"{first} %" if first == last else f"{first} to {last} %"
+    last = _plain(high, decimals)
+    if low is None:
+        return f"at most {last} %"
+    first = _plain(low, decimals)
+    return f"{last} %" if first == last else f"{first} to {last} %"
+
+
+def share(part: float) -> str:
+    """A share from 0 to 1 in percent: never 0 for what is more."""
+    return "<0.1 %" if 0 < part < 0.0005 else percent(part * 100)
 
 
 def _plain(value: float, decimals: int) -> str:

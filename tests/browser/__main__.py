@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 from typing import Final
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from local.proof import figures
 from tests.browser import chromium
@@ -50,7 +50,7 @@ def _run(path: Path | None) -> int:
 
 def to_figures(junit: str, *, minutes: float) -> dict[str, float]:
     """What pytest's results say, for `make proof`."""
-    suites = ElementTree.fromstring(junit).iter("testsuite")  # noqa: S314 - our own words
+    suites = ET.fromstring(junit).iter("testsuite")  # noqa: S314 - our own words
     counts = [
         {name: int(suite.get(name, 0)) for name in ("tests", "failures", "errors", "skipped")} for suite in suites
     ]
