@@ -112,9 +112,8 @@ def report_of(
 
 
 def _headline(whole: Totals) -> str:
-    """The net figure: of a range, whole numbers are enough."""
-    exact = percent(whole.net_percent)
-    return percent(whole.net_percent, 0).replace(" to ", "\N{EN DASH}") if " to " in exact else exact
+    """The net figure, with a dash where it is large."""
+    return percent(whole.net_percent).replace(" to ", "\N{THIN SPACE}\N{EN DASH}\N{THIN SPACE}")
 
 
 def _lead(whole: Totals, work: Unit) -> str:

@@ -79,19 +79,14 @@ def saved_by_day(rows: Sequence[Row], alternative: str) -> Chart:
         band = (
             base.mark_area(opacity=0.25, color=_DOUBT)
             .encode(x=x, y=alt.Y("low:Q", title=None), y2="high:Q")
-            .transform_filter("datum.kind == 'net' && datum.low < datum.high")
+            .transform_filter("datum.kind == 'net'")
         )
-        percent = alt.Y(
-            "high:Q", title=None, axis=_figures("datum.value + ' %'"), scale=alt.Scale(nice=True, zero=True)
-        )
+        percent = alt.Y("low:Q", title=None, axis=_figures("datum.value + ' %'"), scale=alt.Scale(nice=True, zero=True))
         color = alt.Color("kind:N", scale=scale, legend=legend)
         lines = base.mark_line(strokeWidth=2.5).encode(
             x=x,
             y=percent,
             color=color,
-            strokeDash=alt.StrokeDash(
-                "kind:N", scale=alt.Scale(domain=["gross", "net"], range=[[5, 4], [1, 0]]), legend=None
-            ),
         )
         points = base.mark_point(filled=True, opacity=1, size=26 if narrow else 42).encode(
             x=x,

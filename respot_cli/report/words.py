@@ -10,6 +10,8 @@ from respot.savings.span import Span
 
 NOT_KNOWN: Final = "\N{EN DASH}"
 _MINUS: Final = "\N{MINUS SIGN}"
+_ROUGH: Final = 2.0
+"""Points between the bounds of a figure from which on it has no decimals."""
 _ENOUGH: Final = 10
 """A unit is chosen if the whole has at least so many: its parts can then be seen."""
 
@@ -33,18 +35,25 @@ class Unit:
         if length is None:
             return NOT_KNOWN
         if isinstance(length, Span):
-            low, high = self.figure(length.low), self.figure(length.high)
+            digits = _decimals(max(abs(length.low), abs(length.high)) / self.length)
+            low, high = self._shown(length.low, digits), self._shown(length.high, digits)
             return low if low == high else f"{low} to {high}"
+        return self._shown(length, _decimals(abs(length / self.length)))
+
+    def _shown(self, length: timedelta, decimals: int) -> str:
         value = abs(length / self.length)
-        decimals = 0 if value >= 100 else 1 if value >= _ENOUGH else 2
         shown = f"{value:,.{decimals}f}"
         if value and not float(shown.replace(",", "")):
-            shown = "<0.01"
+            shown = f"<{10**-decimals:.{decimals}f}"
         return f"{_MINUS if length < timedelta() else ''}{shown}"
 
     def words(self, length: timedelta | Span | None) -> str:
         """The same with its sign."""
-        return f"{self.figure(length)} {self.sign}"
+        return f"{self.figure(length)}\N{NO-BREAK SPACE}{self.sign}"
+
+
+def _decimals(value: float) -> int:
+    return 0 if value >= 100 else 1 if value >= _ENOUGH else 2
 
 
 UNITS: Final = (
@@ -64,11 +73,13 @@ def percent(value: float | tuple[float | None, float] | None, decimals: int = 1)
     if value is None:
         return NOT_KNOWN
     low, high = value if isinstance(value, tuple) else (value, value)
+    if low is None or high - low >= _ROUGH:
+        decimals = 0
     last = _plain(high, decimals)
     if low is None:
-        return f"at most {last} %"
+        return f"at most {last}\N{NO-BREAK SPACE}%"
     first = _plain(low, decimals)
-    return f"{last} %" if first == last else f"{first} to {last} %"
+    return f"{last}\N{NO-BREAK SPACE}%" if first == last else f"{first} to {last}\N{NO-BREAK SPACE}%"
 
 
 def share(part: float) -> str:
