@@ -20,7 +20,8 @@ from respot.recovery.planning.latest_start import latest_start_of
 from respot.recovery.planning.planner import plan
 from respot.recovery.planning.run import Attempt, Run, run_id
 from respot.recovery.planning.start_history import StartHistory, StartSample
-from respot.recovery.planning.wait_limit import decide_wait, reason_to_keep_waiting, simulate_stop
+from respot.recovery.planning.wait_decision import decide_wait, simulate_stop
+from respot.recovery.planning.wait_limit import reason_to_keep_waiting
 from respot.recovery.planning.waiting import PREPARING, StopIntent, waiting_since
 from respot.recovery.policy.policy import BackOff, Resolved, Rung
 from respot.recovery.policy.policy import Policy as Settings

@@ -24,7 +24,6 @@ from local import PROJECT
 from local.emulator import ACCOUNT, CALLS_PATH, DEFAULT_REGION, ROOT_ENVIRONMENT, ROOT_KEY
 
 _START_SECONDS: Final = 60.0
-_STOP_SECONDS: Final = 5.0
 _LOG_TAIL: Final = 30
 
 
@@ -152,10 +151,8 @@ class LocalAccount:
         process, self.process = self.process, None
         if process is None:
             return
-        process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(_STOP_SECONDS)
-        # Everything that the server started is in its process group, and nothing else is.
+        # Everything that the server started is in its process group, and nothing else is. There is nothing to save, and
+        # an orderly end takes seconds: it ends warm functions one after another.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()

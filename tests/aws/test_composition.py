@@ -17,7 +17,7 @@ from respot.aws.dynamodb.job_items import transition_item
 from respot.aws.dynamodb.run_summaries import summary_item
 from respot.aws.dynamodb.sweeps import progress_item
 from respot.aws.sagemaker.job_lists import SageMakerJobLists
-from respot.bootstrap import clients, stores, time_budget
+from respot.bootstrap import clients, stores, summaries, time_budget
 from respot.errors import CloneRefusedError, LedgerUnavailableError, SettingsError
 from respot.handlers import alert, record, recover, slack, sweep
 from respot.jobs.job import JobRecord, JobSnapshot, Market, at_milliseconds
@@ -55,7 +55,7 @@ CREATION: dict[str, Any] = {
 
 COMPOSED = {
     part
-    for module in (clients, stores, alert, record, recover, slack, sweep)
+    for module in (clients, stores, summaries, alert, record, recover, slack, sweep)
     for part in vars(module).values()
     if hasattr(part, "cache_clear")
 }
@@ -184,13 +184,13 @@ def test_a_summary_that_cannot_be_read_is_rebuilt_and_the_log_says_so(
 ) -> None:
     time_budget.begin(lambda: timedelta(minutes=1))
     stores.ledger().save(reconcile(JobRecord(), snapshot("Starting=0 Training=390")))
-    stores.refresh_summary(job_id())
-    stored = stores.summary_store().load(run_id(job_id()))
+    summaries.refresh_summary(job_id())
+    stored = summaries.summary_store().load(run_id(job_id()))
     assert stored
     item = summary_item(stored.summary, 1, None) | {"state": {"S": "melting"}}
     deployed.put_item(TableName=TABLE, Item=item)
-    stores.refresh_summary(job_id())
-    assert stores.summary_store().load(run_id(job_id())) == replace(stored, version=2)
+    summaries.refresh_summary(job_id())
+    assert summaries.summary_store().load(run_id(job_id())) == replace(stored, version=2)
     (line,) = printed()
     assert (line["level"], line["message"], line["partition"]) == ("WARNING", "summary_rebuilt", item["pk"]["S"])
     assert "melting" in line["reason"]

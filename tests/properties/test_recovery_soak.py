@@ -8,7 +8,7 @@ import pytest
 from tests.support.recovery_world.__main__ import shown
 from tests.support.recovery_world.schedule import Report, soak
 
-SCHEDULES = 2000
+SCHEDULES = 1000
 AT_ONCE = 500
 
 

@@ -1,14 +1,21 @@
 """Ports of alerting: alerts and digests in the ledger, the topic, timers, what recovery will do."""
 
-from datetime import datetime, timedelta
-from typing import NewType, Protocol
+# Annotations are not evaluated, and their types are imported for type checking alone: a function loads only what it
+# runs.
+from __future__ import annotations
 
-from respot.alerting.alert import Alert, AlertRecord
-from respot.alerting.digest.digest import CapacityPool, Digest, DigestEntry, DigestRecord, DigestWindow
-from respot.alerting.kinds import AlertKind
-from respot.jobs.job import JobId, JobState, Transition
+from typing import TYPE_CHECKING, NewType, Protocol
+
 from respot.jobs.ports import JobStore
-from respot.recovery.planning.decision import Outlook
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from respot.alerting.alert import Alert, AlertRecord
+    from respot.alerting.digest.digest import CapacityPool, Digest, DigestEntry, DigestRecord, DigestWindow
+    from respot.alerting.kinds import AlertKind
+    from respot.jobs.job import JobId, JobState, Transition
+    from respot.recovery.planning.decision import Outlook
 
 LeaseToken = NewType("LeaseToken", str)
 """Identifies one lease of an alert or a digest: only its holder can release it."""

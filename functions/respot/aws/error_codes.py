@@ -122,14 +122,14 @@ botocore.retries.standard. SQS answers in two spellings, for it once spoke anoth
 _OF_CODE: Final = {code: answer for answer, codes in _CODES.items() for code in codes.split()}
 
 _BY_NAME: Final = (
-    (re.compile(r"NotFound|DoesNotExist|^NoSuch|NonExistent"), Answer.ABSENT),
-    (re.compile(r"AccessDenied|^(?:Unauthorized|NotAuthorized|Forbidden)"), Answer.DENIED),
-    (re.compile(r"Throttl"), Answer.THROTTLED),
-    (re.compile(r"Conflict"), Answer.BUSY),
-    (re.compile(r"(?:Limit|Quota|Count)Exceeded|^TooMany"), Answer.QUOTA),
-    (re.compile(r"AlreadyExists|NameExists|InUse|^Duplicate"), Answer.TAKEN),
-    (re.compile(r"Unavailable|^Internal"), Answer.UNANSWERED),
-    (re.compile(r"Invalid|^Malformed|Mismatch|^Unsupported"), Answer.INVALID),
+    (r"NotFound|DoesNotExist|^NoSuch|NonExistent", Answer.ABSENT),
+    (r"AccessDenied|^(?:Unauthorized|NotAuthorized|Forbidden)", Answer.DENIED),
+    (r"Throttl", Answer.THROTTLED),
+    (r"Conflict", Answer.BUSY),
+    (r"(?:Limit|Quota|Count)Exceeded|^TooMany", Answer.QUOTA),
+    (r"AlreadyExists|NameExists|InUse|^Duplicate", Answer.TAKEN),
+    (r"Unavailable|^Internal", Answer.UNANSWERED),
+    (r"Invalid|^Malformed|Mismatch|^Unsupported", Answer.INVALID),
 )
 """What the name of any other code says, in this order. Names of operations that Respot does not call follow it."""
 
@@ -158,7 +158,7 @@ def answer_of_code(code: str) -> Answer:
         return Answer.UNANSWERED
     if code in _OF_CODE:
         return _OF_CODE[code]
-    return next((answer for pattern, answer in _BY_NAME if pattern.search(code)), Answer.UNKNOWN)
+    return next((answer for pattern, answer in _BY_NAME if re.search(pattern, code)), Answer.UNKNOWN)
 
 
 def code_of(error: ClientError) -> str:

@@ -8,7 +8,8 @@ from respot.aws.sagemaker.training_jobs import SageMakerTrainingJobs
 from respot.bootstrap.clients import client, now, required, settings
 from respot.bootstrap.observability import count, gauge, logger, report_unreadable
 from respot.bootstrap.retries import retry_schedule, short_retry_schedule
-from respot.bootstrap.stores import ledger, refresh_summary
+from respot.bootstrap.stores import ledger
+from respot.bootstrap.summaries import refresh_summary
 from respot.bootstrap.time_budget import begin
 from respot.handlers.lambda_events import BatchResponse, Context, failed, is_from, messages, time_left
 from respot.log_events import DRILL_REFUSED, RECORD_COMPLETED, RECORD_FAILED

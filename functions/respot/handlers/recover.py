@@ -18,7 +18,8 @@ from respot.bootstrap.clients import client, now, once_client, required, setting
 from respot.bootstrap.observability import count, gauge, logger, report_unreadable
 from respot.bootstrap.policies import policies
 from respot.bootstrap.retries import retry_schedule
-from respot.bootstrap.stores import ledger, refresh_summary, refusals, runs, starts
+from respot.bootstrap.stores import ledger, refusals, runs, starts
+from respot.bootstrap.summaries import refresh_summary
 from respot.bootstrap.time_budget import begin
 from respot.errors import ScheduleUnavailableError, SettingsError
 from respot.handlers.lambda_events import BatchResponse, Context, failed, messages, time_left

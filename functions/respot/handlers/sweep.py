@@ -12,7 +12,8 @@ from respot.aws.sqs.sweep import SqsHeartbeatQueue, SqsRecheckQueue
 from respot.bootstrap.clients import client, now, once_client, required, settings
 from respot.bootstrap.observability import count, gauge, logger, report_unreadable
 from respot.bootstrap.policies import policies
-from respot.bootstrap.stores import ledger, refresh_summary, runs, summary_store
+from respot.bootstrap.stores import ledger, runs
+from respot.bootstrap.summaries import refresh_summary, summary_store
 from respot.bootstrap.time_budget import begin
 from respot.errors import UnreadableItemError
 from respot.handlers.lambda_events import Context, time_left

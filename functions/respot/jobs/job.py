@@ -4,9 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 from respot.jobs.drill_names import DRILL_PREFIX
 from respot.jobs.type_lists import join_types
+
+DEFAULT_MAX_RUNTIME: Final = timedelta(days=1)
+"""SageMaker's default for MaxRuntimeInSeconds."""
 
 
 class Market(StrEnum):

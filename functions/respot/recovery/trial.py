@@ -9,7 +9,7 @@ from respot.jobs.description import JobDescription
 from respot.jobs.job import JobId
 from respot.recovery.planning.context import PlanContext
 from respot.recovery.planning.decision import Decision
-from respot.recovery.planning.wait_limit import WaitDecision
+from respot.recovery.planning.wait_decision import WaitDecision
 from respot.recovery.ports import Clone
 
 D = TypeVar("D", Decision, WaitDecision)

@@ -18,15 +18,8 @@ from respot.recovery.checked_clone import without_refused
 from respot.recovery.latest_start import LatestStart
 from respot.recovery.load_context import PlanContextLoader
 from respot.recovery.planning.latest_start import latest_start_of
-from respot.recovery.planning.wait_limit import (
-    WaitDecision,
-    decide_wait,
-    limit_end,
-    limits_waiting,
-    next_check,
-    reason_to_keep_waiting,
-    simulate_stop,
-)
+from respot.recovery.planning.wait_decision import WaitDecision, decide_wait, simulate_stop
+from respot.recovery.planning.wait_limit import limit_end, limits_waiting, next_check, reason_to_keep_waiting
 from respot.recovery.planning.waiting import (
     REFUSAL_KEPT,
     StopIntent,

@@ -10,7 +10,8 @@ from respot.recovery.planning.deadline import forecast
 from respot.recovery.planning.decision import Action, RefusedPool
 from respot.recovery.planning.planner import plan
 from respot.recovery.planning.start_history import StartHistory
-from respot.recovery.planning.wait_limit import decide_wait, due_from, simulate_stop
+from respot.recovery.planning.wait_decision import decide_wait, simulate_stop
+from respot.recovery.planning.wait_limit import due_from
 from respot.recovery.policy.policy import parse_ladder
 from tests.support.builders import at
 from tests.support.runs import HOUR, asked, attempt, context, run, saved, shifted, timed_out

@@ -8,7 +8,7 @@ import pytest
 from respot.jobs.job import Market
 from respot.recovery.planning.decision import Action, Placement, RefusedPool
 from respot.recovery.planning.type_choice import refused_types, usable
-from respot.recovery.planning.wait_limit import _is_within
+from respot.recovery.planning.wait_decision import _is_within
 from respot.recovery.policy.policy import Rung, parse_ladder
 from respot.recovery.same_request import misplacement
 from tests.support.builders import state

@@ -14,14 +14,8 @@ from respot.recovery.planning.ending import Budget, Trigger
 from respot.recovery.planning.placement import rung_for
 from respot.recovery.planning.planner import plan
 from respot.recovery.planning.run import Attempt
-from respot.recovery.planning.wait_limit import (
-    WaitDecision,
-    decide_wait,
-    is_time_to_ask,
-    may_be_due,
-    may_give_up,
-    simulate_stop,
-)
+from respot.recovery.planning.wait_decision import WaitDecision, decide_wait, simulate_stop
+from respot.recovery.planning.wait_limit import is_time_to_ask, may_be_due, may_give_up
 from respot.recovery.policy.policy import AccountPolicy, BackOff, Policy, Resolved, Rung, parse_ladder
 from tests.support.builders import WAITS, at, history, job_id, state
 from tests.support.runs import HOUR, NEVER_LAUNCHED, asked, attempt, context, repeated, run, saved, timed_out

@@ -11,58 +11,53 @@ from respot.errors import Postponement, Reach
 
 METRICS: Final = "AlgorithmSpecification.MetricDefinitions"
 
+# Patterns are text: `re` compiles each when it is first used, and keeps it. Most calls meet no refusal.
 _NUMBER: Final = r"\d[\d,]*(?:\.\d+)?"
-_LIMIT: Final = re.compile(
-    rf"\b(?:limit|quota)\b(?:\s+of|(?:(?!utili[sz]ation).){{0,200}}?\bis)\s+(?P<limit>{_NUMBER})(?!\.?\w)",
-    re.IGNORECASE | re.DOTALL,
+_LIMIT: Final = (
+    rf"(?is)\b(?:limit|quota)\b(?:\s+of|(?:(?!utili[sz]ation).){{0,200}}?\bis)\s+(?P<limit>{_NUMBER})(?!\.?\w)"
 )
-_DELTA: Final = re.compile(rf"\bdelta\s+of\s+(?P<delta>{_NUMBER})", re.IGNORECASE)
-_NAME: Final = re.compile(r"'(?P<name>[^']+)'|\bfor\s+(?P<resource>\S+/\S+)")
-_OF_TRAINING: Final = re.compile(
-    r"\binstances?\s+(?:across\s+all|per)\s+(?:spot\s+)?training\s+jobs?\b|\bspot\s+training\s+jobs?\b", re.IGNORECASE
+_DELTA: Final = rf"(?i)\bdelta\s+of\s+(?P<delta>{_NUMBER})"
+_NAME: Final = r"'(?P<name>[^']+)'|\bfor\s+(?P<resource>\S+/\S+)"
+_OF_TRAINING: Final = (
+    r"(?i)\binstances?\s+(?:across\s+all|per)\s+(?:spot\s+)?training\s+jobs?\b|\bspot\s+training\s+jobs?\b"
 )
-_TYPE: Final = re.compile(r"\bml\.[a-z0-9-]+\.[a-z0-9]+\b|\binstance[ _-]?types?\b", re.IGNORECASE)
+_TYPE_WORDS: Final = r"\bml\.[a-z0-9-]+\.[a-z0-9]+\b|\binstance[ _-]?types?\b"
+_TYPE: Final = rf"(?i){_TYPE_WORDS}"
 _NEGATED: Final = r"(?:not|\w+n't)\s+(?:\w+\s+)?"
-_REFUSED_TYPE: Final = re.compile(
+_REFUSED_TYPE: Final = (
     # The type is the subject: "for ml.g5.xlarge, … is not supported" is about something else.
-    rf"(?<!\bfor )(?<!\bwith )(?<!\bon )(?<!\bof )(?<!\busing )(?<!\btype )(?:{_TYPE.pattern})['\"\])]*"
+    rf"(?i)(?<!\bfor )(?<!\bwith )(?<!\bon )(?<!\bof )(?<!\busing )(?<!\btype )(?:{_TYPE_WORDS})['\"\])]*"
     rf"(?:\s+['\"]?[\w.-]+['\"]?){{0,6}}?\s+{_NEGATED}"
     r"(?:(?:available|supported|offered|allowed)\b(?!\s+(?:with|when|if|while|together|unless)\b)"
     r"|support\s+(?:managed\s+)?(?:spot|training)\b)"
-    rf"|\bspot\b(?:\s+[\w-]+){{0,3}}?\s+{_NEGATED}(?:available|supported|offered|allowed)\s+(?:\w+\s+){{1,8}}?(?:{_TYPE.pattern})"
+    rf"|\bspot\b(?:\s+[\w-]+){{0,3}}?\s+{_NEGATED}(?:available|supported|offered|allowed)\s+(?:\w+\s+){{1,8}}?(?:{_TYPE_WORDS})"
     rf"|\b(?:unsupported|invalid) instance[ _-]?types?\b"
-    rf"|\bonly\s+(?:[\w.,-]+\s+){{0,8}}?(?:{_TYPE.pattern})(?:\s+[\w.,-]+){{0,8}}?\s+(?:is|are)\s+supported\b"
-    r"|\bresourceConfig\.[\w.]*instanceType'\s+failed to satisfy constraint: Member must satisfy enum value set\b",
-    re.IGNORECASE,
+    rf"|\bonly\s+(?:[\w.,-]+\s+){{0,8}}?(?:{_TYPE_WORDS})(?:\s+[\w.,-]+){{0,8}}?\s+(?:is|are)\s+supported\b"
+    r"|\bresourceConfig\.[\w.]*instanceType'\s+failed to satisfy constraint: Member must satisfy enum value set\b"
 )
-_ANOTHER_MEMBER: Final = re.compile(
+_ANOTHER_MEMBER: Final = (
     r"\b(?!(?:InstanceTypes?|ResourceConfig|CreateTrainingJob|TrainingJob|SageMaker|EnableManagedSpotTraining)\b)"
     r"[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]*)+\b"
     r"|\b(?:[2-9]|\d\d+) validation errors\b"
 )
 """The name of another member of the request, or several mistakes: another type alone would not help."""
-_BUSY: Final = re.compile(r"\brate (?:limit )?exceeded\b|\bthrottl|\btoo many requests\b", re.IGNORECASE)
-_FOR_NOW: Final = re.compile(
-    r"\btemporar(?:y|ily)\b"
+_BUSY: Final = r"(?i)\brate (?:limit )?exceeded\b|\bthrottl|\btoo many requests\b"
+_FOR_NOW: Final = (
+    r"(?is)\btemporar(?:y|ily)\b"
     r"|\btry\b.{0,100}?\b(?:later|minutes)\b"
     r"|\b(?:insufficient|sufficient|enough|no|out of|lack of)\s+(?:\S+\s+){0,4}?capacity\b"
-    r"|\bcapacity\b[^.]{0,100}?\b(?:insufficient|unavailable|not (?:\w+ )?available)\b",
-    re.IGNORECASE | re.DOTALL,
+    r"|\bcapacity\b[^.]{0,100}?\b(?:insufficient|unavailable|not (?:\w+ )?available)\b"
 )
-_AT_PRESENT: Final = re.compile(
-    r"\b(?:currently|presently|right now)\b|\bat (?:this|the) (?:time|moment)\b", re.IGNORECASE
-)
+_AT_PRESENT: Final = r"(?i)\b(?:currently|presently|right now)\b|\bat (?:this|the) (?:time|moment)\b"
 """Says that something is not available now; AWS also says it, for years, about what is not supported."""
-_ABOUT_THE_REQUEST: Final = re.compile(r"\bvalidation errors? detected\b", re.IGNORECASE)
-_QUOTED: Final = re.compile(r"(?<!\w)(['\"`]).*?\1", re.DOTALL)
-_NAMED: Final = re.compile(
-    r"\b(?:repository|image|bucket|key|prefix|role|user|group|algorithm|name):\s+\S+", re.IGNORECASE
-)
-_NAME_LIKE: Final = re.compile(r"[/\\:_@=-]\w|\.[a-z0-9]")
+_ABOUT_THE_REQUEST: Final = r"(?i)\bvalidation errors? detected\b"
+_QUOTED: Final = r"(?s)(?<!\w)(['\"`]).*?\1"
+_NAMED: Final = r"(?i)\b(?:repository|image|bucket|key|prefix|role|user|group|algorithm|name):\s+\S+"
+_NAME_LIKE: Final = r"[/\\:_@=-]\w|\.[a-z0-9]"
 """A part of a word with which people name things: a URI, an ARN, an image, a file, two-words."""
-_REMEDY: Final = re.compile(r"\b(?:Please|If AWS Service Quotas)\b.*", re.DOTALL)
+_REMEDY: Final = r"(?s)\b(?:Please|If AWS Service Quotas)\b.*"
 """The advice at the end: "If AWS Service Quotas is not available, contact AWS support" is not about a type."""
-_METRIC_DEFINITIONS: Final = re.compile(r"metric[\s_-]*definition", re.IGNORECASE)
+_METRIC_DEFINITIONS: Final = r"(?i)metric[\s_-]*definition"
 _LONGEST_REASON: Final = 200
 
 
@@ -78,13 +73,13 @@ def never_fits(words: str, *, instances: int) -> str | None:
         words: AWS's text about an exceeded quota.
         instances: how many the job asks for, if the text does not say.
     """
-    limit, delta = _LIMIT.search(words), _DELTA.search(words)
+    limit, delta = re.search(_LIMIT, words), re.search(_DELTA, words)
     if limit is None:
         return not_offered(words)
     asked = delta["delta"] if delta else str(instances)
     if _number(limit["limit"]) >= _number(asked):
         return None
-    name = _NAME.search(words)
+    name = re.search(_NAME, words)
     quota = " ".join((name["name"] or name["resource"]).split()) if name else ""
     return f"the quota {f'{quota!r} ' if quota else ''}is {limit['limit']} and the job needs {asked}"
 
@@ -97,8 +92,8 @@ def not_offered(words: str) -> str | None:
     'resourceConfig.instanceType' failed to satisfy constraint: Member must satisfy enum value set"
     (aws-samples/aws-sagemaker-heart-disease-prediction#1).
     """
-    shortened = _REMEDY.sub("", words)
-    if for_now(words) or not _REFUSED_TYPE.search(shortened) or _ANOTHER_MEMBER.search(shortened):
+    shortened = re.sub(_REMEDY, "", words)
+    if for_now(words) or not re.search(_REFUSED_TYPE, shortened) or re.search(_ANOTHER_MEMBER, shortened):
         return None
     return shortened[:_LONGEST_REASON].strip()
 
@@ -110,19 +105,19 @@ def for_now(words: str) -> Postponement | None:
     compute capacity. Please retry using a different ML instance type" is how SageMaker says it of a job, and EC2's
     InsufficientInstanceCapacity says "We currently do not have sufficient … capacity" (EC2 API reference, error codes).
     """
-    if _ABOUT_THE_REQUEST.search(words):
+    if re.search(_ABOUT_THE_REQUEST, words):
         return None
     own = _without_names(words)
-    if _BUSY.search(own):
+    if re.search(_BUSY, own):
         return Postponement.THROTTLED
-    at_present = _AT_PRESENT.search(own) and not re.search(r"support", own, re.IGNORECASE)
-    return Postponement.CAPACITY if at_present or _FOR_NOW.search(own) else None
+    at_present = re.search(_AT_PRESENT, own) and not re.search(r"support", own, re.IGNORECASE)
+    return Postponement.CAPACITY if at_present or re.search(_FOR_NOW, own) else None
 
 
 def _without_names(words: str) -> str:
     """The words without what people chose: a bucket may be called temporary, a repository throttling-study."""
-    unquoted = _NAMED.sub(" ", _QUOTED.sub(" ", words))
-    return " ".join(word for word in unquoted.split() if not _NAME_LIKE.search(word))
+    unquoted = re.sub(_NAMED, " ", re.sub(_QUOTED, " ", words))
+    return " ".join(word for word in unquoted.split() if not re.search(_NAME_LIKE, word))
 
 
 def reach_of_quota(words: str) -> Reach:
@@ -134,9 +129,9 @@ def reach_of_quota(words: str) -> Reach:
     call in the other market shows it. Any other quota ("across all processing jobs", which a debugger's rules need)
     concerns the job itself.
     """
-    if _TYPE.search(words):
+    if re.search(_TYPE, words):
         return Reach.POOL
-    return Reach.MARKET if _OF_TRAINING.search(words) else Reach.ANYWHERE
+    return Reach.MARKET if re.search(_OF_TRAINING, words) else Reach.ANYWHERE
 
 
 def unwanted(words: str) -> str | None:
@@ -146,7 +141,7 @@ def unwanted(words: str) -> str | None:
     (hashicorp/terraform-provider-aws, training_job.go), and refuses them in Create: "You can't override the metric
     definitions for Amazon SageMaker algorithms. Please retry the request without specifying metric definitions."
     """
-    return METRICS if _METRIC_DEFINITIONS.search(words) else None
+    return METRICS if re.search(_METRIC_DEFINITIONS, words) else None
 
 
 def _number(digits: str) -> float:

@@ -37,42 +37,37 @@ _NO_COUNTERS: Final = word_set(
     "rank shard part fold seed gpu node worker v version run trial exp size dim lr bs k layer stage tp pp dp of "
     "process proc local fsdp w sampler"
 )
-_TOKEN: Final = re.compile(r"[A-Za-z]+|[0-9]+(?:\.[0-9]+)?")
-_EXTENSION: Final = re.compile(r"(?:\.[A-Za-z][A-Za-z0-9]{0,15}|_partial)+$")
-_RANK: Final = re.compile(
+# Patterns are text: `re` compiles each when it is first used, and keeps it. Most functions that load this use none.
+_WORD_OR_NUMBER: Final = r"[A-Za-z]+|[0-9]+(?:\.[0-9]+)?"
+_EXTENSION: Final = r"(?:\.[A-Za-z][A-Za-z0-9]{0,15}|_partial)+$"
+_RANK: Final = (
     r"[-_.]?(?<![A-Za-z])(?:(?:mp|tp|pp|dp|ep|zero_pp|local|global|model|optim)_)?(?:rank|shard)[-_]?[0-9]+"
-    r"|[-_]?[0-9]{4,6}-of-[0-9]{4,6}|(?<=consolidated)\.[0-9]{2}",
+    r"|[-_]?[0-9]{4,6}-of-[0-9]{4,6}|(?<=consolidated)\.[0-9]{2}"
 )
-_RANK_DIRECTORY: Final = re.compile(
-    r"(?:(?:mp|tp|pp|ep|dp)_)?rank_?[0-9]+(?:_(?:[a-z]+_)*(?:rank_)?[0-9]+)*|process_[0-9]+"
-)
-_MOMENT: Final = re.compile(
+_RANK_DIRECTORY: Final = r"(?:(?:mp|tp|pp|ep|dp)_)?rank_?[0-9]+(?:_(?:[a-z]+_)*(?:rank_)?[0-9]+)*|process_[0-9]+"
+_MOMENT: Final = (
     r"(?:19|20)[0-9]{2}-[0-9]{2}-[0-9]{2}(?:[-_T+ ][0-9]{2}[-_:h][0-9]{2}[-_:m][0-9]{2}(?:[.+-][0-9]+)*)?"
     r"|(?<![0-9])20[0-9]{2}[01][0-9][0-3][0-9](?:[-_T][0-2][0-9][0-5][0-9](?:[0-5][0-9])?(?![0-9])|(?=[-_]))"
 )
 """A date, with or without the time of day: it counts nothing."""
-_VARIABLE: Final = re.compile(
+_VARIABLE: Final = (
     r"(?<==)-?(?:[0-9]+(?:\.[0-9]+)?(?:e[-+]?[0-9]+)?|nan|inf)"
     r"|(?<![0-9A-Za-z])(?=[A-Fa-f]*[0-9])(?=[0-9]*[A-Fa-f])[0-9A-Fa-f]{8,}(?:-[0-9A-Fa-f]{4,12})*(?![0-9A-Za-z])"
     r"|[0-9]+(?:\.[0-9]+)?"
 )
-_CONTENT_NAME: Final = re.compile(
+_CONTENT_NAME: Final = (
     r"(?<![0-9A-Za-z])(?=[A-Fa-f]*[0-9])[0-9A-Fa-f]{8,}(?:-[0-9A-Fa-f]{4,12})*(?![0-9A-Za-z])|[0-9]{5,}"
 )
-_OWN_COUNTER: Final = re.compile(
-    r"((?:steps?|checkpoint|ckpt|iter|epoch|ep|ba|model|state)[-_=.]?)([0-9]+)", re.IGNORECASE
+_OWN_COUNTER: Final = r"(?i)((?:steps?|checkpoint|ckpt|iter|epoch|ep|ba|model|state)[-_=.]?)([0-9]+)"
+_PLAIN_COUNTER: Final = (
+    r"(?i)(?:(?:global[-_]?)?(?:checkpoint|ckpt|chkpt|step|iter|iteration|epoch|update)[-_=.]?[0-9]+(?:[-_.]|$)){1,4}"
 )
-_PLAIN_COUNTER: Final = re.compile(
-    r"(?:(?:global[-_]?)?(?:checkpoint|ckpt|chkpt|step|iter|iteration|epoch|update)[-_=.]?[0-9]+(?:[-_.]|$)){1,4}",
-    re.IGNORECASE,
+_HASH: Final = r"(?<![0-9A-Za-z])(?=[0-9]*[a-f])(?=[a-f]*[0-9])[0-9a-f]{8,}(?![0-9A-Za-z])"
+_OF_AN_ATTEMPT: Final = (
+    r"(?i)(?<![A-Za-z])(?:version|run|attempt|exp|job|try|v)[-_]?[0-9]+|(?:19|20)[0-9]{2}[-_]?[0-9]{2}[-_]?[0-9]{2}[-_T0-9.:+]*"
+    r"|(?<![0-9A-Za-z])(?=[A-Fa-f]*[0-9])[0-9A-Fa-f]{8,}(?:-[0-9A-Fa-f]{4,12})*(?![0-9A-Za-z])"
 )
-_HASH: Final = re.compile(r"(?<![0-9A-Za-z])(?=[0-9]*[a-f])(?=[a-f]*[0-9])[0-9a-f]{8,}(?![0-9A-Za-z])")
-_OF_AN_ATTEMPT: Final = re.compile(
-    r"(?<![A-Za-z])(?:version|run|attempt|exp|job|try|v)[-_]?[0-9]+|(?:19|20)[0-9]{2}[-_]?[0-9]{2}[-_]?[0-9]{2}[-_T0-9.:+]*"
-    r"|(?<![0-9A-Za-z])(?=[A-Fa-f]*[0-9])[0-9A-Fa-f]{8,}(?:-[0-9A-Fa-f]{4,12})*(?![0-9A-Za-z])",
-    re.IGNORECASE,
-)
-_OTHER_WORK: Final = re.compile(r"((?:fold|stage|trial|round|phase|seed)[-_=]?)([0-9]{1,18})", re.IGNORECASE)
+_OTHER_WORK: Final = r"(?i)((?:fold|stage|trial|round|phase|seed)[-_=]?)([0-9]{1,18})"
 _LETTERS: Final = str.maketrans("0123456789", "abcdefghij")
 
 
@@ -113,8 +108,8 @@ def counters(name: str) -> tuple[Counter, ...]:
     A number after a metric's name is no counter, and neither is a decimal: `val_loss_epoch=0.25`. A number without a
     word such as *step* counts only where there is none with one.
     """
-    stem = _EXTENSION.sub("", _RANK.sub("", _HASH.sub("-", _MOMENT.sub("-", name[:255]))))
-    tokens = list(_TOKEN.finditer(stem))
+    stem = re.sub(_EXTENSION, "", re.sub(_RANK, "", re.sub(_HASH, "-", re.sub(_MOMENT, "-", name[:255]))))
+    tokens = list(re.finditer(_WORD_OR_NUMBER, stem))
     found: list[Counter] = []
     words: list[str] = []
     for position, token in enumerate(tokens):
@@ -167,22 +162,22 @@ def _read(words: list[str], number: int, *, unit: str | None, last: bool) -> lis
 
 def without_rank(name: str) -> str:
     """A file's name without what says whose part it is: `ep0-ba100-rank3.pt` is `ep0-ba100.pt`."""
-    return _RANK.sub("", name)
+    return re.sub(_RANK, "", name)
 
 
 def is_rank_directory(part: str) -> bool:
     """Whether each rank has such a directory of its own: `mp_rank_00`."""
-    return _RANK_DIRECTORY.fullmatch(part) is not None
+    return re.fullmatch(_RANK_DIRECTORY, part) is not None
 
 
 def series_of(name: str) -> str:
     """The same for names that differ in their numbers only."""
-    return _VARIABLE.sub("#", name)
+    return re.sub(_VARIABLE, "#", name)
 
 
 def is_plain_counter(name: str) -> bool:
     """Whether a name is counting words with their numbers, and nothing else: `checkpoint-500`."""
-    return _PLAIN_COUNTER.fullmatch(_EXTENSION.sub("", name[:255])) is not None
+    return re.fullmatch(_PLAIN_COUNTER, re.sub(_EXTENSION, "", name[:255])) is not None
 
 
 @lru_cache(maxsize=4096)
@@ -193,8 +188,8 @@ def line_of(path: str) -> str:
     again in the next stage or fold.
     """
     *parents, last = path.split("/")
-    kept = _OTHER_WORK.sub(lambda found: found[1] + found[2].translate(_LETTERS), last)
-    return "/".join([*(_OF_AN_ATTEMPT.sub("#", part) for part in parents), series_of(kept)])
+    kept = re.sub(_OTHER_WORK, lambda found: found[1] + found[2].translate(_LETTERS), last)
+    return "/".join([*(re.sub(_OF_AN_ATTEMPT, "#", part) for part in parents), series_of(kept)])
 
 
 def stable(path: str, number: int | None) -> str:
@@ -203,7 +198,7 @@ def stable(path: str, number: int | None) -> str:
     def masked(found: re.Match[str]) -> str:
         return f"{found[1]}#" if int(found[2][:LONGEST_NUMBER]) == number else found[0]
 
-    return _CONTENT_NAME.sub("#", _OWN_COUNTER.sub(masked, path))
+    return re.sub(_CONTENT_NAME, "#", re.sub(_OWN_COUNTER, masked, path))
 
 
 def last_part(path: str) -> str:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from respot.jobs.formatting import in_words, readable
-from respot.jobs.job import JobState, Market
+from respot.jobs.job import DEFAULT_MAX_RUNTIME, JobState, Market
 from respot.recovery.planning.estimates import Estimate, on_demand_wait, restart_overhead
 from respot.recovery.planning.run import Run
 from respot.recovery.planning.start_history import StartHistory
@@ -19,8 +19,6 @@ SWEEP_INTERVAL: Final = timedelta(minutes=5)
 """The default of `sweep_minutes`, and what counts where it is less."""
 SPARE: Final = timedelta(minutes=20)
 """For what no estimate has: a second loss after a gap that no sweep saw, a throttled call, a slower start."""
-DEFAULT_MAX_RUNTIME: Final = timedelta(days=1)
-"""SageMaker's default for MaxRuntimeInSeconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,9 +7,9 @@ from itertools import takewhile
 from typing import Final
 
 from respot.jobs.formatting import in_words, readable
-from respot.jobs.job import Market
+from respot.jobs.job import DEFAULT_MAX_RUNTIME, Market
 from respot.jobs.type_lists import split_types
-from respot.recovery.planning.deadline import DEFAULT_MAX_RUNTIME, Forecast
+from respot.recovery.planning.deadline import Forecast
 from respot.recovery.planning.decision import Placement, RefusedPool
 from respot.recovery.planning.ending import Budget, Trigger
 from respot.recovery.planning.run import Attempt, Run
