@@ -14,7 +14,7 @@ from respot.savings.receipt import RunReceipt
 from respot.savings.totals import UNKNOWN, Group, Totals, spot_runs, total, totals_by
 from respot.savings.wall_clock import TimeClass, WallClock
 from respot_cli.report import charts
-from respot_cli.report.gantt import DOUBTFUL, KINDS, LEGEND, run_view
+from respot_cli.report.gantt import DOUBTFUL, KINDS, LEGEND, detail_for, run_view
 from respot_cli.report.view_model import Chart, Day, Part, Report, Section, Table, Tile
 from respot_cli.report.words import NOT_KNOWN, Unit, count, length, name, percent, share, unit_for
 
@@ -45,6 +45,8 @@ _MEANINGS: Final[Mapping[str, str]] = {
 }
 _OPEN_RUNS: Final = 25
 """The days that are unfolded at first have about so many runs: the newest days, one at least."""
+MOST_RUNS: Final = 2000
+"""Runs that are drawn, the newest; the figures are of all."""
 _MOST_ROWS: Final = 100
 """Rows of one table."""
 _MOST_BARS: Final = 12
@@ -107,8 +109,14 @@ def report_of(
         sections=sections if receipts else [],
         legend=LEGEND,
         days=_days(receipts, subject.team_tag),
-        notes=_notes(whole, subject, work, with_charts=with_charts, has_prices=bool(whole.money)),
+        notes=_notes(whole, subject, work, len(receipts), with_charts=with_charts),
     )
+
+
+def headline_of(receipts: Sequence[RunReceipt]) -> str:
+    """The same figure in a sentence."""
+    whole = total(spot_runs(receipts))
+    return "nothing to compare" if whole.net_percent is None else f"{percent(whole.net_percent)} saved, net"
 
 
 def _headline(whole: Totals) -> str:
@@ -395,10 +403,11 @@ def _length(span: timedelta | None) -> str:
 
 
 def _days(receipts: Sequence[RunReceipt], team_tag: str) -> list[Day]:
-    newest_first = sorted(receipts, key=lambda each: each.began, reverse=True)
+    newest_first = sorted(receipts, key=lambda each: each.began, reverse=True)[:MOST_RUNS]
+    detail = detail_for(len(newest_first))
     days, so_far = [], 0
     for day, of_day in groupby(newest_first, key=lambda each: each.began.astimezone(UTC).date()):
-        runs = [run_view(each, team_tag=team_tag) for each in of_day]
+        runs = [run_view(each, detail, team_tag=team_tag) for each in of_day]
         is_open = not days or so_far + len(runs) <= _OPEN_RUNS
         so_far += len(runs)
         days.append(Day(title=f"{day:%A, %d %B %Y}", runs=runs, is_open=is_open))
@@ -412,14 +421,14 @@ _NET: Final = (
 )
 
 
-def _notes(whole: Totals, subject: Subject, work: Unit, *, with_charts: bool, has_prices: bool) -> list[str]:
+def _notes(whole: Totals, subject: Subject, work: Unit, runs: int, *, with_charts: bool) -> list[str]:
     notes = [
         f"Billed time and savings are in instance-{work.name}: elapsed time times the number of instances.",
         _NET,
         "Where no checkpoint says how much of the training before an interruption was kept, a figure has a range.",
         "Goodput is productive training through all of the time, with waiting.",
     ]
-    if has_prices:
+    if whole.money:
         notes.append(
             "Money is at on-demand prices: billable time times the price of the instance type. "
             "AWS scales billable time such that this product is the cost. Discounts and taxes are left out."
@@ -432,6 +441,8 @@ def _notes(whole: Totals, subject: Subject, work: Unit, *, with_charts: bool, ha
         notes.append(f"{count(whole.unbilled, 'attempt')} without a bill of AWS: not in the figures of savings.")
     if not with_charts:
         notes.append("Tables stand in place of charts: the extra respot[report] draws them.")
+    if runs > MOST_RUNS:
+        notes.append(f"Of {runs:,} runs, the newest {MOST_RUNS:,} are drawn. The figures are of all of them.")
     if subject.unread:
         items = count(subject.unread, "item")
         notes.append(

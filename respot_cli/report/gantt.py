@@ -1,6 +1,7 @@
 """A run as bars on one time axis, with what happened to it."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Final
@@ -9,6 +10,7 @@ from respot.recovery.planning.decision import Action
 from respot.recovery.records import DecisionRecord
 from respot.runs.run_state import RunState
 from respot.savings.receipt import AttemptReceipt, RunReceipt
+from respot.savings.totals import Group, key_of
 from respot.savings.wall_clock import Segment, TimeClass
 from respot_cli.report.axis import Axis
 from respot_cli.report.view_model import Event, Lane, Mark, Part, Run
@@ -35,37 +37,58 @@ _TONES: Final = {
     RunState.REFUSED: "bad",
     RunState.STOPPED: "plain",
 }
-_MOST_EVENTS: Final = 60
-"""Of one run; those in the middle are left out."""
+_SHORT: Final = timedelta(hours=1)
 _LONGEST: Final = 400
 """Characters of a decision's words."""
 
 
-def run_view(receipt: RunReceipt, *, team_tag: str) -> Run:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detail:
+    """How much is shown of each run.
+
+    Attributes:
+        events: at most so many; those in the middle are left out.
+        parts: at most so many of an attempt's bar; the shortest are left out.
+        marks: at most so many on an attempt's bar.
+    """
+
+    events: int
+    parts: int
+    marks: int
+
+
+def detail_for(runs: int) -> Detail:
+    """The more runs, the less of each: 2,000 of the worst are a file of less than 5 MB."""
+    share = 2000 / max(runs, 1)
+    return Detail(
+        events=min(60, int(3 * share) + 1), parts=min(200, int(7 * share) + 1), marks=min(60, int(2 * share) + 1)
+    )
+
+
+def run_view(receipt: RunReceipt, detail: Detail, *, team_tag: str) -> Run:
     """The run, to draw."""
     segments = receipt.segments
     start = min((each.began for each in segments), default=receipt.began)
     axis = Axis(start=start, end=max((each.ended for each in segments), default=start))
     events = sorted(_events(receipt), key=lambda each: each.at)
     last = receipt.last
-    team = last.tags.get(team_tag)
-    facts = [
-        *([name(team)] if team else []),
-        name(last.region),
-        *([f"of a {last.parent.owner}"] if last.parent else []),
-        f"began {receipt.began:%d %b %H:%M}",
-        f"{length(axis.end - start)} in all",
-    ]
+    team = key_of(Group.TEAM, last, receipt, team_tag=team_tag)
     return Run(
         name=name(receipt.name),
         state=str(receipt.state),
         tone=_TONES.get(receipt.state, "live"),
-        facts=facts,
+        named=[
+            *([name(team)] if team else []),
+            name(last.region),
+            *([f"of a {last.parent.owner}"] if last.parent else []),
+        ],
+        time=f"began {receipt.began:%d %b %H:%M}, {length(axis.whole)} in all",
+        is_short=axis.whole < _SHORT,
         saved=_saved(receipt),
         alternative=" ".join(_in_words(each) for each in receipt.attempts),
         ticks=[*axis.ticks()] if segments else [],
-        lanes=[_lane(each, receipt, axis) for each in receipt.attempts] if segments else [],
-        events=_shortened(events),
+        lanes=[_lane(each, receipt, axis, detail) for each in receipt.attempts] if segments else [],
+        events=_shortened(events, detail.events),
     )
 
 
@@ -80,7 +103,7 @@ def _saved(receipt: RunReceipt) -> str:
     return f"saved {net} net, {gross}"
 
 
-def _lane(attempt: AttemptReceipt, receipt: RunReceipt, axis: Axis) -> Lane:
+def _lane(attempt: AttemptReceipt, receipt: RunReceipt, axis: Axis, detail: Detail) -> Lane:
     parts = []
     # Neighbours of one class are one part: the page needs them no more exactly.
     for kind, group in groupby(attempt.segments, key=_kind):
@@ -90,13 +113,18 @@ def _lane(attempt: AttemptReceipt, receipt: RunReceipt, axis: Axis) -> Lane:
     return Lane(
         title=f"#{attempt.number}",
         words=_lane_words(attempt),
-        parts=parts,
+        parts=_longest(parts, detail.parts),
         marks=[
-            *(Mark(kind="interruption", left=axis.place(each.began)) for each in _interruptions(attempt)),
-            *(Mark(kind="checkpoint", left=axis.place(each)) for each in _saved_in(attempt, receipt)),
             *(Mark(kind="decision", left=axis.place(each.decided_at)) for each in _decisions(attempt)),
-        ],
+            *(Mark(kind="checkpoint", left=axis.place(each)) for each in _saved_in(attempt, receipt)),
+            *(Mark(kind="interruption", left=axis.place(each.began)) for each in _interruptions(attempt)),
+        ][: detail.marks],
     )
+
+
+def _longest(parts: list[Part], most: int) -> list[Part]:
+    least = sorted((each.width for each in parts), reverse=True)[most - 1] if len(parts) > most else 0.0
+    return [each for each in parts if each.width >= least][:most]
 
 
 def _kind(segment: Segment) -> str:
@@ -176,9 +204,9 @@ _ACTIONS: Final = {
 }
 
 
-def _shortened(events: list[Event]) -> list[Event]:
-    if len(events) <= _MOST_EVENTS:
+def _shortened(events: list[Event], most: int) -> list[Event]:
+    if len(events) <= most:
         return events
-    half, more = _MOST_EVENTS // 2, len(events) - _MOST_EVENTS
-    middle = Event(kind="", at=events[half].at, words=f"{more:,} more events are left out here")
+    half, more = most // 2, len(events) - most // 2 * 2
+    middle = Event(kind="", at=events[half].at, words=f"{more:,} more are left out here")
     return [*events[:half], middle, *events[-half:]]

@@ -21,10 +21,10 @@ def render(report: Report) -> str:
     return environment.get_template("report.html.j2").render(report=report)
 
 
-def _day_and_time(moment: datetime) -> str:
-    return f"{moment:%d %b %H:%M:%S}"
+def _day_and_time(moment: datetime, with_seconds: bool) -> str:  # noqa: FBT001 - as a filter gets it
+    return f"{moment:%d %b %H:%M:%S}" if with_seconds else f"{moment:%d %b %H:%M}"
 
 
 def _place(percent: float) -> str:
-    """A percentage in as few characters as two decimals need."""
-    return f"{percent:.2f}".rstrip("0").rstrip(".")
+    """A percentage, exact to a pixel of a wide bar, in as few characters as that takes."""
+    return f"{percent:.1f}".removesuffix(".0")

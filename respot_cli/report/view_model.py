@@ -160,7 +160,9 @@ class Run:
         name: its first job's.
         state: what it is now, in a word.
         tone: how that is: `good`, `bad`, `live` or `plain`.
-        facts: where it ran, for whom, when, and for how long.
+        named: for whom and where it ran, in words of others.
+        time: when it began, and how long it took.
+        is_short: whether seconds matter.
         saved: what spot saved it.
         alternative: its bars in words.
         ticks: of the time axis.
@@ -171,7 +173,9 @@ class Run:
     name: str
     state: str
     tone: str
-    facts: Sequence[str]
+    named: Sequence[str]
+    time: str
+    is_short: bool
     saved: str
     alternative: str
     ticks: Sequence[Tick]

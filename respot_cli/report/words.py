@@ -99,9 +99,10 @@ def length(span: timedelta) -> str:
     )
 
 
-def name(words: str | None) -> str:
+def name(words: str | None, longest: int = 120) -> str:
     """A name that others chose, without characters that would hide or reorder what stands beside it."""
-    return one_line(words or "") or NOT_KNOWN
+    line = one_line(words or "")
+    return (line if len(line) <= longest else f"{line[:longest]}…") or NOT_KNOWN
 
 
 def count(number: int, one: str, many: str | None = None) -> str:
