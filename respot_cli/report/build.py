@@ -91,9 +91,10 @@ def report_of(
     whole = total(spot, prices)
     work = unit_for(max(whole.uninterrupted.high, whole.training))
     elapsed = unit_for(whole.wall_clock.total)
+    by_day = totals_by(Group.DAY, spot, prices)
     sections = [
-        _over_time(spot, prices, work, with_charts=with_charts),
-        _where_time_went(spot, whole, elapsed, with_charts=with_charts),
+        _over_time(by_day, work, with_charts=with_charts),
+        _where_time_went(by_day, whole, elapsed, with_charts=with_charts),
         _by_team(spot, prices, work, subject.team_tag, with_charts=with_charts),
         _pools(receipts, with_charts=with_charts),
     ]
@@ -220,8 +221,7 @@ def _figures(columns: Sequence[str]) -> frozenset[int]:
     return frozenset(range(1, len(columns)))
 
 
-def _over_time(spot: Sequence[RunReceipt], prices: Prices, work: Unit, *, with_charts: bool) -> Section:
-    sums = totals_by(Group.DAY, spot, prices)
+def _over_time(sums: Mapping[str, Totals], work: Unit, *, with_charts: bool) -> Section:
     table = _saved_table("Savings by the day on which attempts ended (UTC)", "Day", sums, work, unknown="not ended")
     rows: list[dict[str, Any]] = []
     for day, of in sums.items():
@@ -242,7 +242,7 @@ def _over_time(spot: Sequence[RunReceipt], prices: Prices, work: Unit, *, with_c
     return Section(anchor="saved", title="Savings over time", lead=lead, table=table, chart=chart)
 
 
-def _where_time_went(spot: Sequence[RunReceipt], whole: Totals, elapsed: Unit, *, with_charts: bool) -> Section:
+def _where_time_went(by_day: Mapping[str, Totals], whole: Totals, elapsed: Unit, *, with_charts: bool) -> Section:
     times = _times(whole.wall_clock)
     table = Table(
         caption="The runs' time from creation to end",
@@ -255,7 +255,7 @@ def _where_time_went(spot: Sequence[RunReceipt], whole: Totals, elapsed: Unit, *
     )
     rows = [
         {"day": day, "kind": str(each), "time": time / elapsed.length}
-        for day, of in totals_by(Group.DAY, spot).items()
+        for day, of in by_day.items()
         if day != UNKNOWN
         for each, time in _times(of.wall_clock).items()
     ]

@@ -39,7 +39,7 @@ COLOURS: Final[dict[str, str]] = {
     TimeClass.BETWEEN: "#7b8491",
     TimeClass.STOPPING: "#6b5b95",
 }
-"""Okabe and Ito's colours, which colour-blind people can tell apart, as in the page's bars; and those beside them."""
+"""Okabe and Ito's colours, which colour-blind people can distinguish, as in the page's bars; and those beside them."""
 _DARK: Final = {
     _TEXT: "#e8ebf0",
     _SOFT: "#a3acb9",
