@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Dialog, Page, Route, sync_playwright
 
 from tests.browser import chromium
 from tests.support.sample_report import page_of, sample_receipts
@@ -49,7 +49,12 @@ def open_page(browser: Browser, tmp_path: Path) -> Iterator[Open]:
             page = context.new_page()
             page.on("console", lambda message: seen.append(f"console: {message.text}"))
             page.on("pageerror", lambda error: seen.append(f"error: {error}"))
-            page.on("dialog", lambda dialog: (seen.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+
+            def on_dialog(dialog: Dialog) -> None:
+                seen.append(f"dialog: {dialog.message}")
+                dialog.dismiss()
+
+            page.on("dialog", on_dialog)
             page.goto(file.as_uri())
             return page
 
