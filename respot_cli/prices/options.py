@@ -58,4 +58,8 @@ def chosen_prices(arguments: argparse.Namespace, session: "Session") -> ChosenPr
             client: PricingClient = untyped.client("pricing", region_name=home_of_the_price_list(region), config=_QUICK)
             return client
 
-    return PriceListPrices(client_of=client_of, clock=lambda: datetime.now(UTC), folder=cache_folder())
+    return PriceListPrices(client_of=client_of, clock=_now, folder=cache_folder())
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
