@@ -84,9 +84,13 @@ def report_of(
     subject: Subject,
     *,
     prices: Prices = NO_PRICES,
-    with_charts: bool = charts.HAS_CHARTS,
+    with_charts: bool | None = None,
 ) -> Report:
-    """The report on these runs. Figures of savings are of the runs that asked for spot; the others are listed."""
+    """The report on these runs. Figures of savings are of the runs that asked for spot; the others are listed.
+
+    It has charts if the extra is installed, unless `with_charts` says otherwise.
+    """
+    with_charts = charts.HAS_CHARTS if with_charts is None else with_charts
     spot = spot_runs(receipts)
     whole = total(spot, prices)
     work = unit_for(max(whole.uninterrupted.high, whole.training))

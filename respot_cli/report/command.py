@@ -1,32 +1,28 @@
 """The command `respot report`: writes a page about what spot saved, from the ledger."""
 
 import argparse
-import os
-import tempfile
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from rich.console import Group
 from rich.text import Text
 
-from respot.errors import LedgerUnavailableError, UnreadableItemError
-from respot.jobs.formatting import clause, iso, parse_span
-from respot.savings.receipt import RunReceipt, receipt_of
-from respot_cli import deployment, output
-from respot_cli.deployment import Deployment
-from respot_cli.errors import CommandError, ExitCode
+from respot.jobs.formatting import clause, iso
+from respot_cli import deployment, output, period
 from respot_cli.next_commands import next_commands
 from respot_cli.next_commands import to_document as commands_to_document
-from respot_cli.period import runs_of_period
-from respot_cli.prices import options as prices
+from respot_cli.period import read_period
+from respot_cli.prices import options as prices_options
+from respot_cli.prices.options import chosen_prices
+from respot_cli.report import file
+from respot_cli.report.words import count
 
-_LONGEST: Final = timedelta(days=400)
-_PROGRESS: Final = 500
-"""Runs read between two notes of progress."""
+_MOST_NOTES: Final = 5
+"""Reasons for missing prices that are said."""
 _NEXT: Final = (
-    ("respot list", "runs with what comes next"),
-    ("respot doctor", "is all well?"),
+    ("respot savings", "the same figures on the terminal, or as JSON or CSV"),
+    ("respot pools", "which pools interrupt, and how long they let jobs wait"),
 )
 
 
@@ -35,8 +31,8 @@ def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
     parser = groups.add_parser(
         "report",
         help="write a page about what spot saved, where the time went, and each run",
-        description="Write one HTML file about the runs that go on, and those that ended within --since: what spot "
-        "saved, where the time went, the pools, and each run. It loads nothing and has no script: it can be mailed.",
+        description="Write one HTML file: what spot saved, where the time went, the pools, and each run. "
+        "It loads nothing and has no script: it can be mailed.",
     )
     parser.add_argument(
         "--output",
@@ -46,13 +42,10 @@ def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
         help="the file to write; one that exists is replaced (default: %(default)s)",
     )
     parser.add_argument(
-        "--since", type=_since, default="30 d", metavar="SPAN", help="how long ago a run may have ended (default: 30 d)"
-    )
-    parser.add_argument("--region", help="only runs in this region (default: all watched regions)")
-    parser.add_argument(
         "--team-tag", default="team", metavar="KEY", help="tag that names a run's team (default: %(default)s)"
     )
-    prices.add_options(parser)
+    period.add_options(parser)
+    prices_options.add_options(parser)
     output.add_options(parser)
     deployment.add_options(parser)
     parser.set_defaults(run=run)
@@ -60,118 +53,42 @@ def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the report, and say where it is."""
-    _check(arguments.output)
-    found, unread, now = deployment.find(arguments), dict[str, str](), _now()
-    receipts = _receipts(found, arguments, unread, now=now)
-    # The charts' library takes half a second to be found, and jinja a tenth.
-    from respot_cli.report.build import Subject, headline_of, report_of  # noqa: PLC0415
+    file.check(arguments.output)
+    found = deployment.find(arguments)
+    prices = chosen_prices(arguments, found.session)
+    now = _now()
+    read = read_period(found, since=now - arguments.since, now=now, region=arguments.region)
+    from respot_cli.report.build import Subject, headline_of, report_of  # noqa: PLC0415 - other commands need it not
     from respot_cli.report.page import render  # noqa: PLC0415
 
-    chosen = prices.chosen_prices(arguments, found.session)
     subject = Subject(
-        since=now - arguments.since,
-        until=now,
+        since=read.since,
+        until=read.now,
         where=f"account {found.account}, stack {found.stack} in {found.region}",
         team_tag=arguments.team_tag,
-        unread=len(unread),
+        unread=len(read.unread),
     )
-    page = render(report_of(receipts, subject, prices=chosen)).encode()
-    _write(arguments.output, page)
-    for reason in chosen.why_unknown:
-        output.say(f"respot: {clause(reason)}")
-    for item, why in unread.items():
-        output.say(f"respot: the item {item} could not be read: {why}; a newer respot may read it")
+    page = render(report_of(read.receipts, subject, prices=prices)).encode()
+    file.write(arguments.output, page)
     document: dict[str, Any] = {
         "output": str(arguments.output),
         "bytes": len(page),
-        "since": iso(subject.since),
-        "until": iso(now),
-        "runs": len(receipts),
-        "unread": unread,
+        "since": iso(read.since),
+        "read_at": iso(read.now),
+        "runs": len(read.receipts),
+        "prices": prices.source or None,
+        "unread": dict(read.unread),
         "next": commands_to_document(*_NEXT),
     }
-    said = f"{arguments.output}: {len(receipts):,} runs, {headline_of(receipts)}, {len(page) / 1e6:.1f} MB"
     if arguments.format == "json":
         output.show("json", "", document)
     else:
-        output.show("text", Text(f"{said}\n\n{next_commands(*_NEXT)}"), {})
-    return ExitCode.INCOMPLETE if unread else ExitCode.DONE
-
-
-def _receipts(
-    found: Deployment, arguments: argparse.Namespace, unread: dict[str, str], *, now: datetime
-) -> list[RunReceipt]:
-    """The receipts of the period's runs.
-
-    Raises:
-        CommandError: the ledger did not answer.
-    """
-    noted = 0
-
-    def on_progress(read: int) -> None:
-        nonlocal noted
-        if read // _PROGRESS > noted // _PROGRESS:
-            output.say(f"respot: {read:,} runs read")
-        noted = read
-
-    def on_unreadable(error: UnreadableItemError) -> None:
-        unread[f"{error.partition} {error.sort_key}"] = error.why
-
-    runs = runs_of_period(
-        found, since=now - arguments.since, now=now, on_unreadable=on_unreadable, on_progress=on_progress
-    )
-    try:
-        receipts = [receipt_of(each.run, each.attempts, now=now) for each in runs]
-    except LedgerUnavailableError as error:
-        message = f"the runs could not be read: {clause(str(error))}; {deployment.advice(error.__cause__)}"
-        raise CommandError(message, ExitCode.AWS_UNAVAILABLE) from error
-    return [each for each in receipts if arguments.region in {None, each.last.region}]
-
-
-def _check(path: Path) -> None:
-    """See that the file can be written before anything is read for it.
-
-    Raises:
-        CommandError: it cannot.
-    """
-    folder = path.parent
-    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
-        message = f"{path} cannot be written: name a file in a folder that exists and that you may write to"
-        raise CommandError(message, ExitCode.USAGE)
-
-
-def _write(path: Path, page: bytes) -> None:
-    """Write the file in one step: who opens it never sees half of it.
-
-    Raises:
-        CommandError: it could not be written.
-    """
-    name = None
-    try:
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
-            file.write(page)
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(name).chmod(0o666 & ~umask)  # mkstemp's files are for their owner alone
-        Path(name).replace(path)
-    except OSError as error:
-        if name:
-            with suppress(OSError):
-                Path(name).unlink()
-        message = f"{path} could not be written ({error.strerror}): free some space or write it elsewhere"
-        raise CommandError(message, ExitCode.OUTPUT_LOST) from error
-
-
-def _since(words: str) -> timedelta:
-    try:
-        span = parse_span(words)
-    except (ValueError, OverflowError) as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-    if not timedelta() < span <= _LONGEST:
-        message = f"{words!r} is not between 1 s and 400 d"
-        raise argparse.ArgumentTypeError(message)
-    return span
+        said = f"{arguments.output}: {count(len(read.receipts), 'run')}, {headline_of(read.receipts)}"
+        output.show("text", Group(Text(said), Text(), next_commands(*_NEXT)), {})
+    read.say_what_is_missing()
+    for why in prices.why_unknown[:_MOST_NOTES]:
+        output.say(f"respot: {clause(why)}")
+    return read.exit_code
 
 
 def _now() -> datetime:

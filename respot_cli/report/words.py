@@ -10,8 +10,6 @@ from respot.savings.span import Span
 
 NOT_KNOWN: Final = "\N{EN DASH}"
 _MINUS: Final = "\N{MINUS SIGN}"
-_ROUGH: Final = 2.0
-"""Points between the bounds of a figure from which on it has no decimals."""
 _ENOUGH: Final = 10
 """A unit is chosen if the whole has at least so many: its parts can then be seen."""
 
@@ -73,8 +71,6 @@ def percent(value: float | tuple[float | None, float] | None, decimals: int = 1)
     if value is None:
         return NOT_KNOWN
     low, high = value if isinstance(value, tuple) else (value, value)
-    if low is None or high - low >= _ROUGH:
-        decimals = 0
     last = _plain(high, decimals)
     if low is None:
         return f"at most {last}\N{NO-BREAK SPACE}%"
