@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +32,7 @@ IN_DOUBT = run_attempt(
 
 
 @pytest.fixture
-def ledger(dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator["DynamoDBClient"]:
+def ledger(dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> "DynamoDBClient":
     """A deployment on moto, at a fixed time, in a folder of its own."""
     outputs = {"LedgerTableName": TABLE, "AlertsTopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:alerts"}
     found = Deployment(session=boto3.Session(region_name=REGION), outputs=outputs)
