@@ -193,11 +193,12 @@ def _saved_columns(work: Unit) -> tuple[str, ...]:
 
 
 def _saved_row(key: str, of: Totals, work: Unit) -> tuple[str, ...]:
+    is_billed = of.unbilled < of.attempts
     return (
         key,
         f"{of.runs:,}",
-        work.figure(of.billed),
-        work.figure(of.uninterrupted),
+        work.figure(of.billed if is_billed else None),
+        work.figure(of.uninterrupted if is_billed else None),
         percent(of.gross_percent),
         percent(of.net_percent),
         f"{of.interruptions:,}",
