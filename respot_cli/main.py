@@ -36,6 +36,7 @@ COMMANDS: Final = {
     "policy": "respot_cli.policy.command",
     "doctor": "respot_cli.doctor.command",
     "scan": "respot_cli.scan.command",
+    "export": "respot_cli.export.command",
 }
 
 
