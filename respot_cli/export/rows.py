@@ -165,7 +165,7 @@ def _of_price(own: AttemptReceipt, prices: Prices) -> dict[str, Any]:
     if own.instance_type and own.began:
         price = prices.on_demand(own.region, own.instance_type, own.ended or own.began)
     return {
-        "price_per_hour": price and str(price.amount),
+        "price_per_hour": price and format(price.amount, "f"),
         "currency": price and price.currency,
         "price_as_of": price and price.as_of.isoformat(),
     }

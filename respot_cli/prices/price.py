@@ -37,7 +37,8 @@ def amount(words: str) -> Decimal:
         ValueError: it is no positive number.
     """
     try:
-        number = Decimal(words).quantize(_SMALLEST).normalize()
+        number = Decimal(words)
+        number = min(number, number.quantize(_SMALLEST), key=lambda each: len(each.as_tuple().digits))
     except InvalidOperation as error:
         message = f"{words!r} is no price"
         raise ValueError(message) from error
