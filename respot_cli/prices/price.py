@@ -5,7 +5,6 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
-
 _SMALLEST: Final = Decimal("0.0000000001")
 """AWS lists ten decimals."""
 _GREATEST: Final = Decimal(1_000_000)
