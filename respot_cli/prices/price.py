@@ -37,7 +37,7 @@ def amount(words: str) -> Decimal:
     """
     try:
         number = Decimal(words)
-        number = min(number, number.quantize(_SMALLEST), key=lambda each: len(each.as_tuple().digits))
+        number = Decimal(format(number.quantize(_SMALLEST).normalize(), "f"))
     except InvalidOperation as error:
         message = f"{words!r} is no price"
         raise ValueError(message) from error
