@@ -1,13 +1,15 @@
 """Reads the runs of a period from the ledger, in few reads."""
 
+import argparse
 from collections.abc import Callable, Container, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, cast
 
 from respot.aws.dynamodb.histories import DynamoDbJobHistories, JobHistory, StoredFigures
-from respot.errors import UnreadableItemError
+from respot.errors import LedgerUnavailableError, UnreadableItemError
+from respot.jobs.formatting import clause, parse_span
 from respot.jobs.job import JobId, JobRecord
 from respot.jobs.ports import JobStore
 from respot.recovery.planning.run import RunId
@@ -16,13 +18,20 @@ from respot.recovery.records import AttemptRecord, DecisionRecord, Outcome, Reco
 from respot.runs.load import attempts_of
 from respot.runs.run_state import RunAttempt
 from respot.runs.summary import RunSummary
-from respot_cli import deployment
+from respot.savings.receipt import RunReceipt, receipt_of
+from respot_cli import deployment, output
 from respot_cli.deployment import Deployment
+from respot_cli.errors import CommandError, ExitCode
 
 _PAGE: Final = 100
 """Runs that are listed together: one BatchGetItem."""
 _AT_ONCE: Final = 8
 """Runs that are read at the same time: DynamoDB takes some milliseconds for each answer."""
+_PROGRESS: Final = 1000
+"""Runs read between two notes of progress."""
+_MOST_NOTES: Final = 20
+"""Items that cannot be read and are named on stderr; the JSON has them all."""
+_LONGEST: Final = timedelta(days=400)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +60,8 @@ def runs_of_period(
 ) -> Iterator[RecordedRun]:
     """The runs that go on, and those that ended since then, newest first; read page by page as they are asked for.
 
-    A hundred runs cost two reads, and each run two more: its job, and its attempts; a run of n attempts costs n + 1.
+    A hundred runs cost two reads, and each run two more: its job, and its attempts; a run of n attempts costs n + 1,
+    and one more until its last attempt is decided on.
 
     A run of which an item cannot be read is left out as a whole, since its figures would be wrong: `on_unreadable` gets
     the error. A run whose jobs have all expired is left out, too. `on_progress` gets the number of runs read so far,
@@ -73,6 +83,98 @@ def runs_of_period(
                 elif read is not None:
                     yield read
             on_progress(len(seen))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Period:
+    """The receipts of a period.
+
+    Attributes:
+        since: when it begins: the runs go on, or ended since then.
+        now: when it was read.
+        receipts: of its runs, newest first.
+        stored: the figures that were written with the states of their jobs.
+        unread: the items that could not be read, with why; their runs are left out.
+    """
+
+    since: datetime
+    now: datetime
+    receipts: tuple[RunReceipt, ...]
+    stored: Mapping[JobId, StoredFigures]
+    unread: Mapping[str, str]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """Whether all of it could be read."""
+        return ExitCode.INCOMPLETE if self.unread else ExitCode.DONE
+
+    def say_what_is_missing(self) -> None:
+        """Note on stderr what could not be read."""
+        for item, why in list(self.unread.items())[:_MOST_NOTES]:
+            output.say(f"respot: the item {item} could not be read, and its run is left out: {clause(why)}")
+        if len(self.unread) > _MOST_NOTES:
+            output.say(f"respot: {len(self.unread) - _MOST_NOTES:,} more items could not be read; --json has them all")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options by which a command chooses its period."""
+    parser.add_argument(
+        "--since",
+        type=since_option,
+        default="30 d",
+        metavar="SPAN",
+        help="runs that go on, or ended within this span (default: 30 d)",
+    )
+    parser.add_argument("--region", help="only runs in this region (default: all watched regions)")
+
+
+def since_option(words: str) -> timedelta:
+    """Read a span on the command line.
+
+    Raises:
+        ArgumentTypeError: it is none, or too long.
+    """
+    try:
+        span = parse_span(words)
+    except (ValueError, OverflowError) as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    if not timedelta() < span <= _LONGEST:
+        message = f"{words!r} is not between 1 s and {_LONGEST.days} d"
+        raise argparse.ArgumentTypeError(message)
+    return span
+
+
+def read_period(found: Deployment, *, since: datetime, now: datetime, region: str | None = None) -> Period:
+    """The receipts of the runs that go on, or ended since then, with notes of progress on stderr.
+
+    Raises:
+        CommandError: the ledger did not answer.
+    """
+    unread: dict[str, str] = {}
+    receipts: list[RunReceipt] = []
+    stored: dict[JobId, StoredFigures] = {}
+    noted = 0
+
+    def on_unreadable(error: UnreadableItemError) -> None:
+        unread[f"{error.partition} {error.sort_key}"] = error.why
+
+    def on_progress(read: int) -> None:
+        nonlocal noted
+        if read // _PROGRESS > noted // _PROGRESS:
+            output.say(f"respot: {read:,} runs read")
+        noted = read
+
+    runs = runs_of_period(found, since=since, now=now, on_unreadable=on_unreadable, on_progress=on_progress)
+    try:
+        for run in runs:
+            receipt = receipt_of(run.run, run.attempts, now=now)
+            if region in {None, receipt.attempts[0].region}:
+                receipts.append(receipt)
+                stored.update(run.stored)
+    except LedgerUnavailableError as error:
+        message = f"the runs could not be read: {clause(str(error))}; {deployment.advice(error.__cause__)}"
+        raise CommandError(message, ExitCode.AWS_UNAVAILABLE) from error
+    return Period(since=since, now=now, receipts=tuple(receipts), stored=stored, unread=unread)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

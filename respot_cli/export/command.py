@@ -4,14 +4,14 @@ import argparse
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from respot.errors import LedgerUnavailableError, UnreadableItemError
-from respot.jobs.formatting import bytes_in_words, clause, iso, parse_span, readable
+from respot.jobs.formatting import bytes_in_words, clause, iso, readable
 from respot.recovery.planning.run import RunId
-from respot_cli import deployment, output
+from respot_cli import deployment, output, period
 from respot_cli.deployment import Deployment
 from respot_cli.errors import CommandError, ExitCode
 from respot_cli.export.parquet import arrow, write_parquet
@@ -25,7 +25,6 @@ from respot_cli.prices.options import ChosenPrices
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-_LONGEST: Final = timedelta(days=3660)
 _MOST_NOTES: Final = 20
 """Items that cannot be read and are named on stderr; the JSON has them all."""
 _PROGRESS: Final = 500
@@ -41,10 +40,7 @@ def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
         "its transitions and its receipt. Started again after an interruption, it goes on where it stopped.",
     )
     parser.add_argument("--output", required=True, type=_file, metavar="FILE", help="FILE.jsonl, or FILE.parquet")
-    parser.add_argument(
-        "--since", type=_since, default="30 d", metavar="SPAN", help="how long ago a run may have ended (default: 30 d)"
-    )
-    parser.add_argument("--region", help="only runs in this region (default: all watched regions)")
+    period.add_options(parser)
     prices.add_options(parser)
     output.add_options(parser)
     deployment.add_options(parser)
@@ -185,17 +181,6 @@ def _file(words: str) -> Path:
         message = f"{words!r} ends neither in .jsonl nor in .parquet"
         raise argparse.ArgumentTypeError(message)
     return path
-
-
-def _since(words: str) -> timedelta:
-    try:
-        span = parse_span(words)
-    except (ValueError, OverflowError) as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-    if not timedelta() < span <= _LONGEST:
-        message = f"{words!r} is not between 1 s and {_LONGEST.days} d"
-        raise argparse.ArgumentTypeError(message)
-    return span
 
 
 def _now() -> datetime:

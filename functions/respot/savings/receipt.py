@@ -33,6 +33,7 @@ class AttemptReceipt:
         number: its place in the run.
         name: its job name.
         job: its job; `None` until SageMaker has reported it.
+        arn: the job's ARN; empty until SageMaker has reported it.
         region: where it ran.
         market: spot or on-demand.
         instance_type: the type that it ran on, or the list that was asked for.
@@ -59,6 +60,7 @@ class AttemptReceipt:
     number: int
     name: str
     job: JobId | None
+    arn: str
     region: str
     market: Market | None
     instance_type: str | None
@@ -322,6 +324,7 @@ def _receipt(
         number=attempt.number,
         name=attempt.name,
         job=state.job if state else None,
+        arn=state.arn if state else "",
         region=state.job.region if state else "",
         market=state.market if state else None,
         instance_type=(state.instance_type or state.requested_type) if state else None,

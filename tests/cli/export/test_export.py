@@ -2,12 +2,13 @@
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -18,12 +19,18 @@ from respot.recovery.planning.run import RunId, run_id
 from respot_cli import deployment
 from respot_cli.deployment import Deployment
 from respot_cli.export import command
+from respot_cli.export.part_file import PartFile
 from respot_cli.export.rows import AMOUNTS, DAYS, LENGTHS, TEXTS, TIMES, WHOLE_NUMBERS, rows_of
 from respot_cli.main import main
 from respot_cli.period import RecordedRun
 from respot_cli.prices import options
 from tests.support.builders import ACCOUNT, REGION, job_id
+from tests.support.moto_aws import TABLE
 from tests.support.receipts import FIRST_LIFE, NOW, OnePrice, resumed_run, run_attempt
+from tests.support.stored_runs import named, write
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 RESUMED = RecordedRun(run=run_id(job_id()), attempts=resumed_run())
 
@@ -204,3 +211,29 @@ def test_wrong_usage_exits_with_2(arguments: tuple[str, ...]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["export", *arguments])
     assert ended.value.code == 2
+
+
+def test_going_on_reads_no_run_again(
+    dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The period's own reader, on moto: of a run that is there already, only its summary is read."""
+    for number in range(4):
+        write(dynamodb, *named([run_attempt(FIRST_LIFE, billed=(7800, 2600))], f"job-{number}"))
+    calls = Counter[str]()
+    session = boto3.Session(region_name=REGION)
+    session.events.register("before-call.dynamodb.*", lambda model, **_: calls.update([model.name]))
+    outputs = {"LedgerTableName": TABLE, "AlertsTopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:alerts"}
+    found = Deployment(session=session, outputs=outputs)
+    monkeypatch.setattr(deployment, "find", lambda _: found)
+    monkeypatch.setattr(command, "_now", lambda: NOW)
+    monkeypatch.setattr(options, "chosen_prices", lambda *_: Prices("1.515"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(PartFile, "finish", lambda *_: 0)
+    assert main(["export", "--output", "runs.jsonl"]) == 0
+    whole, first = Path("runs.jsonl.part").read_text(), calls["Query"]
+    Path("runs.jsonl.part").write_text("".join(whole.splitlines(keepends=True)[:3]))
+    calls.clear()
+    assert main(["export", "--output", "runs.jsonl"]) == 0
+    assert Path("runs.jsonl.part").read_text() == whole
+    assert (first - calls["Query"]) % 3 == 0
+    assert calls["Query"] < first
