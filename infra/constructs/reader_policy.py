@@ -78,7 +78,7 @@ class ReaderPolicy(Construct):
                 ("logs:DescribeLogStreams", "logs:FilterLogEvents", "logs:GetLogEvents"),
                 self._arn("logs", self._regions, "log-group:/aws/sagemaker/TrainingJobs:*"),
             ),
-            # The action has no resource type.
+            # The public price list has no resources.
             _allow("pricing:GetProducts", "*"),
         ]
         if config.checkpoint_buckets:

@@ -91,14 +91,13 @@ def _sums(summed: Totals) -> Rows:
 
 def _groups(groups: Mapping[str, Totals], by: Group) -> Rows:
     currencies = list(dict.fromkeys(currency for each in groups.values() for currency in each.money))
-    columns = [by.title(), "Runs", "Interruptions", "Billed h", "Gross %", "Net %", "Lost h", *_titles(currencies)]
+    columns = [by.title(), "Runs", "Billed h", "Gross %", "Net %", "Lost h", *_titles(currencies)]
     return Rows(
         columns=columns,
         rows=[
             [
                 Text(one_line(key) if key != UNKNOWN else _WITHOUT[by]),
                 Text(f"{each.runs:,}"),
-                Text(f"{each.interruptions:,}"),
                 Text(_hours(exactly(each.billed))),
                 Text(_percent(each.gross_percent)),
                 Text(_percents(each.net_percent)),
@@ -140,7 +139,7 @@ def _notes(summed: Totals, price_source: str) -> Iterator[str]:
     goodput = summed.wall_clock.goodput
     if goodput is not None:
         yield f"Goodput, the share of productive training: {_between(100 * goodput[0], 100 * goodput[1], 1)} %."
-    if summed.wall_clock.doubtful:
+    if summed.wall_clock.doubtful >= timedelta(seconds=1):
         doubtful = in_words(summed.wall_clock.doubtful)
         yield f"{doubtful} of training may have been lost, too: checkpoints do not say. Hence the ranges."
     if summed.unbilled:
@@ -176,7 +175,9 @@ def _exact(amount: Decimal) -> Amount:
 
 
 def _hours(span: Span) -> str:
-    return _between(span.low / _HOUR, span.high / _HOUR, 2)
+    """Two digits, or four where everything is below an hour, as in a demo."""
+    digits = 2 if max(abs(span.low), abs(span.high)) >= _HOUR or not (span.low or span.high) else 4
+    return _between(span.low / _HOUR, span.high / _HOUR, digits)
 
 
 def _amount(amount: Amount) -> str:

@@ -31,6 +31,8 @@ READING: Final[dict[str, tuple[str, ...]]] = {
     "wait": ("wait", JOB, "--timeout", "1 min"),
     "the model": ("wait", JOB, "--output", "model"),
     "logs": ("logs", JOB),
+    "savings": ("savings", "--since", "1d"),
+    "pools": ("pools", "--since", "1d"),
     "policy test": ("policy", "test", str(ROOT / "policy.yaml"), "--since", "1d"),
     "policy test of a job": ("policy", "test", str(ROOT / "policy.yaml"), "--job", JOB),
     "export": ("export", "--output", "build/read-by-others.jsonl"),
