@@ -39,6 +39,7 @@ COMMANDS: Final = {
     "report": "respot_cli.report.command",
     "doctor": "respot_cli.doctor.command",
     "scan": "respot_cli.scan.command",
+    "export": "respot_cli.export.command",
 }
 
 
