@@ -134,8 +134,8 @@ def _lead(whole: Totals, work: Unit) -> str:
         return "No spot run of this period has useful work that AWS has billed. There is nothing to compare yet."
     unit = f"instance-{work.name}"
     return (
-        f"Spot runs were billed {work.figure(whole.billed)} {unit}. "
-        f"Uninterrupted and on demand, the same useful work takes {work.figure(whole.uninterrupted)}. "
+        f"Spot runs were billed {work.short(whole.billed)} {unit}. "
+        f"Uninterrupted and on demand, the same useful work takes {work.short(whole.uninterrupted)}. "
         f"AWS's own figure is {percent(whole.gross_percent)}: it counts repeated work as saved, too."
     )
 
