@@ -35,6 +35,7 @@ READING: Final[dict[str, tuple[str, ...]]] = {
     "pools": ("pools", "--since", "1d"),
     "policy test": ("policy", "test", str(ROOT / "policy.yaml"), "--since", "1d"),
     "policy test of a job": ("policy", "test", str(ROOT / "policy.yaml"), "--job", JOB),
+    "export": ("export", "--output", "build/read-by-others.jsonl"),
     "checkpoints": ("checkpoints", f"s3://ml-bucket/checkpoints/{JOB}/"),
 }
 """The commands that only read, but `doctor`: add yours. Each must succeed with the policy for readers alone."""
