@@ -21,6 +21,7 @@ from botocore.exceptions import (
 )
 
 from respot.aws.dynamodb.drills import DynamoDbDrillPosts
+from respot.aws.dynamodb.histories import DynamoDbJobHistories
 from respot.aws.dynamodb.ledger import DynamoDbLedger
 from respot.aws.dynamodb.run_summaries import DynamoDbRunSummaries
 from respot.aws.dynamodb.runs import DynamoDbRunStore
@@ -143,6 +144,10 @@ class Deployment:
         return DynamoDbRunStore(
             *self._table(), clock=_now, retention=None, on_unreadable=on_unreadable, shows_the_rest=True
         )
+
+    def histories(self) -> DynamoDbJobHistories:
+        """All about single jobs, to read from: what one job's items are is one answer, or an error."""
+        return DynamoDbJobHistories(*self._table(), clock=_now, retention=None)
 
     def sweeps(self) -> DynamoDbSweepStore:
         """How far the sweeps have come, to read from."""

@@ -30,11 +30,16 @@ COMMANDS: Final = {
     "why": "respot_cli.why.command",
     "wait": "respot_cli.wait.command",
     "logs": "respot_cli.logs.command",
+    "savings": "respot_cli.savings.command",
+    "pools": "respot_cli.pools.command",
     "drill": "respot_cli.drill.command",
     "dlq": "respot_cli.dlq",
     "checkpoints": "respot_cli.checkpoints.command",
     "policy": "respot_cli.policy.command",
+    "report": "respot_cli.report.command",
     "doctor": "respot_cli.doctor.command",
+    "scan": "respot_cli.scan.command",
+    "export": "respot_cli.export.command",
 }
 
 

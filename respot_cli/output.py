@@ -31,9 +31,12 @@ class Parser(argparse.ArgumentParser):
         (write if file is sys.stdout else write_message)(message)
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """The options by which every command chooses the form of its data: a pipe shows the same as a terminal."""
-    parser.add_argument("--format", choices=["text", "json"], default="text", help="default: %(default)s")
+def add_options(parser: argparse.ArgumentParser, *more: str) -> None:
+    """The options by which every command chooses the form of its data: a pipe shows the same as a terminal.
+
+    `more` are forms that only this command has.
+    """
+    parser.add_argument("--format", choices=["text", "json", *more], default="text", help="default: %(default)s")
     parser.add_argument("--json", action="store_const", dest="format", const="json", help="the same as --format json")
 
 

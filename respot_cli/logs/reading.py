@@ -5,17 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    CredentialRetrievalError,
-    NoCredentialsError,
-    PartialCredentialsError,
-    SSOError,
-    TokenRetrievalError,
-)
+from botocore.exceptions import BotoCoreError, ClientError
 
-from respot.aws.error_codes import Answer, answer_of
 from respot.errors import LedgerUnavailableError
 from respot.jobs.formatting import clause, in_words, readable
 from respot.jobs.job import JobState
@@ -24,19 +15,12 @@ from respot.runs.run_state import RunAttempt, situation_of
 from respot_cli.found_runs import EVERY
 from respot_cli.logs.attempt_log import LATE, AttemptLog, in_order
 from respot_cli.logs.lines import LogLine
+from respot_cli.transient import may_pass
 
 QUIET: Final = timedelta(seconds=10)
 """After the end, without a new line: then the log is complete. SageMaker's SDK waits as long (`logs_for_job`)."""
 GIVES_UP_AFTER: Final = timedelta(minutes=10)
 """In which no reading succeeded."""
-_MAY_PASS: Final = frozenset({Answer.THROTTLED, Answer.UNANSWERED, Answer.BUSY})
-_CREDENTIALS: Final = (
-    CredentialRetrievalError,
-    NoCredentialsError,
-    PartialCredentialsError,
-    SSOError,
-    TokenRetrievalError,
-)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -95,7 +79,7 @@ class Reading:
                 self._read(self.chosen(attempts), began)
             except (LedgerUnavailableError, ClientError, BotoCoreError) as error:
                 failing_since = failing_since or began
-                if not _may_pass(error) or began - failing_since >= GIVES_UP_AFTER:
+                if not may_pass(error) or began - failing_since >= GIVES_UP_AFTER:
                     raise
                 if failing_since == began:
                     self.report(f"respot: {clause(str(error))}; trying again every {in_words(EVERY)}")
@@ -138,9 +122,3 @@ class Reading:
             self._seen_live.add(number)
             return None
         return self._ends.setdefault(number, now if number in self._seen_live else state.last_modified)
-
-
-def _may_pass(error: LedgerUnavailableError | ClientError | BotoCoreError) -> bool:
-    """Whether the next call may be answered although this one was not."""
-    cause = error.__cause__ if isinstance(error, LedgerUnavailableError) else error
-    return cause is None or (answer_of(cause) in _MAY_PASS and not isinstance(cause, _CREDENTIALS))

@@ -38,7 +38,7 @@ def listed(**others: Any) -> dict[str, Any]:  # noqa: ANN401
     return {name: value for name, value in (answered | others).items() if value is not None}
 
 
-KNOWN = Summary(job=job_id(), status="InProgress", secondary_status="Training", last_modified=at(390.037))
+KNOWN = Summary(job=job_id(), status="InProgress", secondary_status="Training", last_modified=at(390.037), arn=arn_of())
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_the_last_page_has_no_token(lists: SageMakerJobLists, stub: Stubber, end
 def test_a_summary_is_read_as_describe_would_be(
     lists: SageMakerJobLists, stub: Stubber, others: dict[str, Any], expected: dict[str, Any]
 ) -> None:
-    plain = {name: getattr(KNOWN, name) for name in ("job", "status", "secondary_status", "last_modified")}
+    plain = {name: getattr(KNOWN, name) for name in ("job", "status", "secondary_status", "last_modified", "arn")}
     stub.add_response("list_training_jobs", {"TrainingJobSummaries": [listed(**others)]}, ASKED)
     (summary,) = lists.page(REGION, None).summaries
     assert summary == Summary(**(plain | expected))

@@ -19,12 +19,14 @@ class Summary:
         status: TrainingJobStatus.
         secondary_status: SecondaryStatus; `None` where SageMaker does not list it.
         last_modified: LastModifiedTime.
+        arn: its ARN; `None` where it is not known.
     """
 
     job: JobId
     status: str
     secondary_status: str | None
     last_modified: datetime
+    arn: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

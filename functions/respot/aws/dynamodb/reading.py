@@ -60,6 +60,10 @@ class Values:
         """A whole number, if there is one."""
         return self.whole(name) if name in self else None
 
+    def number_or_none(self, name: str) -> float | None:
+        """A number, if there is one."""
+        return float(self._of(Decimal, name)) if name in self else None
+
     def span(self, name: str) -> timedelta:
         """A span, in seconds."""
         return timedelta(seconds=float(self._of(Decimal, name)))

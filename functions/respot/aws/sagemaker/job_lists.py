@@ -77,4 +77,5 @@ def _summary(region: str, listed: "TrainingJobSummaryTypeDef") -> Summary:
         status=listed["TrainingJobStatus"],
         secondary_status=listed.get("SecondaryStatus"),
         last_modified=moment(listed.get("LastModifiedTime")) or job.created,
+        arn=listed.get("TrainingJobArn"),
     )

@@ -49,20 +49,7 @@ class SageMakerTrainingJobs:
     def describe(self, region: str, name: str) -> JobSnapshot | None:
         """See `TrainingJobs.describe`."""
         description = self.description(region, name)
-        if description is None:
-            return None
-        answer, created = description.request_source, description.job.created
-        state = read_state(
-            answer,
-            job=description.job,
-            arn=answer["TrainingJobArn"],
-            last_modified=moment(answer.get("LastModifiedTime")) or created,
-            market=Market.SPOT if answer.get("EnableManagedSpotTraining") else Market.ON_DEMAND,
-            tags=None,
-            described=True,
-        )
-        history = read_history(answer, provisional=False)
-        return JobSnapshot(state=state, history=history) if history else status_snapshot(state)
+        return snapshot_of(description) if description else None
 
     def tags(self, region: str, arn: str) -> Mapping[str, str] | None:
         """See `TrainingJobs.tags`."""
@@ -123,6 +110,22 @@ class SageMakerTrainingJobs:
             message = f"{region}/{name}: StopTrainingJob failed; describe the job before trying again: {error!r}"
             raise StopFailedError(message) from error
         return True
+
+
+def snapshot_of(description: JobDescription) -> JobSnapshot:
+    """The job as its description shows it."""
+    answer, created = description.request_source, description.job.created
+    state = read_state(
+        answer,
+        job=description.job,
+        arn=answer["TrainingJobArn"],
+        last_modified=moment(answer.get("LastModifiedTime")) or created,
+        market=Market.SPOT if answer.get("EnableManagedSpotTraining") else Market.ON_DEMAND,
+        tags=None,
+        described=True,
+    )
+    history = read_history(answer, provisional=False)
+    return JobSnapshot(state=state, history=history) if history else status_snapshot(state)
 
 
 def _status_against_a_stop(error: Exception) -> str | None:

@@ -1,0 +1,1 @@
+"""On-demand prices of training instances: from AWS's price list, or from a file."""

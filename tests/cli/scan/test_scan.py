@@ -1,0 +1,270 @@
+"""`respot scan` says what spot was worth, by figures that were computed by hand."""
+
+import json
+import stat
+from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from respot_cli.main import main
+from respot_cli.scan.permissions import LEAST
+from tests.cli.scan.account import NOW, Account, denied, job
+from tests.support.builders import CREATED
+
+START = ("Starting", 600), ("Downloading", 300)
+END = ("Uploading", 300), ("Completed", 0)
+JOBS = (
+    # Trained 4,200 s, billed 1,260 s: saved 2,940 s, gross and net.
+    job("calm", *START, ("Training", 3600), *END),
+    # Trained 6,300 s, billed 1,890 s. 1,800 s of training and 300 s of download were repeated: uninterrupted 4,200 s.
+    job(
+        "again",
+        *START,
+        ("Training", 1800),
+        ("Interrupted", 600),
+        *START,
+        ("Training", 3600),
+        *END,
+        checkpoints=False,
+    ),
+    # Trained 7,500 s, billed 2,250 s. What its checkpoints hold is not known: uninterrupted 0 to 7,500 s.
+    job("lost", *START, ("Training", 7200), ("Interrupted", 3600), ("MaxWaitTimeExceeded", 0)),
+    # No instances.
+    job("never", ("Starting", 21600), ("MaxWaitTimeExceeded", 0)),
+    # Trained 900 s, billed 270 s: it would have come as far on demand.
+    job("broken", *START, ("Training", 600), ("Failed", 0), FailureReason="AlgorithmError: exit code 1"),
+    # On demand: none of spot's figures.
+    job("full", ("Starting", 600), ("Failed", 0), spot=False, FailureReason="CapacityError: no capacity"),
+    job("by-hand", *START, ("Training", 600), ("Stopped", 0), spot=False),
+)
+HOUR = 3600
+
+
+def test_the_figures_are_those_computed_by_hand(account: Account) -> None:
+    account.add(JOBS)
+    found = account.document()
+    spot = found["spot"]
+    assert (found["jobs"], spot["jobs"], spot["completed"], spot["out_of_waiting_time"]) == (7, 5, 2, 2)
+    assert (spot["interrupted"], spot["interruptions"], spot["without_checkpoints"]) == (2, 2, 1)
+    assert spot["training_hours"] == 18900 / HOUR
+    assert spot["billed_hours"] == 5670 / HOUR
+    assert spot["saved_gross_percent"] == pytest.approx(70)
+    assert spot["lost_hours"] == [1800 / HOUR, 9000 / HOUR]
+    assert spot["saved_net_hours"] == pytest.approx([3630 / HOUR, 11130 / HOUR], abs=1e-6)
+    assert spot["saved_net_percent"] == pytest.approx([100 * (1 - 5670 / 9300), 100 * (1 - 5670 / 16800)])
+    # 1.515 USD an hour of ml.g5.2xlarge: 18,900 s cost 7.95375, 5,670 s 2.386125, 9,300 s 3.91375 and 16,800 s 7.07.
+    assert spot["money"] == {
+        "USD": {
+            "trained": "7.95",
+            "billed": "2.39",
+            "uninterrupted": ["3.91", "7.07"],
+            "lost": ["0.76", "3.79"],
+            "saved_gross": "5.57",
+            "saved_net": ["1.53", "4.68"],
+        }
+    }
+
+
+def test_the_planner_says_of_each_job_whether_respot_would_have_resumed_it(account: Account) -> None:
+    account.add(JOBS)
+    policy = account.document()["policy"]
+    decided = {each["job"]: (each["resumes"], each["cause"], bool(each["assumptions"])) for each in policy["decisions"]}
+    assert decided == {
+        "lost": (True, None, True),
+        "never": (True, None, False),
+        "full": (True, None, False),
+        "broken": (False, "not-repeatable", False),
+        "by-hand": (False, "stopped-by-a-person", False),
+    }
+    assert (policy["resumed"], policy["jobs"], policy["of_these_by_assumption"]) == (3, 5, 1)
+    assert all(each["reason"] for each in policy["decisions"])
+
+
+def test_another_policy_decides_otherwise(account: Account, tmp_path: Path) -> None:
+    account.add(JOBS)
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("version: 1\ndefaults: {resume: true, triggers: [capacity-error]}\n")
+    found = account.document("--policy", str(policy))["policy"]
+    assert [each["job"] for each in found["decisions"] if each["resumes"]] == ["full"]
+    policy.write_text("version: 2\n")
+    code, _, err = account.run("--policy", str(policy))
+    assert code == 2
+    assert "respot policy check" in err
+
+
+def test_the_text_says_all_of_it_and_what_nobody_can_know(account: Account) -> None:
+    account.add(JOBS)
+    code, out, _ = account.run()
+    words = " ".join(out.split())
+    assert code == 0
+    for part in (
+        "Training jobs of 111122223333 in us-east-1",
+        "out of waiting time 2",
+        "Trained on spot 5.25 h, billed 1.57 h (instance-hours)",
+        "Saved gross 70.0 %, 3.67 h, 5.57 USD",
+        "Saved net 39.0 to 66.2 %, 1.01 to 3.09 h, 1.53 to 4.68 USD",
+        "Respot would have resumed 3 of 5 jobs that did not complete.",
+        "Jobs that asked for spot and ran on demand are not counted",
+    ):
+        assert part in words
+
+
+def test_a_scan_of_a_thousand_jobs_makes_ten_lists_and_a_thousand_descriptions_at_their_pace(account: Account) -> None:
+    account.add(
+        job(f"job-{n}", *START, ("Training", 60), *END, created=CREATED + timedelta(seconds=n)) for n in range(1000)
+    )
+    account.document()
+    assert account.calls.count("SageMaker.ListTrainingJobs") == 10
+    assert account.calls.count("SageMaker.DescribeTrainingJob") == 1000
+    for operation, least in (("ListTrainingJobs", 1.0), ("DescribeTrainingJob", 0.2)):
+        times = account.times_of(operation)
+        assert min(later - earlier for earlier, later in pairwise(times)) >= least - 1e-6
+
+
+def test_an_interrupted_scan_goes_on_where_it_stopped(account: Account) -> None:
+    account.add(
+        job(f"job-{n}", *START, ("Training", 60), *END, created=CREATED + timedelta(seconds=n)) for n in range(30)
+    )
+    account.dies_after = 21
+    code, _, err = account.run()
+    assert code == 130
+    assert "goes on from there" in err
+    account.dies_after = None
+    found = account.document()
+    assert account.calls.count("SageMaker.DescribeTrainingJob") == 30
+    assert found["regions"][0] | {"why_not": None} == {
+        "region": "us-east-1",
+        "jobs": 30,
+        "read": 30,
+        "known_before": 20,
+        "deleted": 0,
+        "why_not": None,
+    }
+    assert account.document()["spot"] == found["spot"]
+    assert account.calls.count("SageMaker.DescribeTrainingJob") == 30
+
+
+def test_what_is_kept_is_private_and_has_no_hyperparameters(account: Account, tmp_path: Path) -> None:
+    account.add(JOBS)
+    account.document()
+    (kept,) = (tmp_path / "cache/respot/scan/111122223333").iterdir()
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert "hunter2" not in kept.read_text()
+
+
+def test_a_line_that_was_cut_short_or_makes_no_sense_is_described_again(account: Account, tmp_path: Path) -> None:
+    account.add(JOBS)
+    before = account.document()
+    (kept,) = (tmp_path / "cache/respot/scan/111122223333").iterdir()
+    lines = kept.read_text().splitlines()
+    kept.write_text("\n".join([*lines[:-2], '{"version": 1, "job": []}', lines[-2][:40]]))
+    after = account.document()
+    assert after["spot"] == before["spot"]
+    assert after["regions"][0]["known_before"] == len(JOBS) - 2
+    assert account.document()["regions"][0]["known_before"] == len(JOBS)
+
+
+def test_a_job_that_goes_on_or_has_just_ended_is_described_each_time(account: Account) -> None:
+    account.add([job("live", *START, ("Training", 60), created=NOW - timedelta(minutes=30))])
+    account.add([job("fresh", *START, ("Training", 60), *END, created=NOW - timedelta(minutes=40))])
+    for _ in range(2):
+        account.document()
+    assert account.calls.count("SageMaker.DescribeTrainingJob") == 4
+
+
+def test_only_jobs_created_since_are_described(account: Account) -> None:
+    account.add(job(f"old-{n}", *START, ("Training", 60), *END) for n in range(250))
+    account.add([job("new", *START, ("Training", 60), *END, created=NOW - timedelta(days=1))])
+    found = account.document("--since", "2 d")
+    assert (found["jobs"], found["regions"][0]["jobs"]) == (1, 1)
+    assert account.calls.count("SageMaker.ListTrainingJobs") == 1
+    assert account.calls.count("SageMaker.DescribeTrainingJob") == 1
+
+
+def test_a_throttle_slows_it_down_and_costs_no_job(account: Account) -> None:
+    account.add(JOBS)
+    account.throttled = 3
+    assert account.document()["jobs"] == len(JOBS)
+
+
+def test_it_calls_nothing_but_what_the_least_policy_allows(
+    account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    account.add(JOBS)
+    account.run("--regions", "us-east-1", "eu-west-1")
+    services = {"SageMaker": "sagemaker", "Pricing": "pricing"}
+    called = {f"{services[service]}:{name}" for service, _, name in (each.partition(".") for each in account.calls)}
+    assert called == {statement["Action"] for statement in LEAST["Statement"]}
+    capsys.readouterr()
+    account.calls.clear()
+    assert main(["scan", "--permissions"]) == 0
+    assert json.loads(capsys.readouterr().out) == LEAST
+
+
+def test_without_prices_it_shows_hours_and_says_why(account: Account) -> None:
+    account.add(JOBS)
+    account.prices.error = denied()
+    code, out, _ = account.run()
+    words = " ".join(out.split())
+    assert code == 0
+    assert "USD" not in words
+    assert "Hours only. AWS's price list could not be read" in words
+    assert "ask your administrator for this permission." in words
+
+
+def test_prices_in_two_currencies_are_not_added(account: Account, tmp_path: Path) -> None:
+    account.add(JOBS)
+    account.add([job("irish", *START, ("Training", 3600), *END, region="eu-west-1")], region="eu-west-1")
+    file = tmp_path / "prices.csv"
+    file.write_text(
+        "region,instance_type,per_hour,currency\nus-east-1,ml.g5.2xlarge,1.515,USD\neu-west-1,ml.g5.2xlarge,2,EUR\n"
+    )
+    found = account.document("--regions", "us-east-1", "eu-west-1", "--prices", str(file))
+    assert {currency: each["saved_gross"] for currency, each in found["spot"]["money"].items()} == {
+        "EUR": "1.63",  # 2,940 s
+        "USD": "5.57",
+    }
+    assert not any(call.startswith("Pricing") for call in account.calls)
+
+
+def test_a_region_that_cannot_be_read_stops_no_other(account: Account) -> None:
+    for region in ("us-east-1", "eu-west-1", "us-west-2"):
+        account.add([{**each} for each in JOBS], region=region)
+    account.refused = {"us-east-1 DescribeTrainingJob", "eu-west-1 ListTrainingJobs"}
+    code, out, err = account.run("--regions", "us-east-1", "eu-west-1", "us-west-2", "--json")
+    found = json.loads(out)
+    assert code == 5
+    assert [each["read"] for each in found["regions"]] == [0, 0, len(JOBS)]
+    assert len([call for call in account.calls if call.endswith("DescribeTrainingJob")]) == 3 + len(JOBS)
+    for region in ("us-east-1", "eu-west-1"):
+        assert f"respot: {region} could not be read: " in err
+    assert account.run("--regions", "us-east-1", "eu-west-1")[0] == 4
+
+
+def test_hostile_jobs_are_counted_and_shown_in_one_line(account: Account) -> None:
+    odd = job("odd\u202e\x1b[31m<script>", *START, ("Training", 60), ("Failed", 0))
+    nameless = job("no-times", *START, ("Training", 60), ("MaxWaitTimeExceeded", 0), SecondaryStatusTransitions=[{}])
+    unknown = job(
+        "unknown", ("Reticulating", 60), TrainingJobStatus="Evaporated", ResourceConfig={"InstanceGroups": "?"}
+    )
+    account.add([odd, nameless, unknown])
+    code, out, _ = account.run()
+    assert code == 0
+    assert "\x1b[31m" not in out
+    assert "\u202e" not in out
+
+
+def test_an_account_without_jobs_has_nothing_to_show(account: Account) -> None:
+    code, out, _ = account.run()
+    assert code == 0
+    assert "Jobs 0" in " ".join(out.split()).replace("Jobs  0", "Jobs 0")
+
+
+@pytest.mark.parametrize("arguments", [("--since", "never"), ("--since", "900 d"), ("--regions", "../etc")])
+def test_wrong_usage_exits_with_2(arguments: tuple[str, str], account: Account) -> None:
+    with pytest.raises(SystemExit) as ended:
+        account.run(*arguments)
+    assert ended.value.code == 2
+    assert account.calls == []
