@@ -70,6 +70,7 @@ class Subject:
         where: account, regions and deployment, in words.
         team_tag: the tag that names a run's team.
         unread: how many items of the ledger could not be read.
+        notes: what else one must know to read it, in sentences.
     """
 
     since: datetime
@@ -77,6 +78,7 @@ class Subject:
     where: str
     team_tag: str
     unread: int = 0
+    notes: Sequence[str] = ()
 
 
 def report_of(
@@ -453,4 +455,4 @@ def _notes(whole: Totals, subject: Subject, work: Unit, runs: int, *, with_chart
         notes.append(
             f"{items} of the ledger could not be read. Figures may be too low; the command's messages name them."
         )
-    return notes
+    return [*notes, *map(name, subject.notes)]
