@@ -217,3 +217,25 @@ def test_money_needs_a_price_and_is_never_rounded_before_the_end() -> None:
     assert third is not None
     assert cost(timedelta(seconds=1), third) * 3600 == pytest.approx(Decimal("0.01"))
     assert to_the_cent(Decimal("0.125")) == Decimal("0.12")  # half to even
+
+
+def test_a_run_that_nobody_reported_has_no_receipt() -> None:
+    planned = RunAttempt(number=2, state=None, name="spot-job-r2", decision=None, outcome=None)
+    with pytest.raises(ValueError, match="no attempt of us-east-1/spot-job"):
+        receipt(planned)
+    first, _ = resumed_run()
+    found = receipt(first, planned)
+    assert (found.last.began, found.billed, found.on_spot) == (None, None, True)
+    assert money_of(found.last, OnePrice("1")) == {}
+    assert found.interruptions == 0
+
+
+def test_an_attempt_without_its_number_of_instances_is_not_billed() -> None:
+    found = receipt(run_attempt("Starting=0 Training=60 Completed=560", billed=(500, 100), instance_count=None))
+    assert (found.billed, found.saved_gross, found.attempts[0].saved_gross) == (None, None, None)
+
+
+def test_sums_have_the_figures_of_a_receipt() -> None:
+    found, summed = receipt(*resumed_run()), total([receipt(*resumed_run())])
+    assert (summed.saved_gross, summed.saved_net) == (found.saved_gross, found.saved_net)
+    assert (summed.gross_percent, summed.net_percent) == (found.gross_percent, found.net_percent)
