@@ -1,4 +1,4 @@
-"""The promises about leases, of the ports `AlertStore`, `DigestStore` and `WeeklyStore`, held against every implementation."""
+"""The promises about leases, of `AlertStore`, `DigestStore` and `WeeklyStore`, held against every implementation."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -20,10 +20,10 @@ from respot.aws.dynamodb.ledger import DynamoDbLedger
 from respot.aws.dynamodb.run_summaries import DynamoDbRunSummaries
 from respot.aws.dynamodb.runs import DynamoDbRunStore
 from respot.aws.dynamodb.weekly import DynamoDbWeeklyStore
-from respot.bootstrap import clients
+from respot.bootstrap import clients, stores, summaries, time_budget
 from respot.errors import AlertInProgressError, LedgerUnavailableError, TopicUnavailableError, UnreadableItemError
 from respot.handlers import weekly
-from respot.handlers.weekly import ENOUGH, LEASE, PUBLISHING
+from respot.handlers.weekly import ENOUGH, LEASE
 from respot.jobs.job import JobRecord, JobSnapshot, Market
 from respot.jobs.merge import reconcile
 from respot.jobs.ports import Clock
@@ -224,15 +224,6 @@ def test_a_crash_while_publishing_is_made_good_after_the_lease(world: World) -> 
     assert len(world.topic.published) == 1
 
 
-def test_the_lease_outlives_the_publication_and_no_repetition_meets_it() -> None:
-    """Lambda "waits one minute between the first two attempts" of an asynchronous call.
-
-    https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
-    """
-    assert PUBLISHING < LEASE < timedelta(minutes=1)
-    assert always() > 2 * ENOUGH
-
-
 @pytest.mark.parametrize(
     ("name", "key", "attributes"),
     [
@@ -306,14 +297,15 @@ def deployed(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     topic_arn = boto3.client("sns", region_name=REGION).create_topic(Name="alerts")["TopicArn"]
     monkeypatch.setenv(LEDGER_TABLE, TABLE)
     monkeypatch.setenv(ALERTS_TOPIC_ARN, topic_arn)
-    caches: Any = (clients.settings, clients._client, clients._session, weekly.reporter, weekly.summary_store)
-    caches += (weekly.ledger, weekly.runs)
+    modules = (clients, stores, summaries, weekly)
+    caches = [each for module in modules for each in vars(module).values() if hasattr(each, "cache_clear")]
     for each in caches:
         each.cache_clear()
     monkeypatch.setattr(weekly, "now", world.clock)
     yield world
     for each in caches:
         each.cache_clear()
+    time_budget._INVOCATION.time_left = None  # noqa: SLF001
 
 
 def test_the_function_publishes_once(deployed: World, printed: Printed) -> None:
