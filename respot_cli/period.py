@@ -1,7 +1,7 @@
 """Reads the runs of a period from the ledger, in few reads."""
 
 import argparse
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -35,14 +35,16 @@ def runs_of_period(
     now: datetime,
     on_unreadable: deployment.OnUnreadable,
     on_progress: Callable[[int], None] = lambda _: None,
+    without: Container[RunId] = frozenset(),
 ) -> Iterator[RecordedRun]:
     """The runs that go on, and those that ended since then, newest first; read page by page as they are asked for.
 
-    A hundred runs cost two reads, and each run two more: its job, and its attempts; a run of n attempts costs n + 1.
+    A hundred runs cost two reads, and each run two more: its job, and its attempts; a run of n attempts costs n + 1,
+    and one more until its last attempt is decided on.
 
     A run of which an item cannot be read is left out as a whole, since its figures would be wrong: `on_unreadable` gets
     the error. A run whose jobs have all expired is left out, too. `on_progress` gets the number of runs read so far,
-    after each page.
+    after each page. Of the runs in `without`, nothing but the summary is read.
 
     Raises:
         LedgerUnavailableError: the ledger did not answer.
@@ -54,7 +56,7 @@ def runs_of_period(
             # A run that ends while pages are read is in two of them.
             new = [summary for summary in page if summary.run not in seen]
             seen.update(summary.run for summary in new)
-            for read in pool.map(reader.read, new):
+            for read in pool.map(reader.read, [each for each in new if each.run not in without]):
                 if isinstance(read, UnreadableItemError):
                     on_unreadable(read)
                 elif read is not None:
@@ -144,7 +146,11 @@ def read_period(found: Deployment, *, since: datetime, now: datetime, region: st
     runs = runs_of_period(found, since=since, now=now, on_unreadable=on_unreadable, on_progress=on_progress)
     try:
         for run in runs:
-            receipt = receipt_of(run.run, run.attempts, now=now)
+            try:
+                receipt = receipt_of(run.run, run.attempts, now=now)
+            except (ValueError, OverflowError) as error:  # figures that nobody can add up, of a broken item
+                unread[run.run] = str(error)
+                continue
             if region in {None, receipt.attempts[0].region}:
                 receipts.append(receipt)
                 stored.update(run.stored)

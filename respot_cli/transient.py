@@ -1,4 +1,4 @@
-"""Tells errors of AWS that may pass from those that only a person can fix."""
+"""Separates errors of AWS that may pass from those that only a person can fix."""
 
 from typing import Final
 

@@ -78,6 +78,8 @@ class ReaderPolicy(Construct):
                 ("logs:DescribeLogStreams", "logs:FilterLogEvents", "logs:GetLogEvents"),
                 self._arn("logs", self._regions, "log-group:/aws/sagemaker/TrainingJobs:*"),
             ),
+            # The public price list has no resources.
+            _allow("pricing:GetProducts", "*"),
         ]
         if config.checkpoint_buckets:
             buckets = [f"arn:{stack.partition}:s3:::{bucket}" for bucket in config.checkpoint_buckets]

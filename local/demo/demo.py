@@ -13,8 +13,9 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from local import PROJECT
 from local.demo import scenarios, slack_rendering
-from local.demo.deployed import DeployedAccount, TrainingGround, deployed_account
+from local.demo.deployed import STACK, DeployedAccount, TrainingGround, deployed_account
 from local.demo.scenarios import RESUMED, SCENARIOS
 from local.demo.verification import (
     JobOutcome,
@@ -25,8 +26,12 @@ from local.demo.verification import (
     unequal,
 )
 from local.emulator.account import LocalAccount
+from respot.recovery.planning.run import RunId
 from respot.recovery.records import OutcomeKind
+from respot.savings.receipt import receipt_of
 from respot_cli.errors import CommandError
+from respot_cli.report import page
+from respot_cli.report.build import Subject, report_of
 from respot_cli.show.bar import style_of
 from respot_cli.show.command import load
 from respot_cli.show.history import History, headline
@@ -38,6 +43,7 @@ WAIT_SECONDS: Final = 110.0
 _REFRESH_SECONDS: Final = 0.4
 HOURS_PER_SECOND: Final = 0.5
 """The time scale of what is shown. SageMaker reports whole seconds. Therefore all times shown are exact half hours."""
+REPORT: Final = PROJECT / "build" / "demo" / "report.html"
 _WITH_BAR: Final = 94
 _WITH_COUNTS: Final = 79
 """The narrowest terminals in which the table has room for its bar, and for its counts."""
@@ -78,11 +84,14 @@ def run(console: Console | None = None, *, verbose: bool = False, keep: Keep | N
         if not found:
             lines = (Text.assemble((f"{command:<42}", "cyan"), (what, "dim")) for command, what in _NEXT)
             console.print(Group(Text("Next", style="bold"), *(Padding.indent(line, 2) for line in lines)), "")
+        REPORT.parent.mkdir(parents=True, exist_ok=True)
+        REPORT.write_bytes(page_of(at, histories, now).encode())
         for difference in found:
             console.print(Text(f"✗ {difference}", style="red"))
         verdict = "✗ Something differs" if found else "✓ Ledger and alerts are exactly what the lifecycles demand"
         text = f"{verdict} ({time.monotonic() - began:.0f} s in all)."
         console.print(Text(text, style="red" if found else "green"))
+        console.print(f"What spot saved, times not scaled: {REPORT.relative_to(PROJECT)}", soft_wrap=True)
         if keep:
             keep(at.account, at.ground)
     return 1 if found else 0
@@ -101,6 +110,19 @@ def verify(at: DeployedAccount, runs: Runs) -> list[str]:
     found += compare_deliveries(outcomes, receive_alerts(at)) + ledger_is_consistent(at)
     found += unequal("Slack", sent, sorted(str(post.get("text")) for post in posts))
     return found + unequal("dead letters", {}, at.dead_letters())
+
+
+def page_of(at: DeployedAccount, histories: Sequence[History], now: datetime) -> str:
+    """The report on the demo's runs."""
+    first = {scenario.name for scenario in SCENARIOS}
+    receipts = [receipt_of(RunId(each.run_id), each.run, now=now) for each in histories if each.state.job.name in first]
+    subject = Subject(
+        since=min((each.began for each in receipts), default=now),
+        until=now,
+        where=f"local account {at.account.account_id}, stack {STACK} in {at.account.region}",
+        team_tag="project",
+    )
+    return page.render(report_of(receipts, subject))
 
 
 def _histories(at: DeployedAccount, runs: Runs) -> list[History]:

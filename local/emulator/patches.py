@@ -17,7 +17,7 @@ from ministack import app as ministack  # type: ignore[import-untyped]
 from ministack.core import lambda_runtime, responses, tls  # type: ignore[import-untyped]
 from ministack.services import cloudwatch_logs, s3  # type: ignore[import-untyped]
 
-from local.emulator import CALLS_PATH, KILL_PATH, ROOT_KEY, cloud, iam, regions, schedules, sqs, streams
+from local.emulator import CALLS_PATH, KILL_PATH, ROOT_KEY, cloud, iam, pricing, regions, schedules, sqs, streams
 from local.sagemaker.faults import DeliveryFaults
 
 _KEY_HEADER: Final = "x-amz-server-side-encryption-aws-kms-key-id"
@@ -26,6 +26,7 @@ _KEY_HEADER: Final = "x-amz-server-side-encryption-aws-kms-key-id"
 def apply(port: int, delivery: DeliveryFaults, lifecycle: str) -> None:
     """Change ministack; `delivery` and `lifecycle` are for jobs without tags of their own."""
     cloud.add_sagemaker(port, delivery, lifecycle)
+    pricing.add_pricing()
     iam.authorize_batches()
     iam.add_leading_keys()
     iam.name_resources()

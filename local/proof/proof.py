@@ -121,6 +121,12 @@ PARTS: Final = (
         demands=(Demand(figure="cases", least=10), *_none_of("cases that differ")),
         minutes=30,
     ),
+    Part(
+        name="browser",
+        module="tests.browser",
+        demands=(Demand(figure="tests", least=10), *_none_of("tests that fail", "tests skipped")),
+        minutes=10,
+    ),
 )
 
 LONGEST_MINUTES: Final = 90

@@ -85,7 +85,7 @@ class Replay:
         runs: the ledger's records of recovery.
         starts: how long starting took earlier jobs.
         sweep_interval: between two of the deployment's sweeps.
-        witness: where all of this comes from, in words.
+        source: where all of this comes from, in words.
     """
 
     past: Past
@@ -93,7 +93,7 @@ class Replay:
     runs: RecordedRuns
     starts: Starts
     sweep_interval: timedelta = SWEEP_INTERVAL
-    witness: str = "the ledger"
+    source: str = "the ledger"
 
     def decide(self, account: AccountPolicy, *, at: datetime | None = None) -> Replayed:
         """The decision by that policy when the job ended, or at that moment, once the pauses are over.
@@ -168,9 +168,9 @@ class Replay:
             yield "that it made progress: not all objects were listed then"
         elif matters:
             where = context.checkpoint_uri
-            yield f"a complete checkpoint in {where}: {self.witness} does not know what was saved there"
+            yield f"a complete checkpoint in {where}: {self.source} does not know what was saved there"
         if not past.tags_known and (policy.resume or any(rule.tags for rule in account.rules)):
-            yield f"that it has no tags: {self.witness} does not know them"
+            yield f"that it has no tags: {self.source} does not know them"
         if policy.give_up_waiting_after and (waited := self._longest_wait()) > policy.give_up_waiting_after:
             limit = in_words(policy.give_up_waiting_after)
             yield f"that it ended as it did: it waited for {in_words(waited)}, and the wait limit is {limit}"

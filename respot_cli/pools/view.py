@@ -25,8 +25,9 @@ def render(pools: Sequence[PoolFigures], *, since: datetime, commands: Sequence[
         return Group(Text(f"No jobs since {readable(since)}."), Text(), next_commands(*commands))
     least = int(LEAST_EXPOSURE / _HOUR)
     notes = (
-        f"A rate is said from {least} instance-hours on. Waits that ended without instances are in no percentile.",
-        "Hours are UTC, those in which a wait began.",
+        f"/100 h: interruptions in 100 instance-hours, from {least} instance-hours on.",
+        "Got/not: waits that ended with instances, and without; p50 and p90 are of the former.",
+        "Times are UTC, those at which a wait began.",
     )
     return Group(
         Text(f"Since {readable(since)}"),
@@ -42,20 +43,18 @@ def render(pools: Sequence[PoolFigures], *, since: datetime, commands: Sequence[
 
 
 def _table(pools: Sequence[PoolFigures]) -> Rows:
-    columns = ["Pool", "Attempts", "Hours", "Interruptions", "Per 100 h", "Waits", "p50", "p90", "Without"]
+    columns = ["Pool", "Hours", "Interrupted", "/100 h", "Got/not", "p50", "p90"]
     return Rows(
         columns=columns,
         rows=[
             [
                 _name(each),
-                Text(f"{each.attempts:,}"),
                 Text(f"{each.held / _HOUR:,.1f}"),
                 Text(f"{each.interruptions:,}"),
                 Text("" if each.rate is None else f"{100 * each.rate:.2f}", style="red" if each.rate else ""),
-                Text(f"{len(each.waits.got):,}"),
+                Text(f"{len(each.waits.got):,}/{each.waits.without:,}"),
                 Text(_words(each.waits.p50)),
                 Text(_words(each.waits.p90)),
-                Text(f"{each.waits.without:,}" if each.waits.without else ""),
             ]
             for each in pools
         ],

@@ -3,6 +3,11 @@
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
+from typing import Final
+
+_SMALLEST: Final = Decimal("0.0000000001")
+"""AWS lists ten decimals."""
+_GREATEST: Final = Decimal(1_000_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,10 +37,11 @@ def amount(words: str) -> Decimal:
     """
     try:
         number = Decimal(words)
+        number = Decimal(format(number.quantize(_SMALLEST).normalize(), "f"))
     except InvalidOperation as error:
         message = f"{words!r} is no price"
         raise ValueError(message) from error
-    if not number.is_finite() or number <= 0:
+    if not number.is_finite() or not 0 < number < _GREATEST:
         message = f"{words!r} is no price above zero"
         raise ValueError(message)
     return number

@@ -109,7 +109,8 @@ def _show(chosen: str, savings: Savings) -> None:
 
         output.show("text", render(savings, commands=commands), {})
         if savings.never_on_spot:
-            output.say(f"respot: {savings.never_on_spot:,} runs that never asked for spot are left out")
+            runs = "1 run" if savings.never_on_spot == 1 else f"{savings.never_on_spot:,} runs"
+            output.say(f"respot: left out: {runs} that never asked for spot")
 
 
 def _show_focus(read: Period, receipts: Sequence[RunReceipt], prices: ChosenPrices, *, account: str) -> int:

@@ -46,8 +46,8 @@ class Savings:
 
 
 def hours(length: timedelta) -> float:
-    """Hours, to the second."""
-    return round(length / _HOUR, 4)
+    """Hours, to some milliseconds."""
+    return round(length / _HOUR, 6)
 
 
 def percent(value: float | None) -> float | None:

@@ -32,7 +32,7 @@ class Verification:
         differences: what differs, in words; empty if all is equal.
         counted_by_aws: attempts whose TrainingTimeInSeconds was compared with the time in which they held instances.
         counted_otherwise: those that differ by more than a minute and a hundredth. AWS counts otherwise than its own
-            transitions show: no error of Respot's, but worth a look.
+            transitions show: no error of Respot's, but worth checking.
     """
 
     runs: int

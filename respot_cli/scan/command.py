@@ -13,11 +13,11 @@ from botocore.config import Config
 
 from respot.aws.sagemaker.job_lists import SageMakerJobLists
 from respot.aws.sagemaker.training_jobs import SageMakerTrainingJobs
-from respot.jobs.formatting import parse_span
 from respot.recovery.policy.policy import AccountPolicy
 from respot_cli import output
 from respot_cli.deployment import asking_aws
 from respot_cli.errors import CommandError, ExitCode
+from respot_cli.period import since_option
 from respot_cli.policy.check import check
 from respot_cli.prices import options as prices
 from respot_cli.scan.figures import figures_of, receipts_of
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 _ONCE: Final = Config(connect_timeout=10, read_timeout=30, retries={"total_max_attempts": 1})
 """Calls are repeated by `Pace`, which counts and spaces them."""
-_LONGEST: Final = timedelta(days=400)
 _REGION: Final = re.compile(r"[a-z]{2,5}(-[a-z]+)+-\d{1,2}")
 _MOST_NOTES: Final = 20
 """Jobs that could not be read and are named on stderr; the JSON has them all."""
@@ -50,7 +49,7 @@ def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
         "goes on where it stopped when it is started again.",
     )
     parser.add_argument(
-        "--since", type=_since, default="90 d", metavar="SPAN", help="only jobs created since (default: 90 d)"
+        "--since", type=since_option, default="90 d", metavar="SPAN", help="only jobs created since (default: 90 d)"
     )
     parser.add_argument(
         "--regions",
@@ -161,17 +160,6 @@ def _session(arguments: argparse.Namespace) -> "Session":
         message = "no AWS region: name those to scan with --regions, or set AWS_REGION"
         raise CommandError(message, ExitCode.USAGE)
     return session
-
-
-def _since(words: str) -> timedelta:
-    try:
-        span = parse_span(words)
-    except (ValueError, OverflowError) as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-    if not timedelta() < span <= _LONGEST:
-        message = f"{words!r} is not between 1 s and 400 d"
-        raise argparse.ArgumentTypeError(message)
-    return span
 
 
 def _region(words: str) -> str:

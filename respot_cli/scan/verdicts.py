@@ -84,6 +84,6 @@ def verdicts(records: Sequence[JobRecord], policy: AccountPolicy) -> tuple[Verdi
         past = past_of(state.job, jobs, runs)
         if past is None:
             continue
-        replay = Replay(past=past, jobs=jobs, runs=runs, starts=nothing, witness="the scan")
+        replay = Replay(past=past, jobs=jobs, runs=runs, starts=nothing, source="the scan")
         found.append((past.ended, Verdict(record=record, replayed=replay.decide(policy))))
     return tuple(verdict for _, verdict in sorted(found, key=lambda each: each[0], reverse=True))

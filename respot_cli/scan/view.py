@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from respot.alerting.text import one_line
 from respot.jobs.formatting import clause, iso, readable
 from respot.savings.money import Amount, ByCurrency, Money, to_the_cent
-from respot.savings.span import Span
+from respot.savings.span import Span, exactly
 from respot_cli.next_commands import next_commands, to_document
 from respot_cli.scan.findings import UNKNOWABLE, Findings
 from respot_cli.scan.verdicts import Verdict
@@ -93,7 +93,7 @@ def _percents(shares: tuple[float | None, float] | None) -> str:
 
 
 def _gross(money: ByCurrency) -> str:
-    return " and ".join(f"{to_the_cent(each.saved_gross):,} {currency}" for currency, each in sorted(money.items()))
+    return " and ".join(f"{_cents(each.saved_gross):,} {currency}" for currency, each in sorted(money.items()))
 
 
 def _net(money: ByCurrency) -> str:
@@ -101,19 +101,21 @@ def _net(money: ByCurrency) -> str:
 
 
 def _amounts(amount: Amount) -> str:
-    low, high = to_the_cent(amount.low), to_the_cent(amount.high)
+    low, high = _cents(amount.low), _cents(amount.high)
     return f"{high:,}" if low == high else f"{low:,} to {high:,}"
 
 
 def hours(length: timedelta) -> str:
-    """`1,234.5 h`."""
-    return f"{length / timedelta(hours=1):,.1f} h"
+    """`1,234.50 h`, with four digits below an hour, as `respot savings` has them."""
+    return hours_between(exactly(length))
 
 
 def hours_between(span: Span) -> str:
-    """`2.0 to 5.1 h`; `2.0 h` if there is no doubt."""
-    low, high = hours(span.low), hours(span.high)
-    return high if low == high else f"{low.removesuffix(' h')} to {high}"
+    """`2.00 to 5.13 h`; `2.00 h` if there is no doubt; never `-0.00 h`."""
+    hour = timedelta(hours=1)
+    digits = 2 if max(abs(span.low), abs(span.high)) >= hour or not (span.low or span.high) else 4
+    low, high = (f"{round(each / hour, digits) + 0.0:,.{digits}f}" for each in (span.low, span.high))
+    return f"{high} h" if low == high else f"{low} to {high} h"
 
 
 def _row(verdict: Verdict) -> list[str]:
@@ -281,4 +283,9 @@ def _money(money: Money) -> dict[str, Any]:
 
 
 def _text(amount: Decimal) -> str:
-    return str(to_the_cent(amount))
+    return str(_cents(amount))
+
+
+def _cents(amount: Decimal) -> Decimal:
+    """To the cent, and never minus zero."""
+    return to_the_cent(amount) + 0

@@ -38,9 +38,7 @@ def listed(**others: Any) -> dict[str, Any]:  # noqa: ANN401
     return {name: value for name, value in (answered | others).items() if value is not None}
 
 
-KNOWN = Summary(
-    job=job_id(), status="InProgress", secondary_status="Training", last_modified=at(390.037), arn=arn_of()
-)
+KNOWN = Summary(job=job_id(), status="InProgress", secondary_status="Training", last_modified=at(390.037), arn=arn_of())
 
 
 @pytest.mark.parametrize(

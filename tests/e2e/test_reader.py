@@ -31,8 +31,11 @@ READING: Final[dict[str, tuple[str, ...]]] = {
     "wait": ("wait", JOB, "--timeout", "1 min"),
     "the model": ("wait", JOB, "--output", "model"),
     "logs": ("logs", JOB),
+    "savings": ("savings", "--since", "1d"),
+    "pools": ("pools", "--since", "1d"),
     "policy test": ("policy", "test", str(ROOT / "policy.yaml"), "--since", "1d"),
     "policy test of a job": ("policy", "test", str(ROOT / "policy.yaml"), "--job", JOB),
+    "export": ("export", "--output", "build/read-by-others.jsonl"),
     "checkpoints": ("checkpoints", f"s3://ml-bucket/checkpoints/{JOB}/"),
 }
 """The commands that only read, but `doctor`: add yours. Each must succeed with the policy for readers alone."""

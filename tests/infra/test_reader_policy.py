@@ -61,6 +61,8 @@ def test_a_reader_may_do_exactly_this(full: Synthesized) -> None:
                     (("sagemaker:DescribeTrainingJob",), JOBS.replace("sagemaker:*", "sagemaker:${AWS::Region}")),
                     # Wildcard: the streams of one group.
                     (LOGS, f"{ARN}:logs:{HERE}:{TRAINING_LOGS}"),
+                    # Wildcard: AWS's public price list has no resources.
+                    (("pricing:GetProducts",), "*"),
                     (("s3:ListBucket",), [f"{BUCKETS}ml-*", f"{BUCKETS}models"]),
                     (
                         ("secretsmanager:DescribeSecret",),

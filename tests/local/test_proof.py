@@ -19,6 +19,7 @@ from local.clients import table as clients
 from local.permissions import __main__ as permissions
 from local.proof import proof
 from local.proof.proof import LONGEST_MINUTES, PARTS, Demand, Part
+from tests.browser import __main__ as browser
 from tests.support.recovery_world import __main__ as soak
 
 LEAVES = """
@@ -178,6 +179,7 @@ def test_every_figure_that_is_judged_is_left_by_its_part(
         "soak": json.loads((tmp_path / "soak").read_text()),
         "permissions": permissions.to_figures([]),
         "clients": json.loads((tmp_path / "clients").read_text()),
+        "browser": browser.to_figures("<testsuites/>", minutes=1),
     }
     assert {each.name: {demand.figure for demand in each.demands} - left[each.name].keys() for each in PARTS} == {
         each.name: set() for each in PARTS

@@ -1,4 +1,4 @@
-"""Respot writes no HTML: words of others that resemble it have no page to act in."""
+"""One module writes HTML, from one template that escapes: words of others that resemble it have no other page."""
 
 import ast
 import re
@@ -47,7 +47,17 @@ def test_html_is_found_where_there_is_some(source: str) -> None:
     assert list(html_in(source)) != []
 
 
-def test_no_function_and_no_command_writes_html() -> None:
+def test_only_the_reports_page_writes_html_and_only_by_its_template() -> None:
     assert len(WHAT_RUNS) > 80
     found = {str(path.relative_to(ROOT)): list(html_in(path.read_text())) for path in WHAT_RUNS}
-    assert {path: said for path, said in found.items() if said} == {}
+    assert {path: said for path, said in found.items() if said} == {
+        "respot_cli/report/page.py": ["jinja2"],
+        "respot_cli/report/charts.py": ["<style>", "</style>", "<svg [^>"],
+    }
+
+
+def test_the_reports_template_escapes_everything_and_has_no_script() -> None:
+    (template,) = (ROOT / "respot_cli" / "report" / "templates").glob("*.j2")
+    source = template.read_text()
+    assert not re.findall(r"\|\s*safe|autoescape|Markup|<script|javascript:|\son\w+=", source)
+    assert "autoescape=True" in (ROOT / "respot_cli" / "report" / "page.py").read_text()

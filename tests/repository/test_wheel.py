@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 from tests.support import wheel
 
 PROJECT: Final = tomllib.loads((wheel.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-MODULE_OF: Final = {"pyyaml": "yaml"}
+MODULE_OF: Final = {"pyyaml": "yaml", "vl-convert-python": "vl_convert"}
 """Where a package and its module differ in name."""
 
 IMPORT_ALL: Final = """

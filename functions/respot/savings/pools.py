@@ -40,7 +40,7 @@ class Wait:
     Attributes:
         began: when it began.
         took: how long it took.
-        got: whether there were instances at its end; `False` if it was given up, or still lasts.
+        got: whether there were instances at its end; `False` if the job ended, or still waits.
     """
 
     began: datetime

@@ -102,9 +102,9 @@ def test_the_text_says_all_of_it_and_what_nobody_can_know(account: Account) -> N
     for part in (
         "Training jobs of 111122223333 in us-east-1",
         "out of waiting time 2",
-        "Trained on spot 5.2 h, billed 1.6 h (instance-hours)",
-        "Saved gross 70.0 %, 3.7 h, 5.57 USD",
-        "Saved net 39.0 to 66.2 %, 1.0 to 3.1 h, 1.53 to 4.68 USD",
+        "Trained on spot 5.25 h, billed 1.57 h (instance-hours)",
+        "Saved gross 70.0 %, 3.67 h, 5.57 USD",
+        "Saved net 39.0 to 66.2 %, 1.01 to 3.09 h, 1.53 to 4.68 USD",
         "Respot would have resumed 3 of 5 jobs that did not complete.",
         "Jobs that asked for spot and ran on demand are not counted",
     ):

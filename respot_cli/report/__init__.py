@@ -1,0 +1,1 @@
+"""`respot report`: a page about what spot saved."""

@@ -1,0 +1,456 @@
+"""Builds the report from receipts: which questions it answers, in which words and figures."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import groupby
+from typing import Any, Final
+
+from respot.jobs.formatting import readable
+from respot.savings.money import NO_PRICES, Amount, Prices, to_the_cent
+from respot.savings.pools import PoolFigures, Waits, pools_of
+from respot.savings.receipt import RunReceipt
+from respot.savings.totals import UNKNOWN, Group, Totals, spot_runs, total, totals_by
+from respot.savings.wall_clock import TimeClass, WallClock
+from respot_cli.report import charts
+from respot_cli.report.gantt import DOUBTFUL, KINDS, LEGEND, detail_for, run_view
+from respot_cli.report.view_model import Chart, Day, Part, Report, Section, Table, Tile
+from respot_cli.report.words import NOT_KNOWN, Unit, count, length, name, percent, share, unit_for
+
+_ORDER: Final = (
+    TimeClass.TRAINING,
+    charts.DOUBTFUL,
+    TimeClass.LOST,
+    TimeClass.INTERRUPTED,
+    TimeClass.STARTING,
+    TimeClass.DOWNLOADING,
+    TimeClass.UPLOADING,
+    TimeClass.QUEUED,
+    TimeClass.BETWEEN,
+    TimeClass.STOPPING,
+)
+"""The classes of time, with what may belong to another one as a class of its own."""
+_MEANINGS: Final[Mapping[str, str]] = {
+    TimeClass.TRAINING: "training whose work was kept",
+    charts.DOUBTFUL: "training that may have been lost: no checkpoint shows it",
+    TimeClass.LOST: "training that was repeated or thrown away",
+    TimeClass.INTERRUPTED: "from an interruption until there were instances again",
+    TimeClass.STARTING: "instances start the container",
+    TimeClass.DOWNLOADING: "instances download image and data",
+    TimeClass.UPLOADING: "instances upload the model",
+    TimeClass.QUEUED: "no instances yet",
+    TimeClass.BETWEEN: "from the end of an attempt until the next one was created",
+    TimeClass.STOPPING: "SageMaker stops the job",
+}
+_OPEN_RUNS: Final = 25
+"""The days that are unfolded at first have about so many runs: the newest days, one at least."""
+MOST_RUNS: Final = 2000
+"""Runs that are drawn, the newest; the figures are of all."""
+_MOST_ROWS: Final = 100
+"""Rows of one table."""
+_MOST_BARS: Final = 12
+_BLOCKS: Final = tuple(range(0, 24, 4))
+"""Hours of the day in which the columns of waits begin."""
+_WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_GROUPS: Final = (
+    (Group.TYPE, "By instance type", "Instance type"),
+    (Group.REGION, "By region", "Region"),
+    (Group.MARKET, "By market", "Market"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What the report is about, beside its receipts.
+
+    Attributes:
+        since: the beginning of the period.
+        until: its end: the present moment.
+        where: account, regions and deployment, in words.
+        team_tag: the tag that names a run's team.
+        unread: how many items of the ledger could not be read.
+    """
+
+    since: datetime
+    until: datetime
+    where: str
+    team_tag: str
+    unread: int = 0
+
+
+def report_of(
+    receipts: Sequence[RunReceipt],
+    subject: Subject,
+    *,
+    prices: Prices = NO_PRICES,
+    with_charts: bool | None = None,
+) -> Report:
+    """The report on these runs. Figures of savings are of the runs that asked for spot; the others are listed.
+
+    It has charts if the extra is installed, unless `with_charts` says otherwise.
+    """
+    with_charts = charts.HAS_CHARTS if with_charts is None else with_charts
+    spot = spot_runs(receipts)
+    whole = total(spot, prices)
+    work = unit_for(max(whole.uninterrupted.high, whole.training))
+    elapsed = unit_for(whole.wall_clock.total)
+    by_day = totals_by(Group.DAY, spot, prices)
+    sections = [
+        _over_time(by_day, work, with_charts=with_charts),
+        _where_time_went(by_day, whole, elapsed, with_charts=with_charts),
+        _by_team(spot, prices, work, subject.team_tag, with_charts=with_charts),
+        _pools(receipts, with_charts=with_charts),
+    ]
+    return Report(
+        title="What spot saved",
+        period=f"{readable(subject.since)} to {readable(subject.until)}",
+        where=name(subject.where),
+        written=subject.until,
+        headline=("Saved by spot, net of repeated work", _headline(whole)),
+        lead=_lead(whole, work),
+        bill=_bill(whole, work),
+        tiles=_tiles(receipts, spot, whole, work),
+        sections=sections if receipts else [],
+        legend=LEGEND,
+        days=_days(receipts, subject.team_tag),
+        notes=_notes(whole, subject, work, len(receipts), with_charts=with_charts),
+    )
+
+
+def headline_of(receipts: Sequence[RunReceipt]) -> str:
+    """The same figure in a sentence."""
+    whole = total(spot_runs(receipts))
+    return "nothing to compare" if whole.net_percent is None else f"{percent(whole.net_percent)} saved, net"
+
+
+def _headline(whole: Totals) -> str:
+    """The net figure, with a dash where it is large."""
+    return percent(whole.net_percent).replace(" to ", "\N{THIN SPACE}\N{EN DASH}\N{THIN SPACE}")
+
+
+def _lead(whole: Totals, work: Unit) -> str:
+    if whole.net_percent is None:
+        return "No spot run of this period has useful work that AWS has billed. There is nothing to compare yet."
+    unit = f"instance-{work.name}"
+    return (
+        f"Spot runs were billed {work.short(whole.billed)} {unit}. "
+        f"Uninterrupted and on demand, the same useful work takes {work.short(whole.uninterrupted)}. "
+        f"AWS's own figure is {percent(whole.gross_percent)}: it counts repeated work as saved, too."
+    )
+
+
+def _bill(whole: Totals, work: Unit) -> Sequence[Part]:
+    """What was paid of what the same work costs on demand."""
+    on_demand = whole.uninterrupted.high
+    longest = max(on_demand, whole.billed)
+    if not longest or whole.net_percent is None:
+        return ()
+    paid = whole.billed / longest * 100
+    parts = [Part(kind="paid", left=0, width=paid, words=f"billed: {work.words(whole.billed)}")]
+    if paid < 100:
+        parts.append(
+            Part(kind="saved", left=paid, width=100 - paid, words=f"saved, net: {work.words(whole.saved_net)}")
+        )
+    return parts
+
+
+def _tiles(receipts: Sequence[RunReceipt], spot: Sequence[RunReceipt], whole: Totals, work: Unit) -> list[Tile]:
+    goodput = whole.wall_clock.goodput
+    tiles = [
+        Tile(label="Runs", value=f"{len(receipts):,}", note=f"{len(spot):,} of them on spot"),
+        Tile(label="Interruptions", value=f"{whole.interruptions:,}", note=f"in {count(whole.attempts, 'attempt')}"),
+        Tile(
+            label="Goodput",
+            value=percent((goodput[0] * 100, goodput[1] * 100) if goodput else None),
+            note="productive training, of all time",
+        ),
+        Tile(label="Lost training", value=work.words(whole.lost), note="instance-time, repeated or thrown away"),
+        Tile(label="Saved, gross", value=percent(whole.gross_percent), note=work.words(whole.saved_gross)),
+    ]
+    tiles += [
+        Tile(
+            label=f"Saved, net, in {currency}",
+            value=_money(money.saved_net),
+            note=f"gross {to_the_cent(money.saved_gross):,}; at on-demand prices",
+        )
+        for currency, money in whole.money.items()
+    ]
+    return tiles
+
+
+def _money(amount: Amount) -> str:
+    low, high = (_cents(each) for each in (amount.low, amount.high))
+    return low if low == high else f"{low} to {high}"
+
+
+def _cents(amount: Decimal) -> str:
+    return f"{to_the_cent(amount):,}".replace("-", "\N{MINUS SIGN}")
+
+
+def _saved_columns(work: Unit) -> tuple[str, ...]:
+    return ("Runs", f"Billed ({work.sign})", f"On demand ({work.sign})", "Gross", "Net", "Interruptions")
+
+
+def _saved_row(key: str, of: Totals, work: Unit) -> tuple[str, ...]:
+    is_billed = of.unbilled < of.attempts
+    return (
+        key,
+        f"{of.runs:,}",
+        work.figure(of.billed if is_billed else None),
+        work.figure(of.uninterrupted if is_billed else None),
+        percent(of.gross_percent),
+        percent(of.net_percent),
+        f"{of.interruptions:,}",
+    )
+
+
+def _saved_table(caption: str, title: str, sums: Mapping[str, Totals], work: Unit, *, unknown: str) -> Table:
+    rows = [_saved_row(name(key) if key else unknown, of, work) for key, of in sums.items()]
+    money = sorted({currency for of in sums.values() for currency in of.money})
+    for currency in money:
+        rows = [
+            (*row, _money(of.money[currency].saved_net) if currency in of.money else NOT_KNOWN)
+            for row, of in zip(rows, sums.values(), strict=True)
+        ]
+    columns = (title, *_saved_columns(work), *(f"Net, {currency}" for currency in money))
+    return Table(caption=caption, columns=columns, rows=rows[:_MOST_ROWS], figures=_figures(columns), note=_rest(rows))
+
+
+def _rest(rows: Sequence[object]) -> str:
+    more = len(rows) - _MOST_ROWS
+    return f"{more:,} more rows are left out here." if more > 0 else ""
+
+
+def _figures(columns: Sequence[str]) -> frozenset[int]:
+    return frozenset(range(1, len(columns)))
+
+
+def _over_time(sums: Mapping[str, Totals], work: Unit, *, with_charts: bool) -> Section:
+    table = _saved_table("Savings by the day on which attempts ended (UTC)", "Day", sums, work, unknown="not ended")
+    rows: list[dict[str, Any]] = []
+    for day, of in sums.items():
+        if day == UNKNOWN:
+            continue
+        if of.gross_percent is not None:
+            rows.append({"day": day, "kind": "gross", "low": of.gross_percent, "high": of.gross_percent})
+        if of.net_percent is not None:
+            low, high = of.net_percent
+            rows.append({"day": day, "kind": "net", "low": 0 if low is None else low, "high": high})
+    chart = None
+    if with_charts and len({row["day"] for row in rows}) > 1:
+        chart = charts.saved_by_day(rows, "Lines of the gross and the net savings by day, in percent.")
+    lead = (
+        "Gross is AWS's own formula: 1 minus billable time through training time. "
+        "Net compares the bill with the same useful work, uninterrupted and on demand."
+    )
+    return Section(anchor="saved", title="Savings over time", lead=lead, table=table, chart=chart)
+
+
+def _where_time_went(by_day: Mapping[str, Totals], whole: Totals, elapsed: Unit, *, with_charts: bool) -> Section:
+    times = _times(whole.wall_clock)
+    table = Table(
+        caption="The runs' time from creation to end",
+        columns=("Class", f"Time ({elapsed.sign})", "Share", "What it is"),
+        rows=[
+            (_CLASS.get(each, each), elapsed.figure(time), share(time / whole.wall_clock.total), _MEANINGS[each])
+            for each, time in times.items()
+        ],
+        figures=frozenset({1, 2}),
+    )
+    rows = [
+        {"day": day, "kind": str(each), "time": time / elapsed.length}
+        for day, of in by_day.items()
+        if day != UNKNOWN
+        for each, time in _times(of.wall_clock).items()
+    ]
+    chart = None
+    if with_charts and len({row["day"] for row in rows}) > 1:
+        words = "Stacked bars of the time by day and class."
+        chart = charts.time_by_day(rows, words, unit=elapsed.sign)
+    bar, left = [], 0.0
+    for each, time in times.items():
+        part = time / whole.wall_clock.total
+        words = f"{_CLASS.get(each, each)} {share(part)}"
+        bar.append(Part(kind=KINDS.get(each, DOUBTFUL), left=left, width=part * 100, words=words))
+        left += part * 100
+    goodput = whole.wall_clock.goodput
+    productive = percent((goodput[0] * 100, goodput[1] * 100)) if goodput else NOT_KNOWN
+    lead = f"{productive} of the time was productive training. The classes add up to all of the time."
+    return Section(anchor="time", title="Where the time went", lead=lead, table=table, chart=chart, bar=bar)
+
+
+def _times(clock: WallClock) -> dict[TimeClass | str, timedelta]:
+    """The classes that occurred, in the order of the page."""
+    times: dict[TimeClass | str, timedelta] = {each: clock.of(each) for each in TimeClass}
+    times[charts.DOUBTFUL] = clock.doubtful
+    times[TimeClass.TRAINING] -= clock.doubtful
+    return {each: times[each] for each in _ORDER if times[each]}
+
+
+_CLASS: Final[Mapping[str, str]] = {TimeClass.TRAINING: "productive training", TimeClass.LOST: "lost training"}
+
+
+def _by_team(spot: Sequence[RunReceipt], prices: Prices, work: Unit, tag: str, *, with_charts: bool) -> Section:
+    teams = totals_by(Group.TEAM, spot, prices, team_tag=tag)
+    table = _saved_table(f"By the tag {name(tag)}", name(tag).capitalize(), teams, work, unknown="without this tag")
+    chart: Chart | None = None
+    ranked = sorted(teams.items(), key=lambda item: item[1].saved_net.low, reverse=True)[:_MOST_BARS]
+    if with_charts and len(ranked) > 1:
+        rows = [
+            {
+                "name": name(key) if key else "without this tag",
+                "value": of.saved_net.low / work.length,
+                "said": f"{work.words(of.saved_net)}  ({percent(of.net_percent)})",
+            }
+            for key, of in ranked
+        ]
+        words = f"Bars of the net savings in instance-{work.name}, one for each value of the tag."
+        chart = charts.bars(rows, words, title=f"saved, net, in instance-{work.name}")
+    more = [
+        _saved_table(caption, title, totals_by(group, spot, prices, team_tag=tag), work, unknown="not known")
+        for group, caption, title in _GROUPS
+    ]
+    lead = "A run's attempts count where each of them ran. The groups of a table add up to the total."
+    return Section(anchor="teams", title="Who saved what", lead=lead, table=table, chart=chart, more=more)
+
+
+def _pools(receipts: Sequence[RunReceipt], *, with_charts: bool) -> Section:
+    pools = pools_of(receipts)
+    held = unit_for(sum((each.held for each in pools), timedelta()))
+    columns = (
+        "Pool",
+        "Attempts",
+        f"Held ({held.sign})",
+        "Interruptions",
+        "Per 100 instance-hours",
+        "Wait, median",
+        "Wait, p90",
+        "Without capacity",
+    )
+    table = Table(
+        caption="Pools, the worst first",
+        columns=columns,
+        rows=[_pool_row(each, held) for each in pools[:_MOST_ROWS]],
+        figures=_figures(columns),
+        note=_rest(pools),
+    )
+    rated = [(each, each.rate) for each in pools if each.rate is not None][:_MOST_BARS]
+    chart = None
+    if with_charts and len(rated) > 1:
+        rows = [
+            {
+                "name": _pool(each),
+                "value": rate * 100,
+                "said": f"{rate * 100:.1f}  ({count(each.interruptions, 'interruption')})",
+            }
+            for each, rate in rated
+        ]
+        words = "Bars of the interruptions per 100 instance-hours, one for each pool, the worst first."
+        chart = charts.bars(rows, words, title="interruptions per 100 instance-hours")
+    busy = sorted(pools, key=lambda each: len(each.waits.got), reverse=True)[:_MOST_BARS]
+    busy = [each for each in busy if each.waits.got]
+    by_hour = [(_pool(each), *(_at_hours(each, block) for block in _BLOCKS)) for each in busy]
+    by_weekday = [(_pool(each), *(_wait(each.by_weekday.get(day)) for day in range(7))) for each in busy]
+    hours = ("Pool", *(f"{block:02} to {block + 4:02} h" for block in _BLOCKS))
+    more = [
+        Table(
+            caption="Median time to capacity by the hour in which the wait began (UTC), and the number of waits",
+            columns=hours,
+            rows=by_hour,
+            figures=_figures(hours),
+        ),
+        Table(
+            caption="Median time to capacity by weekday (UTC), and the number of waits",
+            columns=("Pool", *_WEEKDAYS),
+            rows=by_weekday,
+            figures=frozenset(range(1, 8)),
+        ),
+    ]
+    lead = (
+        "How often a pool interrupts, and how long it lets jobs wait for instances. "
+        "With less than 10 instance-hours behind it, no rate is shown."
+    )
+    return Section(anchor="pools", title="Pools", lead=lead, table=table, chart=chart, more=more if busy else [])
+
+
+def _pool(each: PoolFigures) -> str:
+    pool = each.pool
+    return " ".join((name(str(pool.market)), name(pool.instance_type), name(pool.region)))
+
+
+def _pool_row(each: PoolFigures, held: Unit) -> tuple[str, ...]:
+    return (
+        _pool(each),
+        f"{each.attempts:,}",
+        held.figure(each.held),
+        f"{each.interruptions:,}",
+        NOT_KNOWN if each.rate is None else f"{each.rate * 100:.1f}",
+        _length(each.waits.p50),
+        _length(each.waits.p90),
+        f"{each.waits.without:,}",
+    )
+
+
+def _at_hours(each: PoolFigures, block: int) -> str:
+    waits = [each.by_hour[hour] for hour in range(block, block + 4) if hour in each.by_hour]
+    return _wait(Waits(got=tuple(took for each in waits for took in each.got)))
+
+
+def _wait(waits: Waits | None) -> str:
+    if waits is None or waits.p50 is None:
+        return NOT_KNOWN
+    return f"{length(waits.p50)} ({len(waits.got)})"
+
+
+def _length(span: timedelta | None) -> str:
+    return NOT_KNOWN if span is None else length(span)
+
+
+def _days(receipts: Sequence[RunReceipt], team_tag: str) -> list[Day]:
+    newest_first = sorted(receipts, key=lambda each: each.began, reverse=True)[:MOST_RUNS]
+    detail = detail_for(len(newest_first))
+    days, so_far = [], 0
+    for day, of_day in groupby(newest_first, key=lambda each: each.began.astimezone(UTC).date()):
+        runs = [run_view(each, detail, team_tag=team_tag) for each in of_day]
+        is_open = not days or so_far + len(runs) <= _OPEN_RUNS
+        so_far += len(runs)
+        days.append(Day(title=f"{day:%A, %d %B %Y}", runs=runs, is_open=is_open))
+    return days
+
+
+_NET: Final = (
+    "Net = 1 minus what all attempts of the spot runs were billed, through what their useful work takes "
+    "uninterrupted and on demand. Useful work is training that was neither repeated nor thrown away, "
+    "with one start and one upload for each run."
+)
+
+
+def _notes(whole: Totals, subject: Subject, work: Unit, runs: int, *, with_charts: bool) -> list[str]:
+    notes = [
+        f"Billed time and savings are in instance-{work.name}: elapsed time times the number of instances.",
+        _NET,
+        "Where no checkpoint says how much of the training before an interruption was kept, a figure has a range.",
+        "Goodput is productive training through all of the time, with waiting.",
+    ]
+    if whole.money:
+        notes.append(
+            "Money is at on-demand prices: billable time times the price of the instance type. "
+            "AWS scales billable time such that this product is the cost. Discounts and taxes are left out."
+        )
+        if whole.unpriced:
+            notes.append(f"{work.words(whole.unpriced)} of billed instance-time have no known price.")
+    else:
+        notes.append("No prices are known here. All figures are in time.")
+    if whole.unbilled:
+        notes.append(f"{count(whole.unbilled, 'attempt')} without a bill of AWS: not in the figures of savings.")
+    if not with_charts:
+        notes.append("Tables stand in place of charts: the extra respot[report] draws them.")
+    if runs > MOST_RUNS:
+        notes.append(f"Of {runs:,} runs, the newest {MOST_RUNS:,} are drawn. The figures are of all of them.")
+    if subject.unread:
+        items = count(subject.unread, "item")
+        notes.append(
+            f"{items} of the ledger could not be read. Figures may be too low; the command's messages name them."
+        )
+    return notes

@@ -1,0 +1,315 @@
+"""`respot savings`: gross, net and lost of a period, in hours and money, in four forms."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+import pytest
+from rich.console import Console
+
+from respot.aws.dynamodb.histories import StoredFigures
+from respot.jobs.job import Market
+from respot.jobs.lifecycle import figures
+from respot.runs.run_state import RunAttempt
+from respot.savings.money import NO_PRICES, Prices
+from respot.savings.receipt import RunReceipt
+from respot.savings.totals import Group, total, totals_by
+from respot_cli import deployment
+from respot_cli.deployment import Deployment
+from respot_cli.errors import ExitCode
+from respot_cli.main import main
+from respot_cli.period import Period
+from respot_cli.savings import command
+from respot_cli.savings.figures import Savings
+from respot_cli.savings.focus import COLUMNS, as_csv, focus_of
+from respot_cli.savings.verify import verify
+from respot_cli.savings.view import render
+from tests.support.builders import ACCOUNT, REGION, at
+from tests.support.moto_aws import TABLE
+from tests.support.receipts import NOW, OnePrice, receipt, resumed_run, run_attempt
+from tests.support.stored_runs import named, write
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+TWICE: Final = "Starting=0 Downloading=100 Training=200 Interrupted=1200 Starting=1300 Downloading=2000 Training=2200"
+IN_DOUBT: Final = run_attempt(f"{TWICE} Completed=4200", billed=(3100, 1000), tags={"team": "=cmd()|x\u202e"})
+ON_DEMAND: Final = run_attempt("Starting=0 Training=60 Completed=3660", billed=(3600, 3600), market=Market.ON_DEMAND)
+
+
+def shown(*receipts: RunReceipt, by: Group | None = None, price: str = "", width: int = 120) -> str:
+    prices: Prices = OnePrice(price) if price else NO_PRICES
+    savings = Savings(
+        period=Period(since=at(0), now=NOW, receipts=receipts, stored={}, unread={}),
+        receipts=receipts,
+        summed=total(receipts, prices),
+        by=by,
+        groups=totals_by(by, receipts, prices) if by else {},
+        price_source="prices of a test" if price else "",
+        verification=None,
+    )
+    console = Console(width=width, highlight=False)
+    with console.capture() as captured:
+        console.print(render(savings, commands=[("respot pools", "pools")]))
+    return captured.get()
+
+
+def lines(said: str) -> dict[str, list[str]]:
+    """The cells of each line, by its first one."""
+    cells = [re.split(r"\s{2,}", line.strip()) for line in said.splitlines()]
+    return {first: rest for first, *rest in cells}
+
+
+# --- for people -----------------------------------------------------------------------------------------------------
+
+
+def test_the_sums_and_where_the_time_went() -> None:
+    said = lines(shown(receipt(*resumed_run()), price="1.2575"))
+    assert said["Training time"] == ["3.27", "4.11"]
+    assert said["Billed"] == ["1.09", "1.37"]
+    assert said["Saved, gross"] == ["2.18", "2.74", "66.7"]
+    assert said["Lost training"] == ["0.17", "0.21"]
+    assert said["Saved, net"] == ["1.84", "2.32", "62.9"]
+    assert said["training"][:2] == ["2 h 50 min", "72.0 %"]
+    assert said["between attempts"][:2] == ["10 min", "4.2 %"]
+
+
+def test_doubt_is_a_range_and_says_why() -> None:
+    said = shown(receipt(IN_DOUBT))
+    # Less than an hour in all: with four digits.
+    assert lines(said)["Saved, net"] == ["0.2500 to 0.5278", "47.4 to 65.5"]
+    assert "16 min of training may have been lost, too: checkpoints do not say" in said
+    assert "USD" not in said
+
+
+def test_groups_show_each_team_and_no_control_character() -> None:
+    said = shown(receipt(*resumed_run()), receipt(*named([IN_DOUBT], "other")), by=Group.TEAM, price="1")
+    assert lines(said)["vision"] == ["1", "1.09", "66.7", "62.9", "0.17", "1.84"]
+    assert "=cmd()|x" in said
+    assert "\u202e" not in said
+
+
+def test_no_runs_are_said_to_be_none() -> None:
+    assert "No run on spot since" in shown()
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_narrow_terminals_lose_no_figure(width: int) -> None:
+    said = shown(receipt(*resumed_run()), price="1.2575", width=width)
+    for word in ("2.32", "62.9", "between attempts", "respot pools"):
+        assert word in said
+
+
+# --- FOCUS ----------------------------------------------------------------------------------------------------------
+
+SPECIFIED: Final[dict[str, dict[str, Any]]] = json.loads((Path(__file__).parent / "focus_1_0.json").read_text())[
+    "columns"
+]
+"""The rules of each column, taken from the specification's own pages; the file says which."""
+NUMERIC: Final = re.compile(r"-?\d+(\.\d+)?(E-?\d+)?")
+DATE_TIME: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
+
+
+def rows_of(*receipts: RunReceipt) -> list[dict[str, str]]:
+    focus = focus_of(receipts, OnePrice("1.2575"), account=ACCOUNT)
+    return list(csv.DictReader(io.StringIO(as_csv(focus.rows))))
+
+
+def test_focus_has_each_mandatory_column_first_and_our_own_after_them() -> None:
+    own = [name for name in COLUMNS if name.startswith("x_")]
+    assert {name for name, rule in SPECIFIED.items() if rule["level"] == "Mandatory"} <= set(COLUMNS)
+    assert set(COLUMNS) - set(own) <= set(SPECIFIED)
+    assert list(COLUMNS[-len(own) :]) == own
+    assert all(re.fullmatch(r"x_[A-Z][A-Za-z]{1,47}", name) for name in own)
+
+
+def test_focus_keeps_the_rules_of_each_column() -> None:
+    rows = rows_of(receipt(*resumed_run()), receipt(*named([IN_DOUBT], "other")))
+    assert len(rows) == 3
+    for row in rows:
+        for name, rule in SPECIFIED.items():
+            value = row.get(name, "")
+            if not value:
+                assert rule["nulls"] or name not in COLUMNS, name
+                continue
+            if rule["type"] == "Decimal":
+                assert NUMERIC.fullmatch(value), name
+                assert "minimum" not in rule or Decimal(value) >= rule["minimum"], name
+            if rule["type"] == "Date/Time":
+                assert DATE_TIME.fullmatch(value), name
+            if rule["format"] == "Currency Code Format":
+                assert re.fullmatch("[A-Z]{3}", value), name
+            if rule["format"] == "Key-Value Format":
+                assert all(isinstance(each, str) for each in json.loads(value).values()), name
+            assert "allowed" not in rule or value in rule["allowed"], name
+
+
+def test_focus_keeps_the_rules_between_columns() -> None:
+    """Of a usage charge: quantity times unit price is the cost, exactly, and what must not be null is not."""
+    for row in rows_of(receipt(*resumed_run())):
+        for price, cost in (("ListUnitPrice", "ListCost"), ("ContractedUnitPrice", "ContractedCost")):
+            assert Decimal(row[price]) * Decimal(row["PricingQuantity"]) == Decimal(row[cost])
+        for name in ("PricingCategory", "PricingUnit", "ConsumedQuantity", "RegionId", "RegionName", "ResourceType"):
+            assert row[name]
+        assert row["RegionName"] == "US East (N. Virginia)"
+        assert row["ChargePeriodStart"] < row["ChargePeriodEnd"] <= row["BillingPeriodEnd"] == "2026-10-01T00:00:00Z"
+        assert row["BillingPeriodStart"] == "2026-09-01T00:00:00Z"
+
+
+def test_focus_has_the_net_figures_of_the_totals() -> None:
+    summed = total([receipt(*resumed_run())], OnePrice("1.2575")).money["USD"]
+    rows = rows_of(receipt(*resumed_run()))
+
+    def sum_of(name: str) -> float:
+        return float(sum(Decimal(row[name]) for row in rows))
+
+    assert sum_of("x_NetSavedCostLeast") == pytest.approx(float(summed.saved_net.low), abs=1e-6)
+    assert sum_of("x_GrossSavedCost") == pytest.approx(float(summed.saved_gross), abs=1e-6)
+    assert sum_of("BilledCost") == pytest.approx(float(summed.billed), abs=1e-6)
+    assert [row["PricingCategory"] for row in rows] == ["Dynamic", "Dynamic"]
+
+
+# --- --verify -------------------------------------------------------------------------------------------------------
+
+
+def stored_of(*attempts: RunAttempt) -> dict[Any, StoredFigures]:
+    return {
+        each.state.job: StoredFigures(figures=figures(each.transitions), savings_percent=66.67)
+        for each in attempts
+        if each.state
+    }
+
+
+def test_verify_compares_with_what_is_stored_and_summed() -> None:
+    attempts = resumed_run()
+    receipts = [receipt(*attempts)]
+    found = verify(receipts, stored_of(*attempts), total(receipts))
+    assert (found.jobs, found.differences, found.counted_by_aws, found.counted_otherwise) == (2, (), 2, ())
+    assert verify(receipts, {}, total(receipts)).without_figures == 2
+
+
+def test_verify_finds_what_differs() -> None:
+    attempts = resumed_run()
+    receipts = [receipt(*attempts)]
+    stored = stored_of(*attempts)
+    job = next(iter(stored))
+    known = stored[job].figures
+    assert known is not None
+    stored[job] = StoredFigures(figures=replace(known, interruptions=3, trained=timedelta(hours=1)), savings_percent=1)
+    wrong = replace(total(receipts), billed=timedelta(hours=9))
+    differences = "\n".join(verify(receipts, stored, wrong).differences)
+    for words in (
+        "3 interruptions are stored",
+        "1 h 00 min of training are stored",
+        "savings of 1.00 %",
+        "billed time",
+    ):
+        assert words in differences
+    longer = [receipt(run_attempt("Starting=0 Training=60 Completed=3660", billed=(1800, 600)))]
+    (said,) = verify(longer, {}, total(longer)).counted_otherwise
+    assert "AWS counts 30 min of training time, the transitions show instances for 1 h 00 min" in said
+
+
+# --- the command ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ledger(dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch) -> "DynamoDBClient":
+    """A deployment on moto, at a fixed time."""
+    outputs = {"LedgerTableName": TABLE, "AlertsTopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:alerts"}
+    found = Deployment(session=boto3.Session(region_name=REGION), outputs=outputs)
+    monkeypatch.setattr(deployment, "find", lambda _: found)
+    monkeypatch.setattr(command, "_now", lambda: NOW)
+    return dynamodb
+
+
+@pytest.fixture
+def prices(tmp_path: Path) -> str:
+    file = tmp_path / "prices.csv"
+    file.write_text("region,instance_type,per_hour,currency\nus-east-1,ml.g5.2xlarge,1.2575,USD\n")
+    return str(file)
+
+
+def test_the_forms_have_equal_figures(
+    ledger: "DynamoDBClient", prices: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(ledger, *resumed_run())
+    write(ledger, *named([IN_DOUBT], "other"))
+    write(ledger, *named([ON_DEMAND], "never-spot"))
+
+    def said(*words: str) -> str:
+        assert main(["savings", "--prices", prices, *words]) == ExitCode.DONE
+        return capsys.readouterr().out
+
+    document = json.loads(said("--json", "--by", "team", "--verify"))
+    whole = document["total"]
+    # By hand: 3920 s + 1000 s billed of 11,760 s + 3100 s; net of 10,560 s + 1900 s at least.
+    assert whole["billed_hours"] == pytest.approx(4920 / 3600, abs=1e-4)
+    assert whole["saved_net_hours"]["least"] == pytest.approx((10_560 + 1900 - 4920) / 3600, abs=1e-4)
+    assert whole["money"]["USD"]["billed"] == str(round(Decimal(4920) / 3600 * Decimal("1.2575"), 2)) == "1.72"
+    assert sum(each["billed_hours"] for each in document["groups"].values()) == pytest.approx(whole["billed_hours"])
+    assert document["verified"]["differences"] == []
+    assert document["on_demand_only_runs"] == 1
+    (row,) = csv.DictReader(io.StringIO(said("--format", "csv")))
+    assert (float(row["billed_hours"]), row["billed_cost"]) == (whole["billed_hours"], "1.72")
+    focus = list(csv.DictReader(io.StringIO(said("--format", "focus"))))
+    assert round(sum(Decimal(each["BilledCost"]) for each in focus), 2) == Decimal("1.72")
+    text = lines(said())
+    assert text["Billed"] == ["1.37", "1.72"]
+
+
+def test_a_spreadsheet_takes_no_team_for_a_formula(
+    ledger: "DynamoDBClient", prices: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(ledger, IN_DOUBT)
+    assert main(["savings", "--format", "csv", "--by", "team", "--prices", prices]) == ExitCode.DONE
+    (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert row["team"] == "'=cmd()|x\u202e"
+
+
+def test_without_a_price_there_are_hours_and_no_focus(
+    ledger: "DynamoDBClient", tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(ledger, *resumed_run())
+    file = tmp_path / "prices.csv"
+    file.write_text("region,instance_type,per_hour,currency\neu-west-1,ml.g5.2xlarge,1,EUR\n")
+    assert main(["savings", "--json", "--prices", str(file)]) == ExitCode.DONE
+    document = json.loads(capsys.readouterr().out)
+    assert (document["total"]["money"], document["prices"]) == ({}, None)
+    assert document["total"]["hours_without_price"] == document["total"]["billed_hours"]
+    assert main(["savings", "--format", "focus", "--prices", str(file)]) == ExitCode.NOT_DONE
+    assert "give --prices FILE" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--since", "soon"), ("--since", "999 d"), ("--by", "moon"), ("--format", "xml"), ("--since", "0 d")],
+)
+def test_wrong_usage_is_refused(words: Sequence[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["savings", *words])
+
+
+@pytest.mark.parametrize("words", [("--verify", "--format", "csv"), ("--by", "team", "--format", "focus")])
+def test_what_contradicts_itself_is_refused(words: Sequence[str]) -> None:
+    assert main(["savings", *words]) == ExitCode.USAGE
+
+
+def test_the_price_is_of_the_moment_the_attempt_ended() -> None:
+    asked: list[datetime] = []
+
+    class Noting(OnePrice):
+        def on_demand(self, region: str, instance_type: str, at: datetime) -> Any:  # noqa: ANN401 - as its base
+            asked.append(at)
+            return super().on_demand(region, instance_type, at)
+
+    total([receipt(*resumed_run())], Noting("1"))
+    assert asked == [at(8400), at(14160)]
