@@ -154,6 +154,15 @@ class Config:
             example=180,
         ),
     ] = 180
+    weekly_digest: Annotated[
+        bool,
+        Setting(
+            parse=_truth,
+            meaning="Whether to publish, each Monday at 07:00 UTC, what the runs of the week before saved and lost: "
+            "[the weekly digest](alert-document.md#the-weekly-digest). `false` deploys nothing for it.",
+            example=True,
+        ),
+    ] = False
     slack_webhook_secret: Annotated[
         str | None,
         Setting(

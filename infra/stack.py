@@ -17,6 +17,7 @@ from infra.constructs.recovery import Recovery
 from infra.constructs.shared import Shared
 from infra.constructs.slack import Slack
 from infra.constructs.sweep import Sweep
+from infra.constructs.weekly_digest import WeeklyDigest
 from infra.version import describe, mark
 
 
@@ -80,6 +81,10 @@ class RespotStack(Stack):
             ledger.grant_record_drill_posts(slack.function)
             slack.queue.grant_send(sweep.function)
             outputs |= slack.outputs
+        if config.weekly_digest:
+            weekly = WeeklyDigest(self, "Weekly", shared, alerts=alerting.topic)
+            ledger.grant_report_week(weekly.function)
+            outputs |= weekly.outputs
         if config.watched_regions:
             recording.observe(ForwardedEvents(self, "Forwarded", regions=config.watched_regions).bus)
             outputs["WatchedRegions"] = ",".join(config.watched_regions)

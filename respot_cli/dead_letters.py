@@ -57,9 +57,11 @@ class Edge:
     Attributes:
         name: how the commands call the queue.
         output: the stack's output with its URL.
-        back: the output with the URL of the queue that its messages are sent back to.
+        back: the output with the URL of the queue that its messages are sent back to, or with the name of the function
+            that is called again.
         log: the output with the name of the log group that has the reasons.
         of_stream: whether its messages name parts of the ledger's stream, whose jobs are sent instead.
+        of_calls: whether its messages are calls of a function on a schedule, which need no content.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Edge:
     back: str
     log: str
     of_stream: bool = False
+    of_calls: bool = False
 
 
 EDGES: Final = (
@@ -83,6 +86,7 @@ EDGES: Final = (
     ),
     Edge(name="recovery", output="RecoveryDlqUrl", back="RecoveryQueueUrl", log="RecoverLogGroupName"),
     Edge(name="slack", output="SlackDlqUrl", back="SlackQueueUrl", log="SlackLogGroupName"),
+    Edge(name="weekly", output="WeeklyDlqUrl", back="WeeklyFunctionName", log="WeeklyLogGroupName", of_calls=True),
 )
 FORWARDER: Final = "forwarder"
 FORWARDER_OUTPUT: Final = "ForwarderDlqUrl"
@@ -217,7 +221,7 @@ def redrive(found: Deployment, queue: Queue, *, discard_trimmed: bool, on_progre
     Raises:
         RedriveError: a message could not be sent back.
     """
-    sqs, target, done = found.session.client("sqs"), found.outputs[queue.edge.back], Redriven()
+    send_back, done = _way_back(found, queue.edge), Redriven()
     most = depth(found, queue)
     with asking_aws(), _Hold(found, queue, seconds=_HELD_FOR) as hold:
         for number, message in enumerate(hold.messages(most), start=1):
@@ -231,7 +235,7 @@ def redrive(found: Deployment, queue: Queue, *, discard_trimmed: bool, on_progre
                 raise _not_sent(queue, message, error, done) from error
             try:
                 for body in bodies or ():
-                    sqs.send_message(QueueUrl=target, MessageBody=body)
+                    send_back(body)
                 if bodies is not None or discard_trimmed:
                     hold.delete(message)
             except (ClientError, BotoCoreError) as error:
@@ -243,6 +247,16 @@ def redrive(found: Deployment, queue: Queue, *, discard_trimmed: bool, on_progre
                 discarded=done.discarded + (bodies is None and discard_trimmed),
             )
     return done
+
+
+def _way_back(found: Deployment, edge: Edge) -> Callable[[str], object]:
+    """What sends a message back."""
+    target = found.outputs[edge.back]
+    if edge.of_calls:
+        function = found.session.client("lambda")
+        return lambda body: function.invoke(FunctionName=target, InvocationType="Event", Payload=body.encode())
+    sqs = found.session.client("sqs")
+    return lambda body: sqs.send_message(QueueUrl=target, MessageBody=body)
 
 
 def _not_sent(queue: Queue, message: "MessageTypeDef", error: Exception, before: Redriven) -> RedriveError:
@@ -331,7 +345,7 @@ def _read(queue: Queue, message: "MessageTypeDef", log: _Log) -> DeadLetter:
         _of_sender(said)
         or log.last_reason(_in_log(queue, message), since=sent_at - _OLDER[queue.edge.of_stream])
         or malformed
-        or _of_stream(queue, message["Body"])
+        or _of_lambda(queue, message["Body"])
         or log.nothing()
     )
     return DeadLetter(id=message["MessageId"], sent_at=sent_at, what=_cut(what), reason=_cut(reason))
@@ -351,6 +365,8 @@ def _about(queue: Queue, body: str) -> tuple[str, str | None]:
                 return f"{observation.origin} about {observation.region}/{observation.name}", None
             case "slack":
                 return render(body).text, None
+            case "weekly":
+                return "a call of weekly, which reports the week before", None
             case "due-alerts" if window := read_timer(body):
                 return f"the digest {window.id}", None
             case _:
@@ -365,11 +381,18 @@ def _of_sender(said: Mapping[str, str]) -> str | None:
     return ": ".join(words) or None
 
 
-def _of_stream(queue: Queue, body: str) -> str | None:
-    if not queue.edge.of_stream:
+def _of_lambda(queue: Queue, body: str) -> str | None:
+    """Lambda says what became of a part of the stream; of a call, also the error with which it ended.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+    """
+    if not queue.edge.of_stream and not queue.edge.of_calls:
         return None
     try:
-        return str(json.loads(body)["requestContext"]["condition"])
+        record = json.loads(body)
+        failure = record.get("responsePayload") or {}
+        said = [str(failure[name]) for name in ("errorType", "errorMessage") if failure.get(name)]
+        return ": ".join(said) or str(record["requestContext"]["condition"])
     except (ValueError, LookupError, TypeError):
         return None
 
@@ -384,6 +407,8 @@ def _in_log(queue: Queue, message: "MessageTypeDef") -> str:
 
 def _bodies(found: Deployment, queue: Queue, body: str) -> Sequence[str] | None:
     """What to send in place of a dead letter: itself, or its jobs; `None` if the stream no longer has them."""
+    if queue.edge.of_calls:
+        return ["{}"]
     if not queue.edge.of_stream:
         return [body]
     item = read_dead_letter(body)

@@ -3,21 +3,15 @@
 import argparse
 from collections.abc import Callable, Container, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, cast
+from typing import Final
 
-from respot.aws.dynamodb.histories import DynamoDbJobHistories, JobHistory, StoredFigures
 from respot.errors import LedgerUnavailableError, UnreadableItemError
 from respot.jobs.formatting import clause, parse_span
-from respot.jobs.job import JobId, JobRecord
-from respot.jobs.ports import JobStore
+from respot.jobs.job import JobId
 from respot.recovery.planning.run import RunId
-from respot.recovery.ports import RunStore
-from respot.recovery.records import AttemptRecord, DecisionRecord, Outcome, RecoveryRecords
-from respot.runs.load import attempts_of
-from respot.runs.run_state import RunAttempt
-from respot.runs.summary import RunSummary
+from respot.runs.period import RecordedRun, RunReader, StoredFigures
 from respot.savings.receipt import RunReceipt, receipt_of
 from respot_cli import deployment, output
 from respot_cli.deployment import Deployment
@@ -32,21 +26,6 @@ _PROGRESS: Final = 1000
 _MOST_NOTES: Final = 20
 """Items that cannot be read and are named on stderr; the JSON has them all."""
 _LONGEST: Final = timedelta(days=400)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordedRun:
-    """A run as the ledger has it.
-
-    Attributes:
-        run: the run.
-        attempts: its attempts, in order; at least one has been reported.
-        stored: the figures that were written with the states of its jobs.
-    """
-
-    run: RunId
-    attempts: tuple[RunAttempt, ...]
-    stored: Mapping[JobId, StoredFigures] = field(default_factory=dict)
 
 
 def runs_of_period(
@@ -70,7 +49,7 @@ def runs_of_period(
     Raises:
         LedgerUnavailableError: the ledger did not answer.
     """
-    reader = _Reader(histories=found.histories(), ledger=found.ledger(), runs=found.runs())
+    reader = RunReader(histories=found.histories(), ledger=found.ledger(), runs=found.runs())
     seen: set[RunId] = set()
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         for page in found.summaries(on_unreadable).pages(now=now, since=since, size=_PAGE):
@@ -179,75 +158,3 @@ def read_period(found: Deployment, *, since: datetime, now: datetime, region: st
         message = f"the runs could not be read: {clause(str(error))}; {deployment.advice(error.__cause__)}"
         raise CommandError(message, ExitCode.AWS_UNAVAILABLE) from error
     return Period(since=since, now=now, receipts=tuple(receipts), stored=stored, unread=unread)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Reader:
-    histories: DynamoDbJobHistories
-    ledger: JobStore
-    runs: RunStore
-
-    def read(self, summary: RunSummary) -> RecordedRun | UnreadableItemError | None:
-        """The run; `None` if its last job has expired."""
-        items = _Items(self)
-        try:
-            state = items.load(summary.job).state
-            if state is None:
-                return None
-            attempts = attempts_of(cast("JobStore", items), cast("RunStore", items), state)
-        except UnreadableItemError as error:
-            return error
-        return RecordedRun(run=summary.run, attempts=attempts, stored=items.stored())
-
-
-class _Items:
-    """The parts of the ports `JobStore` and `RunStore` that read, for one run: each item is read once."""
-
-    def __init__(self, reader: _Reader) -> None:
-        """Nothing is read yet."""
-        self._reader = reader
-        self._jobs: dict[JobId, JobHistory] = {}
-        self._attempts: dict[RunId, tuple[AttemptRecord, ...]] = {}
-
-    def load(self, job: JobId) -> JobRecord:
-        """See `JobStore.load`."""
-        return self._history(job).record
-
-    def find(self, region: str, name: str) -> tuple[JobId, ...]:
-        """See `JobStore.find`."""
-        return self._reader.ledger.find(region, name)
-
-    def recovery_records(self, job: JobId) -> RecoveryRecords:
-        """See `RunStore.recovery_records`."""
-        return self._history(job).recovery
-
-    def decision(self, job: JobId) -> DecisionRecord | None:
-        """See `RunStore.decision`."""
-        return self._history(job).recovery.decision
-
-    def outcome(self, job: JobId) -> Outcome | None:
-        """See `RunStore.outcome`."""
-        return self._history(job).recovery.outcome
-
-    def attempts(self, run: RunId) -> tuple[AttemptRecord, ...]:
-        """See `RunStore.attempts`."""
-        if run not in self._attempts:
-            self._attempts[run] = self._reader.runs.attempts(run)
-        return self._attempts[run]
-
-    def attempt(self, run: RunId, number: int) -> AttemptRecord | None:
-        """See `RunStore.attempt`."""
-        return next((each for each in self.attempts(run) if each.number == number), None)
-
-    def attempts_named(self, region: str, name: str) -> tuple[AttemptRecord, ...]:
-        """See `RunStore.attempts_named`."""
-        return self._reader.runs.attempts_named(region, name)
-
-    def stored(self) -> dict[JobId, StoredFigures]:
-        """The figures of the jobs that were read."""
-        return {job: history.stored for job, history in self._jobs.items() if history.stored}
-
-    def _history(self, job: JobId) -> JobHistory:
-        if job not in self._jobs:
-            self._jobs[job] = self._reader.histories.load(job)
-        return self._jobs[job]

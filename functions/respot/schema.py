@@ -7,11 +7,11 @@ CHECKS: Final = "checks"
 """The scope of the sweep over the ledger's own jobs, of all regions."""
 
 PK: Final = "pk"
-"""Partition key. IAM restricts writers by its beginning: one of the ten below, or `DRILL_PARTITION`.
+"""Partition key. IAM restricts writers by its beginning: one of the eleven below, or `DRILL_PARTITION`.
 
 `job#<region>#<name>#<creation, epoch milliseconds>`, `run#<run>`, `attempt-of#<region>#<name>`,
 `run-summary#<run>`, `writer#<hash of a location>`, `refusal#<region>`, `start#<hash of a pool>`, `sweep#<scope>`,
-`pool#<pool>`, `digest#<window>`, `drill#<id>`.
+`pool#<pool>`, `digest#<window>`, `weekly#<ISO week>`, `drill#<id>`.
 """
 JOB_PARTITION: Final = "job#"
 RUN_PARTITION: Final = "run#"
@@ -23,6 +23,7 @@ START_PARTITION: Final = "start#"
 SWEEP_PARTITION: Final = "sweep#"
 POOL_PARTITION: Final = "pool#"
 DIGEST_PARTITION: Final = "digest#"
+WEEKLY_PARTITION: Final = "weekly#"
 
 SK: Final = "sk"
 """Sort key. Of a job: `state`, `transition#<start, ISO ms>#<status>`, `alert#<start, ISO ms>#<kind>`, `decision`,
@@ -89,11 +90,11 @@ RECORDED_AT: Final = "recorded_at"
 VERSION: Final = "version"
 """Counts the writes of a state. A write is conditional on the version it was derived from."""
 OUTCOME: Final = "outcome"
-"""Of an alert or a digest: `claimed` while it is leased, then `sent` or `declined` for good. Of a resubmission and of a
-drill's post: what became of it.
+"""Of an alert, a digest or a weekly digest: `claimed` while it is leased, then `sent` or `declined` for good. Of a
+resubmission and of a drill's post: what became of it.
 """
 LEASE_UNTIL: Final = "lease_until"
-"""When the lease on an alert, a digest or a sweep expires."""
+"""When the lease on an alert, a digest, a weekly digest or a sweep expires."""
 NOTED_AT: Final = "noted_at"
 """Of a next step: when it was said."""
 WITHDRAWN: Final = "withdrawn"
@@ -124,6 +125,7 @@ class ItemKind(StrEnum):
     WINDOW = "window"
     MEMBER = "member"
     DIGEST = "digest"
+    WEEKLY_DIGEST = "weekly-digest"
     DRILL_TRANSITION = "drill-transition"
     """A drill's transition. A stream reader receives this kind only if its filter names it."""
     DRILL_POST = "drill-post"

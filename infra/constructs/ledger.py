@@ -95,6 +95,13 @@ class Ledger(Construct):
             self._grant_index(grantee, index)
         self._grant_put(grantee, schema.SWEEP_PARTITION, schema.RUN_SUMMARY_PARTITION)
 
+    def grant_report_week(self, grantee: iam.IGrantable) -> None:
+        """Read runs with their jobs, list those that ended, find jobs by name; put what became of a week's digest."""
+        self._grant(grantee, "dynamodb:BatchGetItem", "dynamodb:Query")
+        self._grant_index(grantee, schema.BY_NAME)
+        self._grant_index(grantee, schema.BY_RUN)
+        self._grant_put(grantee, schema.WEEKLY_PARTITION)
+
     def grant_record_drill_posts(self, grantee: iam.IGrantable) -> None:
         """Put Slack's answer to a drill's message, and nothing else: the key of no job's partition begins like this."""
         self._grant_put(grantee, schema.DRILL_PARTITION)

@@ -3,16 +3,14 @@
 from datetime import timedelta
 from typing import Final
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_iam as iam
-from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
 from infra.constructs.lambda_function import RespotFunction
 from infra.constructs.policy import PolicyParameter
 from infra.constructs.queues import WorkQueue
+from infra.constructs.scheduled_call import call_on_schedule
 from infra.constructs.shared import Shared
 from infra.constructs.training_job_permissions import grant_list_jobs
 from respot import metrics as metric_names
@@ -68,7 +66,15 @@ class Sweep(Construct):
             gets_heartbeats=False,
         ).function
         grant_list_jobs(self.function)
-        _schedule(Construct(self, "Schedule"), self.function, minutes=config.sweep_minutes)
+        minutes = config.sweep_minutes
+        self.function.configure_async_invoke(retry_attempts=0, max_event_age=Duration.minutes(1))
+        call_on_schedule(
+            Construct(self, "Schedule"),
+            self.function,
+            expression=f"rate({minutes} minute{'s' if minutes > 1 else ''})",
+            description="Finds what SageMaker's events missed",
+            caller="Lets the schedule call Respot's sweep function",
+        )
         self._add_alarms(shared)
         self.outputs: Final = {
             "SweepFunctionName": self.function.function_name,
@@ -111,29 +117,3 @@ class Sweep(Construct):
             "reports any more: nobody finds lost events.",
             missing=cloudwatch.TreatMissingData.BREACHING,
         )
-
-
-def _schedule(scope: Construct, function: lambda_.Function, *, minutes: int) -> None:
-    function.configure_async_invoke(retry_attempts=0, max_event_age=Duration.minutes(1))
-    role = iam.Role(
-        scope,
-        "Role",
-        # The service works for every account; with this role, for this one alone.
-        assumed_by=iam.ServicePrincipal(
-            "scheduler.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": Stack.of(scope).account}}
-        ),
-        description="Lets the schedule call Respot's sweep function",
-    )
-    role.add_to_policy(iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[function.function_arn]))
-    scheduler.CfnSchedule(
-        scope,
-        "Schedule",
-        description="Finds what SageMaker's events missed",
-        schedule_expression=f"rate({minutes} minute{'s' if minutes > 1 else ''})",
-        flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
-        target=scheduler.CfnSchedule.TargetProperty(
-            arn=function.function_arn,
-            role_arn=role.role_arn,
-            retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(maximum_retry_attempts=0),
-        ),
-    ).node.add_dependency(role)

@@ -35,6 +35,7 @@ TYPICAL_JOBS: Final = 1_000  # of 31 days
 MEMORY_GIGABYTES: Final = 0.5
 CUSTOM_METRICS: Final = 24  # in each hour, at the most expensive: only `SweepAge` is emitted when nothing happens
 ALARMS: Final = 36  # of the hub, with Slack; a forwarder's region has one of its own
+WEEKLY_ALARMS: Final = 2  # of the hub, where weekly digests are on
 POLLED_QUEUES: Final = 5  # that Lambda reads, with Slack
 SWEEP_INTERVAL: Final = timedelta(minutes=5)  # as shipped (`sweep_minutes`)
 SWEEPS: Final = MONTH / SWEEP_INTERVAL
@@ -59,6 +60,13 @@ HEARTBEAT_SECONDS: Final = 0.1  # with a share of cold starts: every five minute
 # is the longest that SQS allows.
 POLLERS: Final = 5
 LONG_POLL: Final = timedelta(seconds=20)
+
+WEEK: Final = timedelta(days=7)
+# Of a run with one job: two queries, each consistent, of less than 8 and 4 KB, and its summary with others.
+WEEKLY_RUN_READS: Final = 3.5
+WEEKLY_RUN_SECONDS: Final = 0.05  # an estimate
+WEEKLY_READS: Final = 8  # its own item, and the index for each day
+WEEKLY_WRITES: Final = 2
 
 Quantities = Mapping[str, float]
 
@@ -125,6 +133,18 @@ def deadline_checks(jobs: float) -> Quantities:
     }
 
 
+def weekly_digests(*, runs: int) -> Quantities:
+    """Of the weekly digests in a month, of runs with one job each; without e-mails and other deliveries."""
+    weeks = MONTH / WEEK
+    return {
+        **_invocations(weeks, seconds=1 + runs / weeks * WEEKLY_RUN_SECONDS, log_kilobytes=1),
+        "Scheduler invocations": weeks,
+        "DynamoDB read units": weeks * WEEKLY_READS + runs * WEEKLY_RUN_READS,
+        "DynamoDB write units": weeks * WEEKLY_WRITES,
+        "alarms": WEEKLY_ALARMS,
+    }
+
+
 def month(*, jobs: int, depth: timedelta) -> dict[str, tuple[float, float]]:
     """What does not grow with events, as quantity and USD each: one region, this many jobs in 31 days."""
     heartbeats = {
@@ -163,6 +183,14 @@ def reports(case: Case) -> Sequence[Report]:
             rows=[
                 (f"{jobs:,}", *(f"{dollars(sweeping(jobs=jobs, depth=depth)):.2f}" for depth in depths))
                 for jobs in (0, TYPICAL_JOBS, 10 * TYPICAL_JOBS)
+            ],
+        ),
+        Report(
+            title="The weekly digests alone, where they are on, USD each month, by the runs that end in it",
+            columns=("runs", "USD"),
+            rows=[
+                (f"{runs:,}", f"{dollars(weekly_digests(runs=runs)):.2f}")
+                for runs in (0, TYPICAL_JOBS, 10 * TYPICAL_JOBS, 100 * TYPICAL_JOBS)
             ],
         ),
     ]

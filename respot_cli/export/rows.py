@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from respot.jobs.formatting import iso
+from respot.runs.period import RecordedRun
 from respot.runs.run_state import RunAttempt
 from respot.savings.money import Price, Prices
 from respot.savings.receipt import AttemptReceipt, RunReceipt, receipt_of
 from respot.savings.span import Span
 from respot.savings.wall_clock import TimeClass
-from respot_cli.period import RecordedRun
 
 VERSION: Final = 1
 """Of the form of a row: it grows when a column changes its meaning or goes. New columns do not change it."""

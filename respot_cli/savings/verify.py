@@ -6,10 +6,10 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import Final
 
-from respot.aws.dynamodb.histories import StoredFigures
 from respot.jobs.formatting import in_words
 from respot.jobs.job import JobId
 from respot.jobs.lifecycle import INTERRUPTED
+from respot.runs.period import StoredFigures
 from respot.savings.receipt import AttemptReceipt, RunReceipt
 from respot.savings.span import Span
 from respot.savings.totals import Group, Totals, total, totals_by

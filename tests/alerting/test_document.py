@@ -9,12 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from respot.alerting.contract import VERSION
+from respot.alerting.contract import VERSION, WEEKLY_KIND
 from respot.alerting.digest.digest import GROUPED
 from respot.alerting.document import digest_document, to_document
 from respot.alerting.kinds import AlertKind, Severity
+from respot.alerting.weekly.document import weekly_document
 from respot.jobs.job import Market, Owner, Parent
 from tests.support.builders import alert_of, alert_on, digest_of, job_id
+from tests.support.weeks import weekly_digest
 
 DOCS: Final = Path(__file__).parents[2] / "docs"
 SCHEMA: Final[dict[str, Any]] = json.loads((DOCS / "reference" / "alert.schema.json").read_text(encoding="utf-8"))
@@ -103,7 +105,8 @@ def paths(document: dict[str, Any], path: str = "") -> set[str]:
 
 def test_the_schema_names_every_member_and_no_other() -> None:
     full = to_document(alert_on(parent=Parent(owner=Owner.TUNING, identifier="arn:t")))
-    assert paths(full) | paths(digest_document(digest_of())) == members(SCHEMA)
+    of_many = paths(digest_document(digest_of())) | paths(weekly_document(weekly_digest()))
+    assert paths(full) | of_many == members(SCHEMA)
 
 
 def test_the_manual_names_every_member() -> None:
@@ -113,11 +116,11 @@ def test_the_manual_names_every_member() -> None:
 
 def test_the_schema_has_the_kinds_statuses_severities_and_markets() -> None:
     properties = SCHEMA["properties"]
-    assert properties["kind"]["enum"] == list(AlertKind)
+    assert properties["kind"]["enum"] == [*AlertKind, WEEKLY_KIND]
     assert properties["severity"]["enum"] == list(Severity)
     assert set(properties["digest"]["properties"]["of_kind"]["enum"]) == GROUPED
     manual = (DOCS / "reference" / "alert-document.md").read_text(encoding="utf-8")
-    assert [kind for kind in AlertKind if f"| `{kind}` |" not in manual] == []
+    assert [kind for kind in (*AlertKind, WEEKLY_KIND) if f"| `{kind}` |" not in manual] == []
     assert properties["job"]["properties"]["market"]["enum"] == [*Market, None]
 
 
@@ -153,6 +156,54 @@ def test_the_document_of_a_digest() -> None:
 def test_the_document_of_a_large_digest_lists_the_first_alerts() -> None:
     digest = documented(digest_document(digest_of(500)))["digest"]
     assert (digest["count"], digest["job_count"], len(digest["alerts"])) == (500, 500, 50)
+
+
+@pytest.mark.parametrize("member", ["week", "headline", "week.runs", "week.lost_seconds"])
+def test_a_weekly_digest_needs_each_of_its_members(member: str) -> None:
+    document = weekly_document(weekly_digest())
+    assert VALIDATOR.is_valid(document)
+    inner, _, name = member.rpartition(".")
+    del (document[inner] if inner else document)[name]
+    assert not VALIDATOR.is_valid(document)
+
+
+def test_the_document_of_a_weekly_digest() -> None:
+    document = documented(weekly_document(weekly_digest(found=7, tried=5, unread=2)))
+    assert (document["kind"], document["severity"], document["id"]) == ("weekly-digest", "info", "weekly/2026-W38")
+    (pool,) = document["week"].pop("worst_pools")
+    assert document["week"] == {
+        "id": "2026-W38",
+        "account": "111122223333",
+        "region": "us-east-1",
+        "since": "2026-09-14T00:00:00.000Z",
+        "until": "2026-09-21T00:00:00.000Z",
+        "runs": 2,
+        "ended": {"completed": 1, "failed": 1, "stopped": 0, "refused": 0},
+        "on_demand_runs": 1,
+        "attempts": 3,
+        "attempts_not_billed": 0,
+        "interruptions": 1,
+        "training_seconds": 19_360.0,
+        "billed_seconds": 6_320.0,
+        "saved_gross_seconds": 13_040.0,
+        "saved_net_seconds": {"least": 8_000.0, "most": 11_840.0},
+        "lost_seconds": {"least": 600.0, "most": 4_440.0},
+        "runs_found": 7,
+        "runs_tried": 5,
+        "runs_not_read": 2,
+    }
+    assert pool == {
+        "name": "ml.p3.2xlarge in us-east-1 (spot)",
+        "region": "us-east-1",
+        "instance_type": "ml.p3.2xlarge",
+        "market": "spot",
+        "interruptions": 1,
+        "held_seconds": 7_600.0,
+        "interruptions_per_hour": None,
+        "waits_without_instances": 0,
+        "median_wait_seconds": 60.0,
+        "words": "1 interruption in 2.1 instance-hours; median wait 1 min",
+    }
 
 
 @given(st.text(), st.integers(0, 10**9), st.integers(0, 10**9), st.dictionaries(st.text(), st.text()))

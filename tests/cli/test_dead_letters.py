@@ -31,7 +31,7 @@ from tests.support.refused import cut_off, refuse
 
 BY_NAME = {edge.name: edge for edge in EDGES}
 OBSERVATIONS, RECOVERY = BY_NAME["observations"], BY_NAME["recovery"]
-ENDED_JOBS, ALERTS = BY_NAME["ended-jobs"], BY_NAME["alerts"]
+ENDED_JOBS, ALERTS, WEEKLY = BY_NAME["ended-jobs"], BY_NAME["alerts"], BY_NAME["weekly"]
 
 
 def failed_batch(stream: str, shard: str, first: str, last: str) -> str:
@@ -208,13 +208,51 @@ def test_people_see_age_matter_and_reason_without_markup_and_scripts_get_json(fo
 # --- the way back
 
 
-@pytest.mark.parametrize("queue", [queue for queue in EDGES if not queue.of_stream], ids=lambda queue: queue.name)
+QUEUED = [queue for queue in EDGES if not queue.of_stream and not queue.of_calls]
+
+
+@pytest.mark.parametrize("queue", QUEUED, ids=lambda queue: queue.name)
 def test_messages_go_back_to_where_they_came_from(found: Deployment, queue: Edge) -> None:
     for number in range(12):
         put(found, queue, f"message {number:02}")
     assert sent_back(found, queue) == Redriven(sent=12)
     assert bodies(found, queue.back) == [f"message {number:02}" for number in range(12)]
     assert bodies(found, queue.output) == []
+
+
+FAILED_CALL = {
+    # The example of https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html.
+    "version": "1.0",
+    "timestamp": "2019-11-14T18:16:05.568Z",
+    "requestContext": {
+        "requestId": "e4b46cbf-b738-xmpl-8880-a18cdf61200e",
+        "functionArn": "arn:aws:lambda:us-east-2:123456789012:function:my-function:$LATEST",
+        "condition": "RetriesExhausted",
+        "approximateInvokeCount": 3,
+    },
+    "requestPayload": {"ORDER_IDS": ["9e07af03-ce31-4ff3-xmpl-36dce652cb4f"]},
+    "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
+    "responsePayload": {"errorMessage": "RequestId: e4b46cbf-b738-xmpl-8880-a18cdf61200e Process exited before done"},
+}
+
+
+def test_a_call_that_failed_is_shown_with_its_error_and_made_again(found: Deployment) -> None:
+    calls: list[dict[str, Any]] = []
+
+    def invoke(params: dict[str, Any], **_: object) -> tuple[Any, dict[str, Any]]:
+        calls.append({"path": params["url_path"], "type": params["headers"]["X-Amz-Invocation-Type"]})
+        return AWSResponse("", 202, HTTPHeaders(), None), {"StatusCode": 202}
+
+    found.session.events.register("before-call.lambda.Invoke", invoke)  # type: ignore[arg-type]
+    found.outputs[WEEKLY.back] = "Respot-WeeklyFunction"
+    put(found, WEEKLY, json.dumps(FAILED_CALL))
+    letter = only(found, WEEKLY)
+    assert letter.what == "a call of weekly, which reports the week before"
+    assert letter.reason == "RequestId: e4b46cbf-b738-xmpl-8880-a18cdf61200e Process exited before done"
+    put(found, WEEKLY, "{}", ERROR_CODE="AWSLambda.TooManyRequestsException", ERROR_MESSAGE="throttled")
+    assert sent_back(found, WEEKLY) == Redriven(sent=2)
+    assert calls == [{"path": "/2015-03-31/functions/Respot-WeeklyFunction/invocations", "type": "Event"}] * 2
+    assert bodies(found, WEEKLY.output) == []
 
 
 def test_a_message_that_comes_straight_back_is_not_sent_in_a_circle(found: Deployment) -> None:

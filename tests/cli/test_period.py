@@ -12,8 +12,9 @@ from respot.aws.dynamodb.ledger import DynamoDbLedger
 from respot.aws.dynamodb.runs import DynamoDbRunStore
 from respot.errors import UnreadableItemError
 from respot.runs.load import attempts_of
+from respot.runs.period import RecordedRun
 from respot_cli.deployment import Deployment
-from respot_cli.period import RecordedRun, read_period, runs_of_period
+from respot_cli.period import read_period, runs_of_period
 from tests.support.builders import REGION, at, job_id
 from tests.support.clock import FakeClock
 from tests.support.moto_aws import TABLE

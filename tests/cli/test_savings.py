@@ -15,9 +15,9 @@ import boto3
 import pytest
 from rich.console import Console
 
-from respot.aws.dynamodb.histories import StoredFigures
 from respot.jobs.job import Market
 from respot.jobs.lifecycle import figures
+from respot.runs.period import StoredFigures
 from respot.runs.run_state import RunAttempt
 from respot.savings.money import NO_PRICES, Prices
 from respot.savings.receipt import RunReceipt

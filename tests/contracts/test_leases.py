@@ -1,4 +1,4 @@
-"""The promises about leases, of the ports `AlertStore` and `DigestStore`, held against every implementation."""
+"""The promises about leases, of `AlertStore`, `DigestStore` and `WeeklyStore`, held against every implementation."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +9,9 @@ import pytest
 
 from respot.alerting.kinds import AlertKind
 from respot.alerting.ports import LeaseToken
+from respot.alerting.weekly.week import week_before
 from respot.aws.dynamodb.digests import DynamoDbDigestStore
+from respot.aws.dynamodb.weekly import DynamoDbWeeklyStore
 from respot.errors import AlertInProgressError
 from tests.support.builders import CREATED, at, job_id, transition, window_of
 from tests.support.clock import FakeClock
@@ -19,7 +21,7 @@ from tests.support.moto_aws import TABLE
 
 @dataclass
 class Leases:
-    """One alert, or one digest."""
+    """One alert, or one digest of a pool or a week."""
 
     lease_at: Callable[..., LeaseToken | None]
     release: Callable[[LeaseToken], None]
@@ -31,7 +33,7 @@ class Leases:
         return token
 
 
-@pytest.fixture(params=["an alert in memory", "an alert", "a digest in memory", "a digest"])
+@pytest.fixture(params=["an alert in memory", "an alert", "a digest in memory", "a digest", "a weekly digest"])
 def leases(request: pytest.FixtureRequest, clock: FakeClock) -> Leases:
     clock.moment = at(1)
     in_memory = request.param.endswith("in memory")
@@ -39,6 +41,10 @@ def leases(request: pytest.FixtureRequest, clock: FakeClock) -> Leases:
         ledger = MemoryLedger(created=CREATED) if in_memory else request.getfixturevalue("dynamodb_ledger")
         alert = (job_id(), AlertKind.INTERRUPTED, transition("Interrupted", 3720))
         return Leases(lease_at=partial(ledger.lease_alert, *alert), release=partial(ledger.release_alert, *alert))
+    if request.param == "a weekly digest":
+        weekly = DynamoDbWeeklyStore(request.getfixturevalue("dynamodb"), TABLE, clock=clock, retention=None)
+        week = week_before(CREATED)
+        return Leases(lease_at=partial(weekly.lease, week), release=partial(weekly.release, week))
     client = None if in_memory else request.getfixturevalue("dynamodb")
     digests = DynamoDbDigestStore(client, TABLE, clock=clock, retention=None) if client else MemoryDigestStore()
     window = window_of(opener="alert-1")

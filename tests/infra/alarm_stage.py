@@ -127,8 +127,9 @@ def stage(monkeypatch: pytest.MonkeyPatch, printed: Printed) -> Iterator[Stage]:
 
 @pytest.fixture(scope="module", name="alarms")
 def all_alarms(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Resource]:
-    """All that can be deployed: with Slack, and with a second region."""
-    config = Config(regions=("us-east-1", "eu-west-1"), slack_webhook_secret="respot/slack-webhook")  # noqa: S106 - a name
+    """All that can be deployed: with Slack, weekly digests, and a second region."""
+    slack = "respot/slack-webhook"
+    config = Config(regions=("us-east-1", "eu-west-1"), slack_webhook_secret=slack, weekly_digest=True)
     stacks = synthesize_all(tmp_path_factory.mktemp("alarms"), config)
     return {
         re.sub("^Alarms?", "", name): render(alarm)

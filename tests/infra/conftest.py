@@ -8,7 +8,7 @@ from tests.infra.synthesis import Synthesized, synthesize
 
 @pytest.fixture(scope="session")
 def full(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
-    """Everything configured: Slack, e-mail, expiry, other figures than the defaults."""
+    """Everything configured: Slack, e-mail, weekly digests, expiry, other figures than the defaults."""
     return synthesize(
         tmp_path_factory.mktemp("full"),
         Config.from_context(
@@ -18,6 +18,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
                     "alert_kinds": ["interrupted", "failed"],
                     "alert_max_age_hours": 48,
                     "digest_seconds": 120,
+                    "weekly_digest": True,
                     "slack_webhook_secret": "respot/slack-webhook",
                     "slack_retry_seconds": 7,
                     "slack_max_receives": 3,

@@ -115,6 +115,17 @@ def dead_letter_queues(template: Synthesized) -> Iterator[tuple[str, object]]:
     for name, mapping in template.of_type("Lambda::EventSourceMapping").items():
         if "StartingPosition" in mapping:
             yield name, render(mapping["DestinationConfig"]["OnFailure"]["Destination"])
+    yield from _dead_letter_queues_of_calls(template)
+
+
+def _dead_letter_queues_of_calls(template: Synthesized) -> Iterator[tuple[str, object]]:
+    """Those of functions that a schedule calls, but for the sweep: there the next call goes on, with its own alarm."""
+    for name, invocation in template.of_type("Lambda::EventInvokeConfig").items():
+        if name != "SweepFunctionEventInvokeConfig":
+            yield name, render(invocation["DestinationConfig"]["OnFailure"]["Destination"])
+    for name, schedule in template.of_type("Scheduler::Schedule").items():
+        if name != "SweepSchedule":
+            yield name, render(schedule["Target"]["DeadLetterConfig"]["Arn"])
 
 
 def _acknowledged(path: Path) -> Iterator[tuple[str, str, str]]:

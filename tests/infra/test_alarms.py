@@ -114,6 +114,7 @@ CAUSES: Final = {
     "DueAlertsAge": backlog("AlertingDueAlertsQueue"),
     "DueAlertsFailing": ours(FAILED_DUE_ALERT_AGE, failing_due_alerts, threshold=600, minutes=15),
     "DueAlertsDeadLetters": dead_letters("AlertingDueAlerts"),
+    "WeeklyDeadLetters": dead_letters("Weekly"),
     "EnqueueEndedStreamAge": lag("EnqueueEnded"),
     "EndedJobsDeadLetters": dead_letters("RecoveryEndedJobsStream"),
     "RecoveryBacklog": Cause(
@@ -151,7 +152,7 @@ CAUSES: Final = {
     # Invocations that end in an error, time-outs included; one is enough.
     **{
         f"{name}Errors": Cause("AWS/Lambda/Errors", f"${{{name}Function}}", "Sum", 1, lambda _: [Sample(START, 1)], 6)
-        for name in ("Record", "Alert", "EnqueueEnded", "Recover", "Sweep", "Slack")
+        for name in ("Record", "Alert", "EnqueueEnded", "Recover", "Sweep", "Slack", "Weekly")
     },
     # Lambda's START, END and REPORT of each heartbeat. Of the sweep, its own metric must not be missing.
     **{

@@ -38,6 +38,7 @@ def test_functions_differ_in_handler_settings_and_timeout_alone(full: Synthesize
         "RecoverFunction": 120,
         "SlackFunction": 60,
         "SweepFunction": 240,
+        "WeeklyFunction": 900,
     }
 
 
@@ -95,6 +96,9 @@ def test_every_setting_reaches_the_functions_that_read_it(full: Synthesized) -> 
             retention=retention,
             slack_queue_url="${SlackQueue}",
         ),
+        "WeeklyFunction": Settings(
+            ledger_table="${LedgerTable}", alerts_topic_arn="${AlertingAlertsTopic}", retention=retention
+        ),
         "SlackFunction": Settings(
             ledger_table="${LedgerTable}",
             slack_secret="respot/slack-webhook",  # noqa: S106 - its name
@@ -140,8 +144,8 @@ def test_logs_are_watched_and_kept_as_long_as_set(plain: Synthesized, full: Synt
         for alarm in full.of_type("CloudWatch::Alarm").values()
         if alarm["MetricName"] == "IncomingLogEvents"
     }
-    # No function can be silent unseen: of the sweep, its own metric must not be missing.
-    assert watched == {f"${{{name}}}" for name in full.of_type("Logs::LogGroup")} - {"${SweepLogs}"}
+    # No function can be silent unseen: of the sweep, its own metric must not be missing. Alarms see no whole week.
+    assert watched == {f"${{{name}}}" for name in full.of_type("Logs::LogGroup")} - {"${SweepLogs}", "${WeeklyLogs}"}
     for template, days, policy in ((plain, 30, "Retain"), (full, 545, "Delete")):
         groups = template.of_type("Logs::LogGroup")
         assert {group["RetentionInDays"] for group in groups.values()} == {days}

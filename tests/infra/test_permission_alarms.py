@@ -43,6 +43,7 @@ SILENT: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "Slack": {"SlackSilent": (*LOG, *POLL)},
     "Sweep": {"SweepAge": LOG},  # its metrics are logs
     "Schedule": {"SweepAge": ("lambda:InvokeFunction",)},
+    "Weekly": {"WeeklyErrors": ("dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:Query", "sns:Publish")},
 }
 """By role and alarm, the permissions whose loss it reports, and that `make proof` does not take away; see `PLAYED`."""
 
@@ -51,6 +52,10 @@ OPEN: Final = {
     *((role, "sqs:DeleteMessage") for role in ("Record", "Recover", "Slack", "Alert")),
     # CDK grants it with the others; `alert` does not use it.
     ("Alert", "sqs:ChangeMessageVisibility"),
+    # Without a log the digest is published all the same. A call that fails is an error as well as a dead letter.
+    *(("Weekly", action) for action in (*LOG, "sqs:SendMessage")),
+    # EventBridge Scheduler tries for six hours to call the function; only then the call is a dead letter.
+    *(("WeeklySchedule", action) for action in ("lambda:InvokeFunction", "sqs:SendMessage")),
     # Sweeps find the job as well, some minutes later.
     ("LatestStarts", "sqs:SendMessage"),
 }
@@ -78,6 +83,8 @@ def by_role(template: Synthesized) -> dict[str, set[str]]:
         "SweepRole": "Sweep",
         "SweepScheduleRole": "Schedule",
         "RecoveryLatestStartsRole": "LatestStarts",
+        "WeeklyRole": "Weekly",
+        "WeeklyScheduleRole": "WeeklySchedule",
     }
     return {
         roles[role.strip("${}")]: {action for row in rows for action in row[0]}

@@ -9,6 +9,7 @@ import pytest
 
 from infra.config import Config
 from respot import schema
+from respot.alerting.weekly.week import week_before
 from respot.aws.dynamodb.keys import (
     attempt_name_partition,
     digest_partition,
@@ -20,12 +21,13 @@ from respot.aws.dynamodb.keys import (
     run_summary_partition,
     start_partition,
     sweep_partition,
+    weekly_partition,
 )
 from respot.recovery.planning.run import RunId
 from respot.recovery.planning.start_history import StartPool
 from respot.settings import Settings
 from tests.infra.synthesis import Synthesized, render, statements, synthesize
-from tests.support.builders import a_drill, job_id, window_of
+from tests.support.builders import CREATED, a_drill, job_id, window_of
 
 Row = tuple[Any, ...]
 
@@ -127,6 +129,20 @@ TO_SCHEDULER = {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com
 SWEEP_SCHEDULE = [(("lambda:InvokeFunction",), "${SweepFunction.Arn}")]
 
 
+WEEKLY = [
+    (LOG, "${WeeklyLogs.Arn}"),
+    (("dynamodb:BatchGetItem", "dynamodb:Query"), LEDGER),
+    (("dynamodb:Query",), [f"{LEDGER}/index/by-name", f"{LEDGER}/index/by-run"]),
+    puts("weekly#*"),
+    (("sns:Publish",), "${AlertingAlertsTopic}"),
+    (("sqs:SendMessage",), "${WeeklyDeadLetters.Arn}"),
+]
+WEEKLY_SCHEDULE = [
+    (("lambda:InvokeFunction",), "${WeeklyFunction.Arn}"),
+    (("sqs:SendMessage",), "${WeeklyDeadLetters.Arn}"),
+]
+
+
 STOP = ("sagemaker:StopTrainingJob",)
 ANY_JOB = [((*DESCRIBE, *STOP), JOBS)]
 ONLY_TAGGED = [(DESCRIBE, JOBS), (STOP, JOBS, {"StringEquals": {"aws:ResourceTag/respot:resume": "on"}})]
@@ -181,10 +197,10 @@ def in_one_order(rows: dict[str, list[Row]]) -> dict[str, list[Row]]:
 
 
 def test_each_role_may_do_exactly_this(full: Synthesized, plain: Synthesized) -> None:
-    """Without Slack nobody may do more."""
+    """Without Slack and weekly digests nobody may do more."""
     roles = [f"{ROLES}SageMaker*", f"{ROLES}service-role/TrainOnly"]
     buckets = [f"{BUCKETS}ml-*", f"{BUCKETS}models"]
-    always = {
+    always: dict[str, list[Row]] = {
         "${RecordingRecordRole}": RECORD,
         "${AlertingAlertRole}": ALERT,
         "${RecoveryEnqueueEndedRole}": ENQUEUE_ENDED,
@@ -197,7 +213,8 @@ def test_each_role_may_do_exactly_this(full: Synthesized, plain: Synthesized) ->
         "${SweepRole}": sweep("${SlackQueue.Arn}"),
         "${SlackRole}": SLACK,
     }
-    assert granted(full) == in_one_order(always | with_slack)
+    with_weekly = {"${WeeklyRole}": WEEKLY, "${WeeklyScheduleRole}": WEEKLY_SCHEDULE}
+    assert granted(full) == in_one_order(always | with_slack | with_weekly)
     without = {"${RecoveryRecoverRole}": recover(f"{ROLES}*", f"{BUCKETS}*"), "${SweepRole}": sweep()}
     assert granted(plain) == in_one_order(always | without)
 
@@ -231,6 +248,7 @@ def test_each_key_of_the_ledger_is_in_one_kind_of_partition() -> None:
         sweep_partition("job#x"): "sweep#",
         pool_partition(window.pool): "pool#",
         digest_partition(window): "digest#",
+        weekly_partition(week_before(CREATED)): "weekly#",
         f"{schema.DRILL_PARTITION}0123456789ab": "drill#",
     }
     kinds = set(keys.values())
@@ -281,6 +299,7 @@ def test_else_accepted_are_the_runtime_and_the_dead_letters_of_streams(either: S
     assert {(construct, finding) for construct, finding in others if finding != "AwsSolutions-L1"} == {
         ("/Respot/Alerting/AlertsStream/DeadLetters", "AwsSolutions-SQS3"),
         ("/Respot/Recovery/EndedJobsStream/DeadLetters", "AwsSolutions-SQS3"),
+        *([("/Respot/Weekly/DeadLetters", "AwsSolutions-SQS3")] if "WeeklyFunction" in either.resources else []),
     }
 
 
@@ -303,6 +322,7 @@ OF_THIS_ACCOUNT = {"StringEquals": {"aws:SourceAccount": "${AWS::AccountId}"}}
 OF_THE_GROUP = {"ArnEquals": {"aws:SourceArn": "${RecoveryLatestStartsGroup.Arn}"}}
 OF_SCHEDULES = {
     "SweepScheduleRole": ("scheduler", {"Condition": OF_THIS_ACCOUNT}),
+    "WeeklyScheduleRole": ("scheduler", {"Condition": OF_THIS_ACCOUNT}),
     "RecoveryLatestStartsRole": ("scheduler", {"Condition": OF_THIS_ACCOUNT | OF_THE_GROUP}),
 }
 

@@ -51,6 +51,8 @@ def test_every_asynchronous_edge_ends_in_a_dead_letter_queue_with_an_alarm(full:
         "RecoveryEndedJobsStreamDelivery": "${RecoveryEndedJobsStreamDeadLetters.Arn}",
         "RecoveryQueue": "${RecoveryQueueDeadLetters.Arn}",
         "AlertingDueAlertsQueue": "${AlertingDueAlertsDeadLetters.Arn}",
+        "WeeklyFunctionEventInvokeConfig": "${WeeklyDeadLetters.Arn}",
+        "WeeklySchedule": "${WeeklyDeadLetters.Arn}",
     }
     queues = {name: queue for name, queue in full.of_type("SQS::Queue").items() if name.endswith("DeadLetters")}
     # As long as SQS allows.

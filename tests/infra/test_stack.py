@@ -139,6 +139,9 @@ def test_the_outputs_name_what_others_need(full: Synthesized, plain: Synthesized
         "SlackDlqUrl": "${SlackQueueDeadLetters}",
         "SlackLogGroupName": "${SlackLogs}",
         "SlackSecretName": "respot/slack-webhook",
+        "WeeklyFunctionName": "${WeeklyFunction}",
+        "WeeklyDlqUrl": "${WeeklyDeadLetters}",
+        "WeeklyLogGroupName": "${WeeklyLogs}",
         "SweepMinutes": "7",
         "UnnarrowedSettings": "none",
     }
@@ -157,13 +160,14 @@ def test_respot_dlq_knows_every_dead_letter_queue_and_its_way_back(full: Synthes
         assert queue.log in full.outputs
         source = full.outputs[queue.back].removeprefix("${").removesuffix("}")
         if not queue.of_stream:  # what failed on its way into a queue or out of it goes back into that queue
+            source = f"{source}EventInvokeConfig" if queue.of_calls else source
             assert edges[source] == full.outputs[queue.output].replace("}", ".Arn}")
 
 
 def test_the_price_assumes_what_is_deployed(full: Synthesized, plain: Synthesized) -> None:
     memory = {function["MemorySize"] for function in full.of_type("Lambda::Function").values()}
     assert memory == {price.MEMORY_GIGABYTES * 1024}
-    assert len(full.of_type("CloudWatch::Alarm")) == price.ALARMS
+    assert len(full.of_type("CloudWatch::Alarm")) == price.ALARMS + price.WEEKLY_ALARMS
     mappings = full.of_type("Lambda::EventSourceMapping").values()
     assert sum("StartingPosition" not in mapping for mapping in mappings) == price.POLLED_QUEUES
     (schedule,) = plain.of_type("Scheduler::Schedule").values()

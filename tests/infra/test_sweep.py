@@ -13,7 +13,7 @@ from tests.infra.synthesis import Synthesized, render, synthesize
 
 def test_the_schedule_calls_the_sweep_every_few_minutes(full: Synthesized, plain: Synthesized) -> None:
     for template, rate in ((full, "rate(7 minutes)"), (plain, "rate(5 minutes)")):
-        (schedule,) = template.of_type("Scheduler::Schedule").values()
+        schedule = template.properties("SweepSchedule")
         assert (schedule["ScheduleExpression"], schedule["FlexibleTimeWindow"]) == (rate, {"Mode": "OFF"})
         assert render(schedule["Target"]) == {
             "Arn": "${SweepFunction.Arn}",
@@ -23,7 +23,7 @@ def test_the_schedule_calls_the_sweep_every_few_minutes(full: Synthesized, plain
 
 
 def test_a_sweep_that_fails_is_not_repeated_since_the_next_one_goes_on(either: Synthesized) -> None:
-    (invocation,) = either.of_type("Lambda::EventInvokeConfig").values()
+    invocation = either.properties("SweepFunctionEventInvokeConfig")
     assert render(invocation["FunctionName"]) == "${SweepFunction}"
     assert invocation["MaximumRetryAttempts"] == 0
 

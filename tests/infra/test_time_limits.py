@@ -7,6 +7,7 @@ import pytest
 from respot.aws import s3 as checkpoints
 from respot.aws import slack_webhook as slack
 from respot.bootstrap.time_budget import CALL_LIMITS, RESERVE
+from respot.handlers import weekly
 from respot.handlers.alert import LONGEST_ALERT
 from respot.recording import consumer
 from respot.recovery import consumer as recovery_consumer
@@ -35,7 +36,7 @@ def services(template: Synthesized, function: str) -> set[str]:
     return {action.partition(":")[0] for action in actions} - NO_CLIENT
 
 
-FUNCTIONS = ("Alert", "Record", "EnqueueEnded", "Recover", "Slack", "Sweep")
+FUNCTIONS = ("Alert", "Record", "EnqueueEnded", "Recover", "Slack", "Sweep", "Weekly")
 
 
 def test_every_service_that_a_function_may_call_has_a_timeout_and_no_other(full: Synthesized) -> None:
@@ -96,6 +97,15 @@ def test_the_longest_list_of_jobs_has_time_beside_a_listing_of_checkpoints(full:
 def test_an_alert_ends_within_its_function_and_its_claim_outlives_both(full: Synthesized) -> None:
     lease = Settings.from_environment(render(full.properties("AlertFunction")["Environment"]["Variables"])).alert_lease
     assert LONGEST_ALERT < timeout(full, "Alert") < lease
+
+
+def test_a_week_is_published_within_the_function_and_its_lease(full: Synthesized) -> None:
+    """The lease ends before Lambda repeats a call, which "waits one minute between the first two attempts".
+
+    https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+    """
+    assert weekly.PUBLISHING < weekly.LEASE < timedelta(minutes=1)
+    assert weekly.PUBLISHING < weekly.ENOUGH <= timeout(full, "Weekly") / 2
 
 
 def test_a_post_to_slack_ends_within_its_function_by_its_slowest_way(full: Synthesized) -> None:

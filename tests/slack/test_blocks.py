@@ -10,9 +10,11 @@ from respot.alerting.contract import VERSION
 from respot.alerting.digest.digest import GROUPED
 from respot.alerting.document import digest_document, to_document
 from respot.alerting.kinds import AlertKind
+from respot.alerting.weekly.document import weekly_document
 from respot.jobs.job import Owner, Parent
 from respot.slack.blocks import SlackMessage, escaped, render
 from tests.support.builders import alert_on, digest_of, job_id
+from tests.support.weeks import of_type, weekly_digest
 
 ALARM = {
     "AlarmName": "Respot-ObservationsDlq",
@@ -187,6 +189,36 @@ def test_hostile_words_of_a_digest_are_never_markup(words: str) -> None:
     keeps_slacks_rules(render(json.dumps(document | {"digest": inner, "headline": words, "id": words})))
 
 
+def test_a_weekly_digest_reads_like_one() -> None:
+    digest = weekly_digest(unread=1)
+    message = render(json.dumps(weekly_document(digest)))
+    assert message.text == "Week 2026-W38: 2 runs on spot ended, 1 interruption, 2.2 to 3.3 instance-hours saved net"
+    header, said, fields, pools, context = message.blocks
+    assert header["text"]["text"] == message.text
+    assert said["text"]["text"].startswith("🔵 Of 2 runs on spot that ended, 1 completed and 1 failed.")
+    assert "1 run could not be read; the log" in said["text"]["text"]
+    assert [field["text"] for field in fields["fields"]] == [
+        "*Runs on spot that ended*\n2",
+        "*Interruptions*\n1",
+        "*Billed*\n1.8 instance-hours",
+        "*Saved, gross*\n3.6 instance-hours",
+        "*Saved, net*\n2.2 to 3.3 instance-hours",
+        "*Lost training*\n0.2 to 1.2 instance-hours",
+    ]
+    assert pools["text"]["text"].startswith("*Worst pools*\n• ml.p3.2xlarge in us-east-1 (spot): 1 interruption in 2.1")
+    assert context["elements"][0]["text"] == "weekly/2026-W38 · account 111122223333"
+    keeps_slacks_rules(message)
+    keeps_slacks_rules(render(json.dumps(weekly_document(weekly_digest([], found=1)))))
+
+
+@pytest.mark.parametrize("words", HOSTILE, ids=lambda words: ascii(words)[:20])
+def test_hostile_words_of_a_weekly_digest_are_never_markup(words: str) -> None:
+    document = weekly_document(weekly_digest([of_type(words)]))
+    keeps_slacks_rules(render(json.dumps(document)))
+    inner = document["week"] | {"worst_pools": [{"name": words, "words": words}] * 9, "account": words}
+    keeps_slacks_rules(render(json.dumps(document | {"week": inner, "headline": words, "id": words})))
+
+
 def test_a_cloudwatch_alarm_reads_like_one() -> None:
     message = render(json.dumps(ALARM))
     assert message.text == "Respot-ObservationsDlq is ALARM"
@@ -197,6 +229,7 @@ def test_a_cloudwatch_alarm_reads_like_one() -> None:
 
 ALERT = to_document(alert_on())
 NO_DIGESTS: tuple[Any, ...] = (None, [], "text", {}, {"alerts": 7}, {"alerts": [1], "job_count": "x"})
+NO_FIGURES = weekly_document(weekly_digest())["week"] | {"saved_net_seconds": {"least": 1e400, "most": None}}
 MEMBERS = ("job", "figures", "transition", "headline", "console_url", "what_happened", "cost", "severity")
 
 
@@ -216,6 +249,7 @@ MEMBERS = ("job", "figures", "transition", "headline", "console_url", "what_happ
             for value in (None, "x", 1e300, float("nan"), True, -5)
         ),
         *(digest_document(digest_of()) | {"digest": inner} for inner in NO_DIGESTS),
+        *(weekly_document(weekly_digest()) | {"week": inner} for inner in (*NO_DIGESTS, NO_FIGURES)),
         {"AlarmName": None, "NewStateValue": None, "AlarmDescription": None},
     ],
 )

@@ -14,6 +14,8 @@ from typing import Any, Final
 from respot.alerting.alert import AlertOutcome, AlertRecord
 from respot.alerting.digest.digest import DigestEntry, DigestRecord
 from respot.alerting.kinds import AlertKind, Severity
+from respot.alerting.weekly.digest import WeeklyOutcome, WeeklyRecord
+from respot.alerting.weekly.week import week_before
 from respot.aws.dynamodb import (
     alerts,
     digests,
@@ -25,6 +27,7 @@ from respot.aws.dynamodb import (
     starts,
     stream,
     sweeps,
+    weekly,
 )
 from respot.aws.dynamodb.attribute_values import Item
 from respot.jobs.job import JobRecord, JobSnapshot, Market, Owner, Parent
@@ -269,6 +272,15 @@ def written() -> dict[str, Written]:
         settled_at=at(3905),
         message_id="message-2",
     )
+    week = week_before(at(0))
+    reported = WeeklyRecord(
+        week=week.id,
+        outcome=WeeklyOutcome.SENT,
+        reason="a reason",
+        headline="a headline",
+        settled_at=at(3906),
+        message_id="message-3",
+    )
     drill = a_drill()
     post: Item = {
         PK: {"S": "drill#0123456789ab"},
@@ -332,6 +344,9 @@ def written() -> dict[str, Written]:
             item=digests.digest_item(WINDOW, digest, KEPT),
             read=lambda item: digests.read_digest(WINDOW, item),
             value=digest,
+        ),
+        "weekly digest": Written(
+            item=weekly.weekly_item(week, reported, KEPT), read=weekly.read_weekly, value=reported
         ),
         "drill's post": Written(
             item=post, read=drills.read_post, value=drills.DrillPost(at=at(3600), refusal="no_service")

@@ -43,14 +43,15 @@ class SnsTopic:
 
     def publish(self, alert: Alert) -> str:
         """See `AlertTopic.publish`."""
-        return self._publish(alert.id, subject(alert), _message(alert), _attributes(alert))
+        return self.send(alert.id, subject(alert), _message(alert), _attributes(alert))
 
     def publish_digest(self, digest: Digest) -> str:
         """See `AlertTopic.publish_digest`."""
-        message = _composed(digest_text.plain(digest), digest_text.short(digest), digest_document(digest))
-        return self._publish(digest.id, digest_text.subject(digest), message, _digest_attributes(digest))
+        message = composed(digest_text.plain(digest), digest_text.short(digest), digest_document(digest))
+        return self.send(digest.id, digest_text.subject(digest), message, _digest_attributes(digest))
 
-    def _publish(self, what: str, title: str, message: str, attributes: Mapping[str, str]) -> str:
+    def send(self, what: str, title: str, message: str, attributes: Mapping[str, str]) -> str:
+        """Publish a composed message; `what` is its id, `title` an e-mail's subject. See `AlertTopic.publish`."""
         try:
             answer = self._client.publish(
                 TopicArn=self._topic_arn,
@@ -99,10 +100,11 @@ def _cut(words: str, most: int) -> str:
 
 
 def _rendered(alert: Alert) -> str:
-    return _composed(plain(alert), short(alert), to_document(alert))
+    return composed(plain(alert), short(alert), to_document(alert))
 
 
-def _composed(text: str, line: str, document: Mapping[str, Any]) -> str:
+def composed(text: str, line: str, document: Mapping[str, Any]) -> str:
+    """The message with its text for e-mail, its line for SMS, and its document for machines."""
     machine = json.dumps(document, ensure_ascii=False)
     by_protocol = dict.fromkeys(("sqs", "lambda", "http", "https", "firehose"), machine)
     return json.dumps({"default": text, "sms": line, **by_protocol}, ensure_ascii=False)

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-from respot.alerting.contract import DIGEST_MEMBER, VERSION
+from respot.alerting.contract import DIGEST_MEMBER, VERSION, WEEK_MEMBER
 from respot.alerting.kinds import OF_ANY_TYPE, AlertKind, moment_of
 from respot.jobs.drill_names import drill_id
 
@@ -17,6 +17,7 @@ TEXT_LIMIT: Final = 4000
 NAMES_LISTED: Final = 20
 """Jobs that a digest names."""
 URL_LIMIT: Final = 3000
+_POOLS_LISTED: Final = 3
 
 _ICON: Final = {"info": "🔵", "warning": "🟡", "error": "🔴"}
 """Characters, since plain text would show a code like `:red_circle:` as it is."""
@@ -42,11 +43,13 @@ class SlackMessage:
 
 
 def render(body: str) -> SlackMessage:
-    """Render an alert, a digest or a CloudWatch alarm; any other message as plain text."""
+    """Render an alert, a digest, a weekly digest or a CloudWatch alarm; any other message as plain text."""
     document = _document(body)
     if document.get("version") == VERSION:
         # A malformed alert is shown as plain text: it must not block the other messages.
         with suppress(LookupError, TypeError, AttributeError, ValueError, OverflowError):
+            if WEEK_MEMBER in document:
+                return _week(document)
             return _digest(document) if DIGEST_MEMBER in document else _alert(document)
     if "AlarmName" in document and "NewStateValue" in document:
         return _alarm(document)
@@ -128,6 +131,39 @@ def _digest(document: Mapping[str, Any]) -> SlackMessage:
         blocks.append(_button("Open the jobs in the AWS console", document["console_url"]))
     blocks.append(_context(f"{document['id']} · account {digest['account']}"))
     return SlackMessage(text=escaped(headline, TEXT_LIMIT), blocks=blocks)
+
+
+def _week(document: Mapping[str, Any]) -> SlackMessage:
+    week, headline = document[WEEK_MEMBER], document["headline"].strip() or VERSION
+    icon = _ICON.get(document["severity"], "")
+    description = "\n".join(str(document[part]) for part in ("what_happened", "what_happens_next"))
+    fields = {
+        "Runs on spot that ended": f"{int(week['runs']):,}",
+        "Interruptions": f"{int(week['interruptions']):,}",
+        "Billed": f"{_hours(week['billed_seconds'])} instance-hours",
+        "Saved, gross": f"{_hours(week['saved_gross_seconds'])} instance-hours",
+        "Saved, net": _hour_range(week["saved_net_seconds"]),
+        "Lost training": _hour_range(week["lost_seconds"]),
+    }
+    pools = "\n".join(f"• {pool['name']}: {pool['words']}" for pool in week["worst_pools"][:_POOLS_LISTED])
+    blocks: list[Block] = [
+        {"type": "header", "text": {"type": "plain_text", "text": _cut(headline, HEADER_LIMIT)}},
+        _section(f"{icon} {escaped(description, SECTION_LIMIT - 40)}".lstrip()),
+        {"type": "section", "fields": [_field(title, value) for title, value in fields.items()]},
+    ]
+    if pools:
+        blocks.append(_section(f"*Worst pools*\n{escaped(pools, SECTION_LIMIT - 40)}"))
+    blocks.append(_context(f"{document['id']} · account {week['account']}"))
+    return SlackMessage(text=escaped(headline, TEXT_LIMIT), blocks=blocks)
+
+
+def _hours(seconds: float) -> str:
+    return f"{seconds / 3600:,.1f}"
+
+
+def _hour_range(seconds: Mapping[str, float]) -> str:
+    least, most = _hours(seconds["least"]), _hours(seconds["most"])
+    return f"{least if least == most else f'{least} to {most}'} instance-hours"
 
 
 def _alarm(document: Mapping[str, Any]) -> SlackMessage:

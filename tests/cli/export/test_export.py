@@ -16,13 +16,13 @@ from pyarrow import parquet  # type: ignore[import-untyped]
 
 from respot.errors import LedgerUnavailableError, UnreadableItemError
 from respot.recovery.planning.run import RunId, run_id
+from respot.runs.period import RecordedRun
 from respot_cli import deployment
 from respot_cli.deployment import Deployment
 from respot_cli.export import command
 from respot_cli.export.part_file import PartFile
 from respot_cli.export.rows import AMOUNTS, DAYS, LENGTHS, TEXTS, TIMES, WHOLE_NUMBERS, rows_of
 from respot_cli.main import main
-from respot_cli.period import RecordedRun
 from respot_cli.prices import options
 from tests.support.builders import ACCOUNT, REGION, job_id
 from tests.support.moto_aws import TABLE

@@ -1,49 +1,19 @@
 """All that the ledger has about a job, in one read: for reports over many jobs."""
 
-from dataclasses import dataclass
-
 from respot.aws.dynamodb.attribute_values import Item
 from respot.aws.dynamodb.job_items import read_record
 from respot.aws.dynamodb.keys import DECISION_KEY, STATE_KEY, partition_of
 from respot.aws.dynamodb.reading import reading
 from respot.aws.dynamodb.run_items import read_recovery_records
 from respot.aws.dynamodb.table import Store
-from respot.jobs.job import JobId, JobRecord
+from respot.jobs.job import JobId
 from respot.jobs.lifecycle import Figures
-from respot.recovery.records import RecoveryRecords
+from respot.runs.period import JobHistory, StoredFigures
 from respot.schema import PK, SK, ItemKind
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredFigures:
-    """The figures that were written with a job's state, for people who read the table.
-
-    Attributes:
-        figures: totals of its transitions; `None` in items of earlier versions.
-        savings_percent: AWS's formula; `None` if it is not known.
-    """
-
-    figures: Figures | None
-    savings_percent: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobHistory:
-    """What the ledger has about a job.
-
-    Attributes:
-        record: its state and its transitions.
-        recovery: what was decided about it.
-        stored: the figures that were written with its state; `None` without a state.
-    """
-
-    record: JobRecord
-    recovery: RecoveryRecords
-    stored: StoredFigures | None
-
-
 class DynamoDbJobHistories(Store):
-    """Reads jobs; writes nothing."""
+    """The port `JobHistories`."""
 
     def load(self, job: JobId) -> JobHistory:
         """The job's history; empty if the ledger does not know it. One Query.

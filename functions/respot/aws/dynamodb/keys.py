@@ -19,11 +19,13 @@ from respot.schema import (
     RUN_SUMMARY_PARTITION,
     START_PARTITION,
     SWEEP_PARTITION,
+    WEEKLY_PARTITION,
     WRITER_PARTITION,
 )
 
 if TYPE_CHECKING:
     from respot.alerting.digest.digest import CapacityPool, DigestWindow
+    from respot.alerting.weekly.week import Week
     from respot.jobs.job import Transition
     from respot.recovery.planning.run import RunId
     from respot.recovery.planning.start_history import StartPool
@@ -53,6 +55,8 @@ WINDOW_KEY: Final = "window"
 """Of a pool's latest window."""
 DIGEST_KEY: Final = "digest"
 """Of a window's digest, next to its entries."""
+WEEKLY_KEY: Final = "digest"
+"""Of a week's digest, the only item of its partition."""
 WRITER_KEY: Final = "writer"
 """Of a checkpoint location's reservation."""
 RUN_SUMMARY_KEY: Final = "summary"
@@ -139,6 +143,11 @@ def pool_partition(pool: CapacityPool) -> str:
 def digest_partition(window: DigestWindow) -> str:
     """The partition of a window's entries and its digest."""
     return f"{DIGEST_PARTITION}{window.id}"
+
+
+def weekly_partition(week: Week) -> str:
+    """The partition of a week's digest."""
+    return f"{WEEKLY_PARTITION}{week.id}"
 
 
 def sweep_partition(scope: str) -> str:

@@ -1,6 +1,6 @@
 """The summaries of runs in the ledger's table, and lists of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -38,7 +38,7 @@ _MOST_VERSIONS: Final = 10**9
 
 
 class DynamoDbRunSummaries(Store):
-    """The ports `SummaryStore` and `RunIndex`, and lists for people."""
+    """The ports `SummaryStore`, `RunIndex` and `EndedRuns`, and lists for people."""
 
     def load(self, run: RunId) -> StoredSummary | None:
         """See `SummaryStore.load`."""
@@ -72,6 +72,18 @@ class DynamoDbRunSummaries(Store):
             stored = next(readable([item], read_summary, lambda _: None), None)
             found[runs[item[PK]["S"]]] = stored.summary if stored else None
         return found
+
+    def ended(self, days: Sequence[datetime]) -> tuple[RunId, ...]:
+        """See `EndedRuns.ended`. A day costs one Query for each page of the index."""
+        condition = f"{LISTED_IN} = :day"
+        every = (self._table.query(condition, {":day": _day(day)}, IndexName=BY_RUN) for day in days)
+        return tuple(RunId(item[PK]["S"].removeprefix(RUN_SUMMARY_PARTITION)) for items in every for item in items)
+
+    def ended_summaries(self, runs: Sequence[RunId]) -> Iterator[RunSummary]:
+        """See `EndedRuns.ended_summaries`. A hundred runs cost one BatchGetItem."""
+        items = self._table.get_all([(run_summary_partition(run), RUN_SUMMARY_KEY) for run in runs])
+        stored = readable(items, read_summary, self._on_unreadable)
+        return (each.summary for each in stored if each.summary.has_ended)
 
     def pages(self, *, now: datetime, since: datetime, size: int) -> Iterator[tuple[RunSummary, ...]]:
         """The runs that go on, and those that ended since then: pages of at most `size`, each group newest first.
