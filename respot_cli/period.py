@@ -73,6 +73,7 @@ class Period:
         now: when it was read.
         receipts: of its runs, newest first.
         stored: the figures that were written with the states of their jobs.
+        computed: the same figures, computed again.
         unread: the items that could not be read, with why; their runs are left out.
     """
 
@@ -80,6 +81,7 @@ class Period:
     now: datetime
     receipts: tuple[RunReceipt, ...]
     stored: Mapping[JobId, StoredFigures]
+    computed: Mapping[JobId, StoredFigures]
     unread: Mapping[str, str]
 
     @property
@@ -132,6 +134,7 @@ def read_period(found: Deployment, *, since: datetime, now: datetime, region: st
     unread: dict[str, str] = {}
     receipts: list[RunReceipt] = []
     stored: dict[JobId, StoredFigures] = {}
+    computed: dict[JobId, StoredFigures] = {}
     noted = 0
 
     def on_unreadable(error: UnreadableItemError) -> None:
@@ -154,7 +157,8 @@ def read_period(found: Deployment, *, since: datetime, now: datetime, region: st
             if region in {None, receipt.attempts[0].region}:
                 receipts.append(receipt)
                 stored.update(run.stored)
+                computed.update(run.computed)
     except LedgerUnavailableError as error:
         message = f"the runs could not be read: {clause(str(error))}; {deployment.advice(error.__cause__)}"
         raise CommandError(message, ExitCode.AWS_UNAVAILABLE) from error
-    return Period(since=since, now=now, receipts=tuple(receipts), stored=stored, unread=unread)
+    return Period(since=since, now=now, receipts=tuple(receipts), stored=stored, computed=computed, unread=unread)

@@ -65,7 +65,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.format == "focus":
         return _show_focus(read, receipts, prices, account=found.account)
     summed, by = total(receipts, prices), Group(arguments.by) if arguments.by else None
-    verification = verify(receipts, read.stored, summed, team_tag=arguments.team_tag) if arguments.verify else None
+    verification = None
+    if arguments.verify:
+        verification = verify(receipts, read.stored, read.computed, summed, team_tag=arguments.team_tag)
     savings = Savings(
         period=read,
         receipts=receipts,

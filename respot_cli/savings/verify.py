@@ -16,6 +16,8 @@ from respot.savings.totals import Group, Totals, total, totals_by
 from respot.savings.wall_clock import TimeClass
 
 _TOLERANCE: Final = timedelta(seconds=1)
+_HUNDREDTH: Final = 0.01
+"""By how much a stored percentage may differ: it has two digits."""
 _OF_AWS: Final = timedelta(minutes=1)
 """By how much AWS's count may differ from the transitions, and by a hundredth of it."""
 
@@ -26,8 +28,8 @@ class Verification:
 
     Attributes:
         runs: how many runs.
-        jobs: jobs whose stored figures (interruptions, time in training, AWS's savings) were compared with the
-            transitions.
+        jobs: jobs whose stored figures (interruptions, time in training and waiting, AWS's savings) were compared with
+            the transitions.
         without_figures: jobs that have no stored figures: their items are of an earlier version.
         differences: what differs, in words; empty if all is equal.
         counted_by_aws: attempts whose TrainingTimeInSeconds was compared with the time in which they held instances.
@@ -44,9 +46,14 @@ class Verification:
 
 
 def verify(
-    receipts: Sequence[RunReceipt], stored: Mapping[JobId, StoredFigures], summed: Totals, *, team_tag: str = "team"
+    receipts: Sequence[RunReceipt],
+    stored: Mapping[JobId, StoredFigures],
+    computed: Mapping[JobId, StoredFigures],
+    summed: Totals,
+    *,
+    team_tag: str = "team",
 ) -> Verification:
-    """Compare the receipts with the stored figures, with AWS's count, and the sums with their parts."""
+    """Compare stored figures with those computed again, receipts with AWS's count, and the sums with their parts."""
     attempts = [attempt for receipt in receipts for attempt in receipt.attempts if attempt.job is not None]
     known = [each for each in attempts if each.job and each.job in stored and stored[each.job].figures]
     timed = [each for each in attempts if each.ended and each.training]
@@ -55,7 +62,7 @@ def verify(
         jobs=len(known),
         without_figures=len(attempts) - len(known),
         differences=(
-            *(words for each in known for words in _with_stored(each, stored)),
+            *(words for each in known for words in _with_stored(each, stored, computed)),
             *(words for receipt in receipts for words in _of_timeline(receipt)),
             *_of_sums(receipts, summed, team_tag),
         ),
@@ -64,24 +71,38 @@ def verify(
     )
 
 
-def _with_stored(attempt: AttemptReceipt, stored: Mapping[JobId, StoredFigures]) -> Iterator[str]:
-    written = stored[attempt.job] if attempt.job else None
-    if written is None or written.figures is None:
+def _with_stored(
+    attempt: AttemptReceipt, stored: Mapping[JobId, StoredFigures], computed: Mapping[JobId, StoredFigures]
+) -> Iterator[str]:
+    """Each job by itself: its receipt leaves time out that another attempt has, too."""
+    if attempt.job is None or attempt.job not in computed:
         return
-    name, figures = attempt.name, written.figures
-    if figures.interruptions != attempt.interruptions:
-        yield f"{name}: {figures.interruptions} interruptions are stored, the transitions have {attempt.interruptions}"
-    if attempt.ended is not None:  # the stored figures leave out the current status
-        trained = attempt.trained / (attempt.instance_count or 1)
-        if abs(figures.trained - trained) > _TOLERANCE:
-            were, are = in_words(figures.trained), in_words(trained)
-            yield f"{name}: {were} of training are stored, the transitions have {are}"
-    percent = None
-    if attempt.training and attempt.billed is not None:
-        percent = (attempt.training - attempt.billed) / attempt.training * 100
-    said = written.savings_percent or 0.0
-    if percent is not None and abs(said - percent) > 0.01:
-        yield f"{name}: savings of {said:.2f} % are stored, AWS's formula gives {percent:.2f} %"
+    name, of_job, again_of_job = attempt.name, stored[attempt.job], computed[attempt.job]
+    written, again = of_job.figures, again_of_job.figures
+    if written and again:
+        if written.interruptions != again.interruptions:
+            were, are = written.interruptions, again.interruptions
+            yield f"{name}: {were} interruptions are stored, the transitions have {are}"
+        for what, one, other in (
+            ("training", written.trained, again.trained),
+            ("waiting", written.waited, again.waited),
+        ):
+            if abs(one - other) > _TOLERANCE:
+                long, other_long = _apart(one, other)
+                yield f"{name}: {long} of {what} are stored, the transitions have {other_long}"
+    said, percent = of_job.savings_percent, again_of_job.savings_percent
+    if (said is None) != (percent is None) or abs((said or 0.0) - (percent or 0.0)) > _HUNDREDTH:
+        yield f"{name}: savings of {_percent(said)} are stored, AWS's formula gives {_percent(percent)}"
+
+
+def _apart(one: timedelta, other: timedelta) -> tuple[str, str]:
+    """Both in words; in seconds where words are too coarse to show the difference."""
+    were, are = in_words(one), in_words(other)
+    return (were, are) if were != are else (f"{one.total_seconds():,.1f} s", f"{other.total_seconds():,.1f} s")
+
+
+def _percent(value: float | None) -> str:
+    return "no known share" if value is None else f"{value:.2f} %"
 
 
 def _of_timeline(receipt: RunReceipt) -> Iterator[str]:

@@ -159,7 +159,7 @@ def _notes(summed: Totals, price_source: str) -> Iterator[str]:
 
 def _verified(found: Verification) -> Iterator[Text]:
     yield Text("Verified", style="bold")
-    yield Text(f"  {found.jobs:,} jobs: stored interruptions, training and savings against their transitions")
+    yield Text(f"  {found.jobs:,} jobs: stored interruptions, training, waiting and savings against their transitions")
     if found.without_figures:
         yield Text(f"  {found.without_figures:,} jobs have no stored figures: there was nothing to compare")
     yield Text(f"  {found.runs:,} runs: the classes of time add up, without gaps; kept and lost are what was trained")

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -17,11 +17,13 @@ from rich.console import Console
 
 from respot.jobs.job import Market
 from respot.jobs.lifecycle import figures
-from respot.runs.period import StoredFigures
+from respot.recovery.planning.run import RunId
+from respot.runs.period import RecordedRun, StoredFigures
 from respot.runs.run_state import RunAttempt
 from respot.savings.money import NO_PRICES, Prices
 from respot.savings.receipt import RunReceipt
 from respot.savings.totals import Group, total, totals_by
+from respot.schema import PK, SK
 from respot_cli import deployment
 from respot_cli.deployment import Deployment
 from respot_cli.errors import ExitCode
@@ -32,7 +34,7 @@ from respot_cli.savings.figures import Savings
 from respot_cli.savings.focus import COLUMNS, as_csv, focus_of
 from respot_cli.savings.verify import verify
 from respot_cli.savings.view import render
-from tests.support.builders import ACCOUNT, REGION, at
+from tests.support.builders import ACCOUNT, REGION, at, job_id
 from tests.support.moto_aws import TABLE
 from tests.support.receipts import NOW, OnePrice, receipt, resumed_run, run_attempt
 from tests.support.stored_runs import named, write
@@ -48,7 +50,7 @@ ON_DEMAND: Final = run_attempt("Starting=0 Training=60 Completed=3660", billed=(
 def shown(*receipts: RunReceipt, by: Group | None = None, price: str = "", width: int = 120) -> str:
     prices: Prices = OnePrice(price) if price else NO_PRICES
     savings = Savings(
-        period=Period(since=at(0), now=NOW, receipts=receipts, stored={}, unread={}),
+        period=Period(since=at(0), now=NOW, receipts=receipts, stored={}, computed={}, unread={}),
         receipts=receipts,
         summed=total(receipts, prices),
         by=by,
@@ -180,6 +182,10 @@ def test_focus_has_the_net_figures_of_the_totals() -> None:
 # --- --verify -------------------------------------------------------------------------------------------------------
 
 
+def computed_of(*attempts: RunAttempt) -> Mapping[Any, StoredFigures]:
+    return RecordedRun(run=RunId("us-east-1/spot-job/0"), attempts=attempts).computed
+
+
 def stored_of(*attempts: RunAttempt) -> dict[Any, StoredFigures]:
     return {
         each.state.job: StoredFigures(figures=figures(each.transitions), savings_percent=66.67)
@@ -191,9 +197,38 @@ def stored_of(*attempts: RunAttempt) -> dict[Any, StoredFigures]:
 def test_verify_compares_with_what_is_stored_and_summed() -> None:
     attempts = resumed_run()
     receipts = [receipt(*attempts)]
-    found = verify(receipts, stored_of(*attempts), total(receipts))
+    found = verify(receipts, stored_of(*attempts), computed_of(*attempts), total(receipts))
     assert (found.jobs, found.differences, found.counted_by_aws, found.counted_otherwise) == (2, (), 2, ())
-    assert verify(receipts, {}, total(receipts)).without_figures == 2
+    assert verify(receipts, {}, computed_of(*attempts), total(receipts)).without_figures == 2
+
+
+def created(attempt: RunAttempt, seconds: float) -> RunAttempt:
+    """The same attempt, of a job that was created then."""
+    assert attempt.state is not None
+    return replace(attempt, state=replace(attempt.state, job=job_id(created=at(seconds))))
+
+
+OVERLAPPING: Final = run_attempt("Starting=8300 Training=8350 Completed=14160", 2, billed=(5810, 1937))
+
+
+@pytest.mark.parametrize(
+    "attempts",
+    [
+        pytest.param((resumed_run()[0], OVERLAPPING), id="the next attempt began before the end was written"),
+        pytest.param(
+            (created(run_attempt("Starting=0 Training=100 Completed=500", billed=(400, 134)), 150),),
+            id="created after its first transition",
+        ),
+        pytest.param(
+            (run_attempt("Starting=0 Training=100", billed=(400, 134), status="Completed", training_ended=at(500)),),
+            id="its end is not written yet",
+        ),
+        pytest.param((run_attempt("Starting=0 Downloading=100 Completed=500 Training=510 Deleting=900"),), id="late"),
+    ],
+)
+def test_verify_says_nothing_of_an_honest_ledger(attempts: Sequence[RunAttempt]) -> None:
+    receipts = [receipt(*attempts)]
+    assert verify(receipts, computed_of(*attempts), computed_of(*attempts), total(receipts)).differences == ()
 
 
 def test_verify_finds_what_differs() -> None:
@@ -205,7 +240,7 @@ def test_verify_finds_what_differs() -> None:
     assert known is not None
     stored[job] = StoredFigures(figures=replace(known, interruptions=3, trained=timedelta(hours=1)), savings_percent=1)
     wrong = replace(total(receipts), billed=timedelta(hours=9))
-    differences = "\n".join(verify(receipts, stored, wrong).differences)
+    differences = "\n".join(verify(receipts, stored, computed_of(*attempts), wrong).differences)
     for words in (
         "3 interruptions are stored",
         "1 h 00 min of training are stored",
@@ -213,8 +248,13 @@ def test_verify_finds_what_differs() -> None:
         "billed time",
     ):
         assert words in differences
+    stored[job] = StoredFigures(figures=replace(known, waited=timedelta(minutes=1)), savings_percent=None)
+    assert verify(receipts, stored, computed_of(*attempts), total(receipts)).differences == (
+        "spot-job: 1 min of waiting are stored, the transitions have 10 min",
+        "spot-job: savings of no known share are stored, AWS's formula gives 66.67 %",
+    )
     longer = [receipt(run_attempt("Starting=0 Training=60 Completed=3660", billed=(1800, 600)))]
-    (said,) = verify(longer, {}, total(longer)).counted_otherwise
+    (said,) = verify(longer, {}, {}, total(longer)).counted_otherwise
     assert "AWS counts 30 min of training time, the transitions show instances for 1 h 00 min" in said
 
 
@@ -264,6 +304,17 @@ def test_the_forms_have_equal_figures(
     assert round(sum(Decimal(each["BilledCost"]) for each in focus), 2) == Decimal("1.72")
     text = lines(said())
     assert text["Billed"] == ["1.37", "1.72"]
+
+
+def test_verify_notices_a_transition_that_somebody_deleted(
+    ledger: "DynamoDBClient", prices: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(ledger, IN_DOUBT)
+    found = ledger.scan(TableName=TABLE)["Items"]
+    (gone,) = (item for item in found if item.get("status") == {"S": "Interrupted"})
+    ledger.delete_item(TableName=TABLE, Key={name: gone[name] for name in (PK, SK)})
+    assert main(["savings", "--verify", "--prices", prices]) == ExitCode.NOT_DONE
+    assert "1 interruptions are stored, the transitions have 0" in capsys.readouterr().out
 
 
 def test_a_spreadsheet_takes_no_team_for_a_formula(

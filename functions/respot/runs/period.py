@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Protocol, cast
 
 from respot.errors import UnreadableItemError
-from respot.jobs.job import JobId, JobRecord
-from respot.jobs.lifecycle import Figures
+from respot.jobs.job import JobId, JobRecord, JobState, savings_percent
+from respot.jobs.lifecycle import Figures, figures, in_order
 from respot.jobs.ports import JobStore
 from respot.recovery.planning.run import RunId
 from respot.recovery.ports import RunStore
@@ -69,6 +69,18 @@ class RecordedRun:
     run: RunId
     attempts: tuple[RunAttempt, ...]
     stored: Mapping[JobId, StoredFigures] = field(default_factory=dict)
+
+    @property
+    def computed(self) -> Mapping[JobId, StoredFigures]:
+        """The same figures, computed again from the transitions and from AWS's times."""
+        return {each.state.job: _computed(each, each.state) for each in self.attempts if each.state}
+
+
+def _computed(attempt: RunAttempt, state: JobState) -> StoredFigures:
+    return StoredFigures(
+        figures=figures(in_order(attempt.transitions)),
+        savings_percent=savings_percent(training=state.training_time, billable=state.billable_time),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
