@@ -212,6 +212,25 @@ def test_what_aws_has_not_said_is_unknown() -> None:
     assert (waited.billed, waited.saved_net, waited.gross_percent) == (timedelta(), span(0), None)
 
 
+@pytest.mark.parametrize(
+    ("billed", "count"),
+    [
+        pytest.param((-400, -100), 1, id="negative"),
+        pytest.param((400, -100), 1, id="billed below zero"),
+        pytest.param((8e13, 8e13), 1, id="longer than time itself, if it is added up"),
+        pytest.param((400, 100), -3, id="fewer instances than none"),
+        pytest.param((400, 100), 0, id="several types: the API allows 0"),
+        pytest.param((400, 100), 10**30, id="more instances than there are"),
+    ],
+)
+def test_nonsense_is_unknown_and_spoils_no_sum(billed: tuple[float, float], count: int) -> None:
+    script = "Starting=0 Downloading=60 Training=160 Completed=560"
+    broken = receipt(run_attempt(script, billed=billed, instance_count=count))
+    whole = total([broken, broken, receipt(*resumed_run())], OnePrice("1"))
+    assert (whole.billed, whole.unbilled) == (timedelta(seconds=3920), 2)
+    assert whole.uninterrupted == span(10_560)
+
+
 def test_an_on_demand_attempt_saves_nothing_and_pays_for_what_it_repeats() -> None:
     first, _ = resumed_run()
     second = run_attempt(

@@ -11,7 +11,7 @@ All lengths of a receipt are instance-time: elapsed time times the number of ins
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 from respot.jobs.job import JobId, Market, Parent
 from respot.jobs.lifecycle import INTERRUPTED, has_held_instances, is_terminal
@@ -211,6 +211,12 @@ def net_percent(uninterrupted: Span, billed: timedelta) -> tuple[float | None, f
     return least, most or 0.0
 
 
+_T = TypeVar("_T", int, timedelta)
+
+_MOST_INSTANCES: Final = 10_000
+"""Of one job. A cluster of several types has no such number: SageMaker's API allows 0."""
+_LONGEST: Final = timedelta(days=366)
+"""Of TrainingTimeInSeconds: a job runs for at most 28 days."""
 _ON_THE_WAY: Final = frozenset({TimeClass.STARTING, TimeClass.DOWNLOADING, TimeClass.UPLOADING, TimeClass.STOPPING})
 """What a run needs beside training, once if nothing interrupts it."""
 
@@ -313,7 +319,7 @@ def _receipt(
     attempt: RunAttempt, segments: tuple[Segment, ...], once: frozenset[Segment], is_useful: tuple[bool, bool]
 ) -> AttemptReceipt:
     state = attempt.state
-    count = state.instance_count if state else None
+    count = _within(state.instance_count, 1, _MOST_INSTANCES) if state else None
     times = count or 1
     trained = [each for each in segments if each.time_class in {TimeClass.TRAINING, TimeClass.LOST}]
     kept = total(_kept_part(each) for each in trained).times(times)
@@ -372,8 +378,13 @@ def _aws_times(attempt: RunAttempt, count: int | None) -> tuple[timedelta | None
         return timedelta(), timedelta()
     if count is None:
         return None, None
-    training, billed = state.training_time, state.billable_time
+    training, billed = (_within(each, timedelta(), _LONGEST) for each in (state.training_time, state.billable_time))
     return None if training is None else training * count, None if billed is None else billed * count
+
+
+def _within(value: _T | None, least: _T, most: _T) -> _T | None:
+    """What the ledger has, if it can be; nonsense is not known, and must not spoil the sums."""
+    return value if value is not None and least <= value <= most else None
 
 
 def _last_status(attempt: RunAttempt) -> str:
