@@ -154,7 +154,7 @@ def read_period(found: Deployment, *, since: datetime, now: datetime, region: st
             except (ValueError, OverflowError) as error:  # figures that nobody can add up, of a broken item
                 unread[run.run] = str(error)
                 continue
-            if region in {None, receipt.attempts[0].region}:
+            if region in {None, run.run.partition("/")[0]}:  # also if its first job has expired
                 receipts.append(receipt)
                 stored.update(run.stored)
                 computed.update(run.computed)

@@ -13,6 +13,7 @@ from respot.aws.dynamodb.runs import DynamoDbRunStore
 from respot.errors import UnreadableItemError
 from respot.runs.load import attempts_of
 from respot.runs.period import RecordedRun
+from respot.schema import PK, SK
 from respot_cli.deployment import Deployment
 from respot_cli.period import read_period, runs_of_period
 from tests.support.builders import REGION, at, job_id
@@ -101,6 +102,15 @@ def test_what_ended_before_the_period_is_not_read(dynamodb: "DynamoDBClient") ->
     period = read_period(a_deployment(), since=NOW - timedelta(hours=1), now=NOW)
     assert [each.name for each in period.receipts] == ["goes-on"]
     assert read_period(a_deployment(), since=at(0), now=NOW, region="eu-west-1").receipts == ()
+
+
+def test_the_region_is_known_without_the_first_job(dynamodb: "DynamoDBClient") -> None:
+    write(dynamodb, *resumed_run())
+    for item in dynamodb.scan(TableName=TABLE)["Items"]:
+        if item[PK]["S"] == partition_of(job_id()):  # as if it had expired
+            dynamodb.delete_item(TableName=TABLE, Key={PK: item[PK], SK: item[SK]})
+    (found,) = read_period(a_deployment(), since=at(0), now=NOW, region=REGION).receipts
+    assert [each.region for each in found.attempts] == ["", REGION]
 
 
 def test_stored_figures_come_with_the_runs(dynamodb: "DynamoDBClient") -> None:

@@ -11,9 +11,9 @@ All lengths of a receipt are instance-time: elapsed time times the number of ins
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Final, TypeVar
+from typing import Final
 
-from respot.jobs.job import JobId, Market, Parent
+from respot.jobs.job import JobId, JobState, Market, Parent
 from respot.jobs.lifecycle import INTERRUPTED, has_held_instances, is_terminal
 from respot.recovery.checkpoints.checkpoint import Checkpoint
 from respot.recovery.planning.run import RunId
@@ -211,10 +211,8 @@ def net_percent(uninterrupted: Span, billed: timedelta) -> tuple[float | None, f
     return least, most or 0.0
 
 
-_T = TypeVar("_T", int, timedelta)
-
 _MOST_INSTANCES: Final = 10_000
-"""Of one job. A cluster of several types has no such number: SageMaker's API allows 0."""
+"""Of one job: more would be nonsense that spoils the sums of all others."""
 _LONGEST: Final = timedelta(days=366)
 """Of TrainingTimeInSeconds: a job runs for at most 28 days."""
 _ON_THE_WAY: Final = frozenset({TimeClass.STARTING, TimeClass.DOWNLOADING, TimeClass.UPLOADING, TimeClass.STOPPING})
@@ -225,7 +223,7 @@ def receipt_of(run: RunId, attempts: Sequence[RunAttempt], *, now: datetime) -> 
     """The receipt of a run, from all of its attempts in order.
 
     Raises:
-        ValueError: SageMaker has reported none of them, or all have expired.
+        ValueError: SageMaker has reported none of them, or all have expired; or a time or a number cannot be.
     """
     lines = timeline(attempts, now=now)
     first = next((each.state for each in attempts if each.state), None)
@@ -319,7 +317,7 @@ def _receipt(
     attempt: RunAttempt, segments: tuple[Segment, ...], once: frozenset[Segment], is_useful: tuple[bool, bool]
 ) -> AttemptReceipt:
     state = attempt.state
-    count = _within(state.instance_count, 1, _MOST_INSTANCES) if state else None
+    count = _count(state) if state else None
     times = count or 1
     trained = [each for each in segments if each.time_class in {TimeClass.TRAINING, TimeClass.LOST}]
     kept = total(_kept_part(each) for each in trained).times(times)
@@ -378,13 +376,19 @@ def _aws_times(attempt: RunAttempt, count: int | None) -> tuple[timedelta | None
         return timedelta(), timedelta()
     if count is None:
         return None, None
-    training, billed = (_within(each, timedelta(), _LONGEST) for each in (state.training_time, state.billable_time))
+    training, billed = state.training_time, state.billable_time
+    if any(each is not None and not timedelta() <= each <= _LONGEST for each in (training, billed)):
+        message = f"{attempt.name} has a training or billable time that cannot be"
+        raise ValueError(message)
     return None if training is None else training * count, None if billed is None else billed * count
 
 
-def _within(value: _T | None, least: _T, most: _T) -> _T | None:
-    """What the ledger has, if it can be; nonsense is not known, and must not spoil the sums."""
-    return value if value is not None and least <= value <= most else None
+def _count(state: JobState) -> int | None:
+    """The number of instances; not known of a cluster of several types, for which SageMaker's API allows 0."""
+    if state.instance_count is not None and not 0 <= state.instance_count <= _MOST_INSTANCES:
+        message = f"{state.job.name} has a number of instances that cannot be: {state.instance_count}"
+        raise ValueError(message)
+    return state.instance_count or None
 
 
 def _last_status(attempt: RunAttempt) -> str:
