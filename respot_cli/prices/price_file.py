@@ -97,13 +97,13 @@ def _rows(file: str, text: str) -> Iterator[tuple[str, Mapping[str, object]]]:
             yield f"price {number}", each if isinstance(each, dict) else {}
         return
     reader = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True)
-    if missing := [name for name in _COLUMNS if name not in (reader.fieldnames or ())]:
-        raise _bad(file, f"line 1 has no column {missing[0]}: the header is {','.join(_COLUMNS)}")
     try:
+        if missing := [name for name in _COLUMNS if name not in (reader.fieldnames or ())]:
+            raise _bad(file, f"line 1 has no column {missing[0]}: the header is {','.join(_COLUMNS)}")
         for row in reader:
             yield f"line {reader.line_num}", row
     except csv.Error as error:
-        raise _bad(file, f"line {reader.line_num} cannot be read as CSV: {clause(str(error))}") from error
+        raise _bad(file, f"line {reader.line_num + 1} cannot be read as CSV: {clause(str(error))}") from error
 
 
 def _price(file: str, place: str, row: Mapping[str, object]) -> ListedPrice:

@@ -144,7 +144,7 @@ def _csv(savings: Savings) -> str:
 
 def _cell(words: str) -> str:
     """A spreadsheet takes text that begins so for a formula (OWASP, CSV Injection)."""
-    return f"'{words}" if words.startswith(("=", "+", "-", "@", "\t", "\r")) else words
+    return f"'{words}" if words.startswith(tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")) else words
 
 
 def _verified(found: Verification) -> dict[str, Any]:

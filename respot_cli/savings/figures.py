@@ -47,12 +47,12 @@ class Savings:
 
 def hours(length: timedelta) -> float:
     """Hours, to some milliseconds."""
-    return round(length / _HOUR, 6)
+    return round(length / _HOUR, 6) + 0.0
 
 
 def percent(value: float | None) -> float | None:
     """A percentage with two digits."""
-    return None if value is None else round(value, 2)
+    return None if value is None else round(value, 2) + 0.0
 
 
 def document_of(totals: Totals) -> dict[str, Any]:
@@ -112,6 +112,7 @@ def row_of(totals: Totals) -> dict[str, object]:
         "saved_net_cost_most": to_the_cent(money.saved_net.high) if money else None,
         "lost_cost_least": to_the_cent(money.lost.low) if money else None,
         "lost_cost_most": to_the_cent(money.lost.high) if money else None,
+        "hours_without_price": hours(totals.unpriced),
         **{f"{each.value.replace(' ', '_')}_elapsed_hours": hours(clock.of(each)) for each in TimeClass},
     }
 

@@ -209,8 +209,8 @@ def _hours(length: timedelta) -> Decimal:
 
 
 def _plain(amount: Decimal) -> str:
-    """Without an exponent, whose sign the specification forbids."""
-    return f"{amount.normalize():f}"
+    """Without an exponent, whose sign the specification forbids, and without a zero's."""
+    return f"{amount.normalize() + 0:f}"
 
 
 def _iso(moment: datetime) -> str:

@@ -89,7 +89,7 @@ def _sums(summed: Totals) -> Rows:
             ),
             line("Lost training", summed.lost, lambda money: money.lost),
             line("The same work, uninterrupted", summed.uninterrupted, lambda money: money.uninterrupted),
-            line("Saved, net", summed.saved_net, lambda money: money.saved_net, _percents(summed.net_percent)),
+            line("Saved, net", summed.saved_net, lambda money: money.saved_net, _net(summed)),
         ],
         right=("Instance-hours", *currencies, "Percent"),
     )
@@ -106,7 +106,7 @@ def _groups(groups: Mapping[str, Totals], by: Group, digits: int) -> Rows:
                 Text(f"{each.runs:,}"),
                 Text(_hours(exactly(each.billed), digits)),
                 Text(_percent(each.gross_percent)),
-                Text(_percents(each.net_percent)),
+                Text(_net(each)),
                 Text(_hours(each.lost, digits)),
                 *(Text(_amount(each.money[one].saved_net) if one in each.money else "") for one in currencies),
             ]
@@ -196,16 +196,21 @@ def _amount(amount: Amount) -> str:
 
 
 def _between(low: float, high: float, digits: int) -> str:
-    least, most = f"{low:,.{digits}f}", f"{high:,.{digits}f}"
+    least, most = _number(low, digits), _number(high, digits)
     return least if least == most else f"{least} to {most}"
 
 
 def _percent(value: float | None) -> str:
-    return "" if value is None else f"{value:.1f}"
+    return "" if value is None else _number(value, 1)
 
 
-def _percents(values: tuple[float | None, float] | None) -> str:
-    if values is None:
-        return "no useful work"
-    least, most = values
-    return f"at most {most:.1f}" if least is None else _between(least, most, 1)
+def _number(value: float, digits: int) -> str:
+    """Rounded, and never a zero with a sign."""
+    return f"{round(value, digits) + 0.0:,.{digits}f}"
+
+
+def _net(totals: Totals) -> str:
+    if totals.net_percent is None:
+        return "" if totals.unbilled == totals.attempts else "no useful work"
+    least, most = totals.net_percent
+    return f"at most {_number(most, 1)}" if least is None else _between(least, most, 1)

@@ -30,7 +30,7 @@ from respot_cli.errors import ExitCode
 from respot_cli.main import main
 from respot_cli.period import Period
 from respot_cli.savings import command
-from respot_cli.savings.figures import Savings
+from respot_cli.savings.figures import Savings, document_of, row_of
 from respot_cli.savings.focus import COLUMNS, as_csv, focus_of
 from respot_cli.savings.verify import verify
 from respot_cli.savings.view import render
@@ -97,6 +97,22 @@ def test_groups_show_each_team_and_no_control_character() -> None:
     assert lines(said)["vision"] == ["1", "1.09", "66.7", "62.9", "0.17", "1.84"]
     assert "=cmd()|x" in said
     assert "\u202e" not in said
+
+
+def test_what_is_not_billed_yet_is_not_said_to_be_useless() -> None:
+    goes_on = run_attempt("Starting=0 Training=60")
+    said = shown(receipt(goes_on))
+    assert "1 attempts are not billed yet" in said
+    assert "no useful work" not in said
+    in_vain = run_attempt("Starting=0 Training=60 MaxWaitTimeExceeded=660", billed=(600, 200), checkpoint_uri=None)
+    assert lines(shown(receipt(in_vain)))["Saved, net"][-1] == "no useful work"
+
+
+def test_nothing_is_below_zero_by_a_rounded_hair() -> None:
+    dear = receipt(run_attempt("Starting=0 Training=100 Completed=7300", billed=(7200, 7200.001)))
+    said = lines(shown(dear, price="1"))
+    assert (said["Saved, gross"], said["Saved, net"]) == (["0.00", "0.00", "0.0"],) * 2
+    assert "-" not in json.dumps([document_of(total([dear], OnePrice("1"))), row_of(total([dear]))], default=str)
 
 
 def test_no_runs_are_said_to_be_none() -> None:
@@ -300,6 +316,7 @@ def test_the_forms_have_equal_figures(
     assert document["on_demand_only_runs"] == 1
     (row,) = csv.DictReader(io.StringIO(said("--format", "csv")))
     assert (float(row["billed_hours"]), row["billed_cost"]) == (whole["billed_hours"], "1.72")
+    assert float(row["hours_without_price"]) == 0
     focus = list(csv.DictReader(io.StringIO(said("--format", "focus"))))
     assert round(sum(Decimal(each["BilledCost"]) for each in focus), 2) == Decimal("1.72")
     text = lines(said())
@@ -336,6 +353,9 @@ def test_without_a_price_there_are_hours_and_no_focus(
     document = json.loads(capsys.readouterr().out)
     assert (document["total"]["money"], document["prices"]) == ({}, None)
     assert document["total"]["hours_without_price"] == document["total"]["billed_hours"]
+    assert main(["savings", "--format", "csv", "--prices", str(file)]) == ExitCode.DONE
+    (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert float(row["hours_without_price"]) == document["total"]["billed_hours"]
     assert main(["savings", "--format", "focus", "--prices", str(file)]) == ExitCode.NOT_DONE
     assert "give --prices FILE" in capsys.readouterr().err
 

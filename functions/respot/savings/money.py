@@ -125,5 +125,5 @@ def cost_of_span(instance_time: Span, price: Price) -> Amount:
 
 
 def to_the_cent(amount: Decimal) -> Decimal:
-    """The amount as it is shown: rounded once, at the end of a sum."""
-    return amount.quantize(_CENT, rounding=ROUND_HALF_EVEN)
+    """The amount as it is shown: rounded once, at the end of a sum; never a zero with a sign."""
+    return amount.quantize(_CENT, rounding=ROUND_HALF_EVEN) + 0

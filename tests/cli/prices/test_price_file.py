@@ -43,6 +43,8 @@ def test_what_the_file_lacks_has_no_price_and_is_named(tmp_path: Path) -> None:
     [
         ("", "line 1 has no column region"),
         ("region,instance_type,per_hour\n", "no column currency"),
+        pytest.param(f"{'x' * 200_000}\n{CSV}", "line 1 cannot be read as CSV", id="no end of a header"),
+        pytest.param(CSV.replace("EUR", "E" * 200_000), "line 3 cannot be read as CSV", id="no end of a cell"),
         (CSV.replace("1.55", "free"), "line 3: 'free' is no price"),
         (CSV.replace("1.55", "0"), "line 3: '0' is no price above zero"),
         (CSV.replace("1.55", "NaN"), "line 3: 'NaN' is no price above zero"),
