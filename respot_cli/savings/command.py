@@ -81,6 +81,8 @@ def run(arguments: argparse.Namespace) -> int:
     read.say_what_is_missing()
     for why in prices.why_unknown[:_MOST_NOTES]:
         output.say(f"respot: {clause(why)}")
+    if arguments.format == "csv" and len(summed.money) > 1:
+        output.say(f"respot: no money in rows of several currencies ({', '.join(summed.money)}): use --json")
     if verification and verification.differences:
         output.say("respot: the figures differ from the transitions; the report has the differences")
         return ExitCode.NOT_DONE

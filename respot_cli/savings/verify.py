@@ -74,7 +74,7 @@ def verify(
 def _with_stored(
     attempt: AttemptReceipt, stored: Mapping[JobId, StoredFigures], computed: Mapping[JobId, StoredFigures]
 ) -> Iterator[str]:
-    """Each job by itself: its receipt leaves time out that another attempt has, too."""
+    """Each job alone: in its receipt, the time that another attempt has, too, is missing."""
     if attempt.job is None or attempt.job not in computed:
         return
     name, of_job, again_of_job = attempt.name, stored[attempt.job], computed[attempt.job]

@@ -343,6 +343,21 @@ def test_a_spreadsheet_takes_no_team_for_a_formula(
     assert row["team"] == "'=cmd()|x\u202e"
 
 
+def test_a_row_of_several_currencies_has_no_money_and_says_it(
+    ledger: "DynamoDBClient", tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(ledger, *resumed_run())
+    write(ledger, *named(resumed_run(instance_type="ml.p3.2xlarge"), "other"))
+    file = tmp_path / "prices.csv"
+    rows = ("us-east-1,ml.g5.2xlarge,1,USD", "us-east-1,ml.p3.2xlarge,1,EUR")
+    file.write_text("\n".join(("region,instance_type,per_hour,currency", *rows)))
+    assert main(["savings", "--format", "csv", "--prices", str(file)]) == ExitCode.DONE
+    said = capsys.readouterr()
+    (row,) = csv.DictReader(io.StringIO(said.out))
+    assert (row["currency"], row["billed_cost"]) == ("", "")
+    assert "no money in rows of several currencies" in said.err
+
+
 def test_without_a_price_there_are_hours_and_no_focus(
     ledger: "DynamoDBClient", tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -208,6 +208,8 @@ def test_what_aws_has_not_said_is_unknown() -> None:
     assert (running.billed, running.saved_gross, running.saved_net, running.net_percent) == (None, None, None, None)
     assert running.ended is None
     assert total([running], OnePrice("1")).unbilled == 1
+    so_far = receipt(run_attempt("Starting=0 Downloading=60 Training=160", billed=(500, 100)))
+    assert (so_far.billed, total([so_far]).unbilled) == (None, 1)
     waited = receipt(run_attempt("Starting=0 Stopped=900"))
     assert (waited.billed, waited.saved_net, waited.gross_percent) == (timedelta(), span(0), None)
 

@@ -376,7 +376,8 @@ def _aws_times(attempt: RunAttempt, count: int | None) -> tuple[timedelta | None
         return timedelta(), timedelta()
     if count is None:
         return None, None
-    training, billed = state.training_time, state.billable_time
+    training = state.training_time
+    billed = state.billable_time if is_terminal(state.status) else None  # what lives is not billed yet
     if any(each is not None and not timedelta() <= each <= _LONGEST for each in (training, billed)):
         message = f"{attempt.name} has a training or billable time that cannot be"
         raise ValueError(message)
