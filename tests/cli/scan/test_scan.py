@@ -167,7 +167,7 @@ def test_a_line_that_was_cut_short_or_makes_no_sense_is_described_again(account:
 
 
 def test_a_job_that_goes_on_or_has_just_ended_is_described_each_time(account: Account) -> None:
-    account.add([job("live", *START, ("Training", 60), created=NOW - timedelta(minutes=30))])
+    account.add([job("live", *START, ("Training", 60), created=NOW - timedelta(days=2))])
     account.add([job("fresh", *START, ("Training", 60), *END, created=NOW - timedelta(minutes=40))])
     for _ in range(2):
         account.document()
