@@ -24,6 +24,7 @@ from local import PROJECT
 from local.emulator import ACCOUNT, CALLS_PATH, DEFAULT_REGION, ROOT_ENVIRONMENT, ROOT_KEY
 
 _START_SECONDS: Final = 60.0
+_STOP_SECONDS: Final = 5.0
 _LOG_TAIL: Final = 30
 
 
@@ -153,8 +154,13 @@ class LocalAccount:
             return
         # Everything that the server started is in its process group, and nothing else is. There is nothing to save, and
         # an orderly end takes seconds: it ends warm functions one after another.
+        deadline = time.monotonic() + _STOP_SECONDS
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            while time.monotonic() < deadline:  # its functions end a moment later
+                os.killpg(process.pid, 0)
+                time.sleep(0.01)
         process.wait()
         if process.stdin:
             process.stdin.close()
