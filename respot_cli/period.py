@@ -167,7 +167,11 @@ def read_period(found: Deployment, *, since: datetime, now: datetime, region: st
     runs = runs_of_period(found, since=since, now=now, on_unreadable=on_unreadable, on_progress=on_progress)
     try:
         for run in runs:
-            receipt = receipt_of(run.run, run.attempts, now=now)
+            try:
+                receipt = receipt_of(run.run, run.attempts, now=now)
+            except (ValueError, OverflowError) as error:  # figures that nobody can add up, of a broken item
+                unread[run.run] = str(error)
+                continue
             if region in {None, receipt.attempts[0].region}:
                 receipts.append(receipt)
                 stored.update(run.stored)

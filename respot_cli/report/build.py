@@ -136,8 +136,8 @@ def _lead(whole: Totals, work: Unit) -> str:
         return "No spot run of this period has useful work that AWS has billed. There is nothing to compare yet."
     unit = f"instance-{work.name}"
     return (
-        f"Spot runs were billed {work.figure(whole.billed)} {unit}. "
-        f"Uninterrupted and on demand, the same useful work takes {work.figure(whole.uninterrupted)}. "
+        f"Spot runs were billed {work.short(whole.billed)} {unit}. "
+        f"Uninterrupted and on demand, the same useful work takes {work.short(whole.uninterrupted)}. "
         f"AWS's own figure is {percent(whole.gross_percent)}: it counts repeated work as saved, too."
     )
 
@@ -195,11 +195,12 @@ def _saved_columns(work: Unit) -> tuple[str, ...]:
 
 
 def _saved_row(key: str, of: Totals, work: Unit) -> tuple[str, ...]:
+    is_billed = of.unbilled < of.attempts
     return (
         key,
         f"{of.runs:,}",
-        work.figure(of.billed),
-        work.figure(of.uninterrupted),
+        work.figure(of.billed if is_billed else None),
+        work.figure(of.uninterrupted if is_billed else None),
         percent(of.gross_percent),
         percent(of.net_percent),
         f"{of.interruptions:,}",

@@ -38,7 +38,7 @@ _TONES: Final = {
     RunState.STOPPED: "plain",
 }
 _SHORT: Final = timedelta(hours=1)
-_LONGEST: Final = 400
+_LONGEST: Final = 300
 """Characters of a decision's words."""
 
 
@@ -79,7 +79,7 @@ def run_view(receipt: RunReceipt, detail: Detail, *, team_tag: str) -> Run:
         tone=_TONES.get(receipt.state, "live"),
         named=[
             *([name(team)] if team else []),
-            name(last.region),
+            name(next((each.region for each in reversed(receipt.attempts) if each.region), None)),
             *([f"of a {last.parent.owner}"] if last.parent else []),
         ],
         time=f"began {receipt.began:%d %b %H:%M}, {length(axis.whole)} in all",
@@ -132,6 +132,8 @@ def _kind(segment: Segment) -> str:
 
 
 def _lane_words(attempt: AttemptReceipt) -> str:
+    if attempt.job is None:
+        return "created and not reported yet"
     pool = " ".join(filter(None, (attempt.market, attempt.instance_type)))
     several = f" \N{MULTIPLICATION SIGN} {attempt.instance_count}" if (attempt.instance_count or 1) > 1 else ""
     billed = "" if attempt.billed is None else f", billed {length(attempt.billed)}"
@@ -178,7 +180,7 @@ def _events(receipt: RunReceipt) -> Iterator[Event]:
             yield Event(kind="", at=attempt.ended, words=f"{number} ended as {name(attempt.secondary_status)}")
         for record in _decisions(attempt):
             said = record.summary or f"{_ACTIONS[record.decision.action]}: {record.decision.reason}"
-            yield Event(kind="decision", at=record.decided_at, words=name(said)[:_LONGEST])
+            yield Event(kind="decision", at=record.decided_at, words=name(said, _LONGEST))
 
 
 def _decisions(attempt: AttemptReceipt) -> Iterator[DecisionRecord]:

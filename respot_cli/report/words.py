@@ -29,14 +29,25 @@ class Unit:
     length: timedelta
 
     def figure(self, length: timedelta | Span | None) -> str:
-        """So many of it, without the sign: three digits, and never 0 for what is more."""
+        """So many of it, for a table: two decimals, as `respot savings` has them."""
+        return self._between(length, 2)
+
+    def short(self, length: timedelta | Span | None) -> str:
+        """The same for a sentence: three digits."""
+        most = max(abs(length.low), abs(length.high)) if isinstance(length, Span) else abs(length or timedelta())
+        value = most / self.length
+        return self._between(length, 0 if value >= 100 else 1 if value >= _ENOUGH else 2)
+
+    def words(self, length: timedelta | Span | None) -> str:
+        """The same with its sign."""
+        return f"{self.short(length)}\N{NO-BREAK SPACE}{self.sign}"
+
+    def _between(self, length: timedelta | Span | None, decimals: int) -> str:
         if length is None:
             return NOT_KNOWN
-        if isinstance(length, Span):
-            digits = _decimals(max(abs(length.low), abs(length.high)) / self.length)
-            low, high = self._shown(length.low, digits), self._shown(length.high, digits)
-            return low if low == high else f"{low} to {high}"
-        return self._shown(length, _decimals(abs(length / self.length)))
+        bounds = (length.low, length.high) if isinstance(length, Span) else (length, length)
+        low, high = (self._shown(each, decimals) for each in bounds)
+        return low if low == high else f"{low} to {high}"
 
     def _shown(self, length: timedelta, decimals: int) -> str:
         value = abs(length / self.length)
@@ -44,14 +55,6 @@ class Unit:
         if value and not float(shown.replace(",", "")):
             shown = f"<{10**-decimals:.{decimals}f}"
         return f"{_MINUS if length < timedelta() else ''}{shown}"
-
-    def words(self, length: timedelta | Span | None) -> str:
-        """The same with its sign."""
-        return f"{self.figure(length)}\N{NO-BREAK SPACE}{self.sign}"
-
-
-def _decimals(value: float) -> int:
-    return 0 if value >= 100 else 1 if value >= _ENOUGH else 2
 
 
 UNITS: Final = (

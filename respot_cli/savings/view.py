@@ -45,7 +45,7 @@ def render(savings: Savings, *, commands: Sequence[tuple[str, str]]) -> Renderab
     summed = savings.summed
     if not summed.runs:
         return Lines(Text(f"No run on spot since {readable(savings.period.since)}."), Text(), next_commands(*commands))
-    detail = _groups(savings.groups, savings.by) if savings.by else _time(summed)
+    detail = _groups(savings.groups, savings.by, _digits(summed)) if savings.by else _time(summed)
     notes = [Text(each) for each in _notes(summed, savings.price_source)]
     verified = [Text(), *_verified(savings.verification)] if savings.verification else []
     title = Text(_title(savings.period, summed))
@@ -63,11 +63,17 @@ def _title(period: Period, summed: Totals) -> str:
 
 def _sums(summed: Totals) -> Rows:
     """The figures, in hours and in each currency."""
+    digits = _digits(summed)
 
     def line(what: str, span: Span, choose: Callable[[Money], Amount], share: str = "") -> list[Text]:
         amounts = (choose(money) for money in summed.money.values())
         style = "bold" if share else ""
-        return [Text(what, style=style), Text(_hours(span)), *(Text(_amount(each)) for each in amounts), Text(share)]
+        return [
+            Text(what, style=style),
+            Text(_hours(span, digits)),
+            *(Text(_amount(each)) for each in amounts),
+            Text(share),
+        ]
 
     currencies = list(summed.money)
     return Rows(
@@ -89,7 +95,7 @@ def _sums(summed: Totals) -> Rows:
     )
 
 
-def _groups(groups: Mapping[str, Totals], by: Group) -> Rows:
+def _groups(groups: Mapping[str, Totals], by: Group, digits: int) -> Rows:
     currencies = list(dict.fromkeys(currency for each in groups.values() for currency in each.money))
     columns = [by.title(), "Runs", "Billed h", "Gross %", "Net %", "Lost h", *_titles(currencies)]
     return Rows(
@@ -98,10 +104,10 @@ def _groups(groups: Mapping[str, Totals], by: Group) -> Rows:
             [
                 Text(one_line(key) if key != UNKNOWN else _WITHOUT[by]),
                 Text(f"{each.runs:,}"),
-                Text(_hours(exactly(each.billed))),
+                Text(_hours(exactly(each.billed), digits)),
                 Text(_percent(each.gross_percent)),
                 Text(_percents(each.net_percent)),
-                Text(_hours(each.lost)),
+                Text(_hours(each.lost, digits)),
                 *(Text(_amount(each.money[one].saved_net) if one in each.money else "") for one in currencies),
             ]
             for key, each in groups.items()
@@ -147,7 +153,8 @@ def _notes(summed: Totals, price_source: str) -> Iterator[str]:
     if price_source:
         yield f"Money: {one_line(price_source)}."
     if summed.unpriced:
-        yield f"{_hours(exactly(summed.unpriced))} billed instance-hours have no price: they are in hours only."
+        without = _hours(exactly(summed.unpriced), _digits(summed))
+        yield f"{without} billed instance-hours have no price: they are in hours only."
 
 
 def _verified(found: Verification) -> Iterator[Text]:
@@ -174,10 +181,13 @@ def _exact(amount: Decimal) -> Amount:
     return Amount(low=amount, high=amount)
 
 
-def _hours(span: Span) -> str:
-    """Two digits, or four where everything is below an hour, as in a demo."""
-    digits = 2 if max(abs(span.low), abs(span.high)) >= _HOUR or not (span.low or span.high) else 4
+def _hours(span: Span, digits: int) -> str:
     return _between(span.low / _HOUR, span.high / _HOUR, digits)
+
+
+def _digits(summed: Totals) -> int:
+    """Of hours: two, or four where all of them are less than one hour, as in a demo."""
+    return 2 if summed.training >= _HOUR else 4
 
 
 def _amount(amount: Amount) -> str:

@@ -85,6 +85,15 @@ def test_a_run_with_an_unreadable_item_is_left_out_and_named(
     assert "could not be read, and its run is left out" in capsys.readouterr().err
 
 
+def test_figures_beyond_all_measure_hide_no_other_run(dynamodb: "DynamoDBClient") -> None:
+    write(dynamodb, PLAIN)
+    endless = run_attempt("Starting=0 Training=60 Completed=560", billed=(10**9, 10**9), instance_count=10**9)
+    write(dynamodb, *named([endless], "endless"))
+    period = read_period(a_deployment(), since=at(0), now=NOW)
+    assert [each.name for each in period.receipts] == ["spot-job"]
+    assert [run.split("/")[1] for run in period.unread] == ["endless"]
+
+
 def test_what_ended_before_the_period_is_not_read(dynamodb: "DynamoDBClient") -> None:
     write(dynamodb, PLAIN)
     write(dynamodb, *named([run_attempt("Starting=0 Training=60")], "goes-on"))

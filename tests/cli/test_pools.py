@@ -37,21 +37,8 @@ def shown(width: int = 160) -> str:
 
 def test_a_rate_stands_beside_its_hours_and_is_missing_below_ten() -> None:
     said = [line for line in shown().splitlines() if line.startswith("us-east-1")]
-    assert said[0].split()[1:] == [
-        "spot",
-        "ml.g5.2xlarge",
-        "1",
-        "20.0",
-        "1",
-        "5.00",
-        "1",
-        "10",
-        "min",
-        "10",
-        "min",
-        "1",
-    ]
-    assert said[1].split()[1:] == ["on-demand", "ml.c5.xlarge", "1", "1.0", "0", "1", "20", "min", "20", "min"]
+    assert said[0].split()[1:] == ["spot", "ml.g5.2xlarge", "20.0", "1", "5.00", "1/1", "10", "min", "10", "min"]
+    assert said[1].split()[1:] == ["on-demand", "ml.c5.xlarge", "1.0", "0", "1/0", "20", "min", "20", "min"]
 
 
 @pytest.mark.parametrize("width", [40, 80])

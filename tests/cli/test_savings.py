@@ -84,14 +84,15 @@ def test_the_sums_and_where_the_time_went() -> None:
 
 def test_doubt_is_a_range_and_says_why() -> None:
     said = shown(receipt(IN_DOUBT))
-    assert lines(said)["Saved, net"] == ["0.25 to 0.53", "47.4 to 65.5"]
+    # Less than an hour in all: with four digits.
+    assert lines(said)["Saved, net"] == ["0.2500 to 0.5278", "47.4 to 65.5"]
     assert "16 min of training may have been lost, too: checkpoints do not say" in said
     assert "USD" not in said
 
 
 def test_groups_show_each_team_and_no_control_character() -> None:
     said = shown(receipt(*resumed_run()), receipt(*named([IN_DOUBT], "other")), by=Group.TEAM, price="1")
-    assert lines(said)["vision"] == ["1", "0", "1.09", "66.7", "62.9", "0.17", "1.84"]
+    assert lines(said)["vision"] == ["1", "1.09", "66.7", "62.9", "0.17", "1.84"]
     assert "=cmd()|x" in said
     assert "\u202e" not in said
 

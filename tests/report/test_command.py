@@ -70,6 +70,7 @@ def test_the_report_and_respot_savings_have_the_same_figures(
     assert shown
     assert [float(each) for each in shown.groups()] == pytest.approx([goodput["least"], goodput["most"]], abs=0.06)
     assert f"billed {found['billed_hours'] * 60:.1f} instance-minutes" in page
+    assert f" {found['billed_hours'] * 60:.2f} " in page
     assert "respot savings" in said.out
 
 

@@ -16,6 +16,7 @@ from respot.jobs.job import Market
 from respot.savings.totals import spot_runs, total
 from respot_cli.report import build
 from respot_cli.report.build import report_of
+from respot_cli.report.words import NOT_KNOWN
 from tests.support import sample_runs
 from tests.support.receipts import OnePrice, receipt, resumed_run, run_attempt
 from tests.support.sample_report import SUBJECT, page_of, sample_receipts
@@ -82,7 +83,7 @@ def test_the_figures_are_those_of_the_totals() -> None:
             runs, interruptions = (sum(int(row[place].replace(",", "")) for row in table.rows) for place in (1, 6))
             assert interruptions == whole.interruptions
             assert runs >= whole.runs
-            hours = sum(float(row[2].replace(",", "")) for row in table.rows if row[2] != "0.00")
+            hours = sum(float(row[2].replace(",", "")) for row in table.rows if row[2] != NOT_KNOWN)
             assert hours == pytest.approx(whole.billed / timedelta(hours=1), rel=0.02)
 
 

@@ -18,13 +18,14 @@ def span(low: float, high: float) -> Span:
 
 @given(LENGTHS, LENGTHS)
 def test_a_length_that_is_not_nothing_never_looks_like_nothing(whole: timedelta, part: timedelta) -> None:
-    figure = unit_for(whole).figure(part)
-    assert (float(figure.replace(",", "").removeprefix("<")) > 0) is (part > timedelta())
+    unit = unit_for(whole)
+    for shown in (unit.figure(part), unit.short(part)):
+        assert (float(shown.replace(",", "").removeprefix("<")) > 0) is (part > timedelta())
 
 
 @given(LENGTHS.filter(lambda whole: whole >= timedelta(seconds=10)))
 def test_the_whole_has_two_digits_before_the_point_at_least(whole: timedelta) -> None:
-    assert len(unit_for(whole).figure(whole).partition(".")[0]) >= 2
+    assert len(unit_for(whole).short(whole).partition(".")[0]) >= 2
 
 
 @pytest.mark.parametrize(
@@ -38,10 +39,10 @@ def test_units(seconds: float, shown: str) -> None:
 
 def test_of_two_bounds_both_are_shown_with_the_digits_of_the_greater() -> None:
     hours = UNITS[0]
-    assert hours.figure(span(0.25, 385.4)) == "<1 to 385"
-    assert hours.figure(span(12.34, 12.34)) == "12.3"
-    assert hours.figure(span(-3, 40)) == "\N{MINUS SIGN}3.0 to 40.0"
-    assert hours.figure(None) == NOT_KNOWN
+    assert [hours.short(span(0.25, 385.4)), hours.figure(span(0.25, 385.4))] == ["<1 to 385", "0.25 to 385.40"]
+    assert [hours.short(span(12.34, 12.34)), hours.figure(span(12.34, 12.34))] == ["12.3", "12.34"]
+    assert hours.short(span(-3, 40)) == "\N{MINUS SIGN}3.0 to 40.0"
+    assert [hours.short(None), hours.figure(None)] == [NOT_KNOWN] * 2
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,10 @@ from datetime import timedelta
 import pytest
 
 from respot.jobs.job import Market
+from respot.runs.run_state import RunAttempt
 from respot.savings.pools import PoolFigures, Waits, pools_of
 from tests.support.builders import CREATED
-from tests.support.receipts import receipt, run_attempt
+from tests.support.receipts import receipt, resumed_run, run_attempt
 
 
 def minutes(*lengths: float) -> tuple[timedelta, ...]:
@@ -40,6 +41,24 @@ def test_waits_end_with_instances_or_without() -> None:
     assert (CREATED.hour, CREATED.weekday()) == (9, 2)
     assert {hour: (len(each.got), each.without) for hour, each in pool.by_hour.items()} == {9: (1, 0), 11: (0, 1)}
     assert pool.by_weekday == {2: pool.waits}
+
+
+def test_an_attempt_that_nobody_reported_is_in_no_pool() -> None:
+    planned = RunAttempt(number=2, state=None, name="spot-job-r2", decision=None, outcome=None)
+    first, _ = resumed_run()
+    assert only(pools_of([receipt(first, planned)])).attempts == 1
+
+
+def test_a_job_that_is_stopped_while_it_waits_got_nothing() -> None:
+    pool = only(pools_of([receipt(run_attempt("Starting=0 Stopping=600 Stopped=605"))]))
+    assert (pool.waits.got, pool.waits.without, pool.held) == ((), 1, timedelta())
+
+
+def test_instances_that_were_lost_at_once_were_there() -> None:
+    pool = only(
+        pools_of([receipt(run_attempt("Starting=0 Interrupted=600 Interrupted=900 Training=1500 Completed=1600"))])
+    )
+    assert pool.waits.got == minutes(10, 5, 10)
 
 
 def test_percentiles_are_the_nearest_rank() -> None:

@@ -103,12 +103,20 @@ def test_training_time_is_counted_while_instances_are_held() -> None:
         pytest.param(resubmission(saved_at=-60, proved="1 h"), span(0), id="an earlier run's checkpoint"),
         pytest.param(resubmission(saved_at=None), span(0), id="no checkpoint"),
         pytest.param(decision_record(Action.RESUBMIT), span(0, 7200), id="S3 was not asked"),
+        pytest.param(
+            decision_record(Action.RESUBMIT, inputs={"fruitless_attempts": "0", "listing": "cut short"}),
+            *(span(0, 7200),),
+            id="too many objects to list",
+        ),
+        pytest.param(None, span(0, 7200), id="the decision has expired"),
     ],
 )
-def test_what_an_attempt_kept_follows_from_what_the_decision_saw(decision: DecisionRecord, kept: Span) -> None:
+def test_what_an_attempt_kept_follows_from_what_the_decision_saw(decision: DecisionRecord | None, kept: Span) -> None:
     first, second = resumed_run()
     first = run_attempt(FIRST_LIFE, billed=(7800, 2600), decision=decision)
-    assert receipt(first, second).attempts[0].kept == kept
+    found = receipt(first, second).attempts[0]
+    assert (found.kept, found.lost) == (kept, kept.left_of(timedelta(seconds=7200)))
+    assert found.lost.low <= found.lost.high
 
 
 TWICE = "Starting=0 Downloading=100 Training=200 Interrupted=1200 Starting=1300 Downloading=2000 Training=2200"
@@ -144,6 +152,13 @@ def test_an_interruption_leaves_a_range_where_nobody_saw_the_checkpoints(attempt
     assert receipt(attempt).kept == kept
 
 
+def test_an_end_of_its_own_breaks_work_off_once_another_attempt_follows() -> None:
+    first = run_attempt("Starting=0 Training=100 MaxRuntimeExceeded=3700", checkpoint_uri=None)
+    assert receipt(first).kept == span(3600)
+    second = run_attempt("Starting=4000 Training=4100 Completed=4200", 2, checkpoint_uri=None)
+    assert receipt(first, second).kept == span(100)
+
+
 def test_the_doubt_is_in_the_interrupted_stretch() -> None:
     found = receipt(run_attempt(f"{TWICE} Completed=4200", billed=(3100, 1000)))
     doubtful = [(each.began, each.ended) for each in found.segments if each.doubtful]
@@ -152,6 +167,32 @@ def test_the_doubt_is_in_the_interrupted_stretch() -> None:
     assert (low, high) == pytest.approx((2000 / 4200, 3000 / 4200))
     # 3100 s, without the second download (200 s); without the first stretch (1000 s), if that was lost.
     assert found.uninterrupted == span(1900, 2900)
+
+
+def test_goodput_and_wasted_progress_are_those_of_ml_goodput() -> None:
+    """Its own scenario: 5 s of startup, five steps of 3 s, 5 s of disruption, startup again, on from the third step.
+
+    It expects 12 s of productive time, and 6 s of "wasted progress from disruption". Its last step before each end does
+    not count: only the start of a step is logged. (goodput_test.py, `GoodputDisruptionPartialRestartTest` and
+    `test_badput_calculator_wasted_progress_and_disruptions`, AI-Hypercomputer/ml-goodput-measurement at 57092cf.)
+    """
+    saved_third = resubmission(saved_at=5 + 2 * 3, proved="6 s", at_seconds=20)
+    first = run_attempt("Downloading=0 Training=5 MaxWaitTimeExceeded=17", decision=saved_third)
+    second = run_attempt("Downloading=25 Training=30 Completed=36", 2)
+    found = receipt(first, second)
+    assert (found.kept, found.lost) == (span(12), span(6))
+    assert found.wall_clock.goodput == pytest.approx((12 / 36, 12 / 36))
+
+
+def test_where_perhaps_nothing_was_kept_perhaps_nothing_was_needed() -> None:
+    """Then even the one start would have been in vain: 100 s of it, and 200 s of the second one."""
+    found = receipt(run_attempt(f"{TWICE} MaxWaitTimeExceeded=4200", billed=(3300, 1000)))
+    assert found.attempts[0].repeated == span(200, 300)
+    assert found.uninterrupted == span(0, 3100)
+    assert found.net_percent is not None
+    least, most = found.net_percent
+    assert least is None
+    assert most == pytest.approx(100 * (1 - 1000 / 3100))
 
 
 def test_work_that_was_thrown_away_saves_less_than_nothing() -> None:
@@ -191,3 +232,25 @@ def test_money_needs_a_price_and_is_never_rounded_before_the_end() -> None:
     assert third is not None
     assert cost(timedelta(seconds=1), third) * 3600 == pytest.approx(Decimal("0.01"))
     assert to_the_cent(Decimal("0.125")) == Decimal("0.12")  # half to even
+
+
+def test_a_run_that_nobody_reported_has_no_receipt() -> None:
+    planned = RunAttempt(number=2, state=None, name="spot-job-r2", decision=None, outcome=None)
+    with pytest.raises(ValueError, match="no attempt of us-east-1/spot-job"):
+        receipt(planned)
+    first, _ = resumed_run()
+    found = receipt(first, planned)
+    assert (found.last.began, found.billed, found.on_spot) == (None, None, True)
+    assert money_of(found.last, OnePrice("1")) == {}
+    assert found.interruptions == 0
+
+
+def test_an_attempt_without_its_number_of_instances_is_not_billed() -> None:
+    found = receipt(run_attempt("Starting=0 Training=60 Completed=560", billed=(500, 100), instance_count=None))
+    assert (found.billed, found.saved_gross, found.attempts[0].saved_gross) == (None, None, None)
+
+
+def test_sums_have_the_figures_of_a_receipt() -> None:
+    found, summed = receipt(*resumed_run()), total([receipt(*resumed_run())])
+    assert (summed.saved_gross, summed.saved_net) == (found.saved_gross, found.saved_net)
+    assert (summed.gross_percent, summed.net_percent) == (found.gross_percent, found.net_percent)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from respot.jobs.job import JobRecord
 from respot.jobs.lifecycle import is_end
 from respot.jobs.merge import reconcile
+from respot.recovery.records import OutcomeKind
 from respot.runs.run_state import RunAttempt
 from respot.savings.receipt import receipt_of
 from respot.savings.totals import Group, total, totals_by
@@ -18,6 +19,7 @@ from respot.savings.wall_clock import TimeClass, timeline, wall_clock
 from tests.support.builders import at, job_id
 from tests.support.lifecycles import Life, lives
 from tests.support.receipts import NOW, receipt, resubmission, resumed_run, run_attempt
+from tests.support.records import outcome_of
 
 LONG_AFTER = at(1_000_000)
 
@@ -119,6 +121,14 @@ def test_instances_are_there_from_training_start_time_on() -> None:
     assert found.of(TimeClass.STARTING) == timedelta(seconds=180)
 
 
+def test_what_precedes_the_first_known_status_is_waiting() -> None:
+    known = run_attempt("Training=100 Completed=500")
+    assert known.state is not None
+    early = replace(known, state=replace(known.state, job=job_id()))
+    found = wall_clock(timeline([early], now=NOW))
+    assert found.times == {TimeClass.QUEUED: timedelta(seconds=100), TimeClass.TRAINING: timedelta(seconds=400)}
+
+
 def test_time_goes_on_between_attempts_while_the_next_one_is_to_come() -> None:
     first, _ = resumed_run()
     waiting = receipt(first, now=at(8400 + 1000))
@@ -131,3 +141,20 @@ def test_time_goes_on_between_attempts_while_the_next_one_is_to_come() -> None:
 
 def test_a_clock_that_is_behind_gives_no_negative_time() -> None:
     assert receipt(run_attempt("Starting=0 Training=900"), now=at(-60)).wall_clock.total == timedelta()
+
+
+def test_nothing_is_waited_for_where_no_attempt_can_follow() -> None:
+    first, _ = resumed_run()
+    failed = replace(first, outcome=outcome_of(OutcomeKind.FAILED))
+    assert receipt(failed).wall_clock.of(TimeClass.BETWEEN) == timedelta()
+
+
+def test_a_job_whose_end_is_not_written_yet_ended_when_sagemaker_says() -> None:
+    known = run_attempt("Starting=0 Training=100", status="Completed", training_ended=at(500))
+    assert receipt(known).wall_clock.total == timedelta(seconds=500)
+    assert receipt(run_attempt("Starting=0", status="Stopped", last_modified=at(60))).wall_clock.total == at(60) - at(0)
+
+
+def test_without_any_time_there_is_no_share() -> None:
+    nothing = receipt(run_attempt("Starting=0"), now=at(0)).wall_clock
+    assert (nothing.goodput, nothing.share(TimeClass.TRAINING)) == (None, 0)

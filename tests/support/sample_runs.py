@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Final
 
+from respot.jobs.formatting import in_words
 from respot.jobs.job import JobId, JobState, Market, Transition
 from respot.recovery.checkpoints.checkpoint import Checkpoint
 from respot.recovery.planning.decision import Action, Decision, Placement
@@ -302,7 +303,10 @@ def _decided(
     decision = Decision(
         action=Action.RESUBMIT if resumes else Action.NOTHING,
         reason=reasons[end.status],
-        inputs={},
+        inputs={
+            "fruitless_attempts": "0",
+            "work_done": f"{in_words(timedelta(seconds=life.saved))}: training that checkpoints cover",
+        },
         placement=placement if resumes else None,
         attempt=number + 1 if resumes else None,
     )

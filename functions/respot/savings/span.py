@@ -18,16 +18,6 @@ class Span:
     low: timedelta = timedelta()
     high: timedelta = timedelta()
 
-    @property
-    def is_exact(self) -> bool:
-        """Whether there is no doubt."""
-        return self.low == self.high
-
-    @property
-    def doubt(self) -> timedelta:
-        """How far the bounds lie apart."""
-        return self.high - self.low
-
     def __add__(self, other: "Span") -> "Span":
         return Span(low=self.low + other.low, high=self.high + other.high)
 
