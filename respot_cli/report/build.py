@@ -113,7 +113,7 @@ def report_of(
         lead=_lead(whole, work),
         bill=_bill(whole, work),
         tiles=_tiles(receipts, spot, whole, work),
-        sections=sections if receipts else [],
+        sections=[each for each in sections if each.table and each.table.rows],
         legend=LEGEND,
         days=_days(receipts, subject.team_tag),
         notes=_notes(whole, subject, work, len(receipts), with_charts=with_charts),
@@ -128,6 +128,8 @@ def headline_of(receipts: Sequence[RunReceipt]) -> str:
 
 def _headline(whole: Totals) -> str:
     """The net figure, with a dash where it is large."""
+    if whole.net_percent is None:
+        return "nothing yet"
     return percent(whole.net_percent).replace(" to ", "\N{THIN SPACE}\N{EN DASH}\N{THIN SPACE}")
 
 
