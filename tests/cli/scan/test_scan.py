@@ -279,3 +279,15 @@ def test_the_page_has_the_same_figures(account: Account, tmp_path: Path) -> None
     for words in ("70.0 %", "1.53 to 4.68", "39.0 to 66.2 %", "Respot would have resumed 3 of 5 jobs", "again", "lost"):
         assert words in page, words
     assert account.run("--output", str(tmp_path / "missing/scan.html"))[0] == 2
+
+
+def test_a_job_of_a_public_log_ran_out_of_waiting_time_and_would_have_been_resumed(account: Account) -> None:
+    """Its times, 9,527 s of training and 6,386 s billed are real: see tests/support/scenarios.py."""
+    statuses = ("Starting", 5020), ("Downloading", 172), ("Training", 9342), ("Stopping", 5), ("Uploading", 13)
+    real = {"TrainingTimeInSeconds": 9527, "BillableTimeInSeconds": 6386}
+    account.add([job("real", *statuses, ("MaxWaitTimeExceeded", 0), **real)])
+    found = account.document()
+    assert found["spot"]["out_of_waiting_time"] == 1
+    assert found["spot"]["saved_gross_percent"] == pytest.approx(100 * (1 - 6386 / 9527))
+    assert found["spot"]["lost_hours"] == [0, 9342 / HOUR]
+    assert [each["resumes"] for each in found["policy"]["decisions"]] == [True]
