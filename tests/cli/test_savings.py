@@ -16,6 +16,7 @@ import pytest
 from rich.console import Console
 
 from respot.aws.dynamodb.histories import StoredFigures
+from respot.aws.dynamodb.keys import partition_of
 from respot.jobs.job import Market
 from respot.jobs.lifecycle import figures
 from respot.runs.run_state import RunAttempt
@@ -32,7 +33,7 @@ from respot_cli.savings.figures import Savings
 from respot_cli.savings.focus import COLUMNS, as_csv, focus_of
 from respot_cli.savings.verify import verify
 from respot_cli.savings.view import render
-from tests.support.builders import ACCOUNT, REGION, at
+from tests.support.builders import ACCOUNT, REGION, at, job_id
 from tests.support.moto_aws import TABLE
 from tests.support.receipts import NOW, OnePrice, receipt, resumed_run, run_attempt
 from tests.support.stored_runs import named, write
@@ -125,8 +126,9 @@ def rows_of(*receipts: RunReceipt) -> list[dict[str, str]]:
 
 def test_focus_has_each_mandatory_column_first_and_our_own_after_them() -> None:
     own = [name for name in COLUMNS if name.startswith("x_")]
-    assert {name for name, rule in SPECIFIED.items() if rule["level"] == "Mandatory"} <= set(COLUMNS)
-    assert set(COLUMNS) - set(own) <= set(SPECIFIED)
+    # These two must not be null in a row of usage, and only AWS knows them.
+    assert sorted(SPECIFIED.keys() - {"SkuId", "SkuPriceId"}) == [name for name in COLUMNS if name not in own]
+    assert "Mandatory" not in {SPECIFIED[name]["level"] for name in ("SkuId", "SkuPriceId")}
     assert list(COLUMNS[-len(own) :]) == own
     assert all(re.fullmatch(r"x_[A-Z][A-Za-z]{1,47}", name) for name in own)
 
@@ -273,6 +275,21 @@ def test_a_spreadsheet_takes_no_team_for_a_formula(
     assert main(["savings", "--format", "csv", "--by", "team", "--prices", prices]) == ExitCode.DONE
     (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
     assert row["team"] == "'=cmd()|x\u202e"
+
+
+def test_a_run_that_cannot_be_read_is_counted_and_said(
+    ledger: "DynamoDBClient", prices: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(ledger, *resumed_run())
+    write(ledger, *named([IN_DOUBT], "odd"))
+    key = {"pk": {"S": partition_of(job_id("odd"))}, "sk": {"S": "outcome"}}
+    ledger.put_item(TableName=TABLE, Item=key | {"kind": {"S": "dream\u001b[31m"}})
+    assert main(["savings", "--json", "--prices", prices]) == ExitCode.INCOMPLETE
+    said = capsys.readouterr()
+    document = json.loads(said.out)
+    assert (document["total"]["runs"], list(document["unread"])) == (1, [f"{partition_of(job_id('odd'))} outcome"])
+    assert "its run is left out" in said.err
+    assert "\x1b" not in said.err
 
 
 def test_without_a_price_there_are_hours_and_no_focus(
