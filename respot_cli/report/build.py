@@ -246,7 +246,7 @@ def _over_time(sums: Mapping[str, Totals], work: Unit, *, with_charts: bool) -> 
         gross, net = ([row["low"] for row in rows if row["kind"] == kind] for kind in ("gross", "net"))
         chart = charts.saved_by_day(rows, f"Savings by day: gross {_from_to(gross)}; net, at least, {_from_to(net)}.")
     lead = (
-        "Gross is AWS's own formula: 1 minus billable time through training time. "
+        "Gross is AWS's own formula: 1 minus billable time divided by training time. "
         "Net compares the bill with the same useful work, uninterrupted and on demand."
     )
     return Section(anchor="saved", title="Savings over time", lead=lead, table=table, chart=chart)
@@ -447,9 +447,9 @@ def _days(receipts: Sequence[RunReceipt], team_tag: str) -> list[Day]:
 
 
 _NET: Final = (
-    "Net = 1 minus what all attempts of the spot runs were billed, through what their useful work takes "
-    "uninterrupted and on demand. Useful work is training that was neither repeated nor thrown away, "
-    "with one start and one upload for each run."
+    "Net is 1 minus billed time divided by on-demand time: what all attempts of the spot runs were billed, "
+    "and what their useful work takes uninterrupted and on demand. "
+    "Useful work is training that was neither repeated nor thrown away, with one start and one upload for each run."
 )
 
 
@@ -458,7 +458,7 @@ def _notes(whole: Totals, subject: Subject, work: Unit, runs: int, *, with_chart
         f"Billed time and savings are in instance-{work.name}: elapsed time times the number of instances.",
         _NET,
         "Where no checkpoint says how much of the training before an interruption was kept, a figure has a range.",
-        "Goodput is productive training through all of the time, with waiting.",
+        "Goodput is productive training divided by all of the time, waiting included.",
     ]
     if whole.money:
         notes.append(
