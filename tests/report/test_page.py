@@ -188,6 +188,19 @@ def test_without_the_extra_tables_stand_in_place_of_charts_and_the_page_says_tha
     assert len(list(drawn.named("table"))) == len(list(without.named("table")))
 
 
+def test_a_charts_words_have_the_figures_of_its_table() -> None:
+    sections = report_of(sample_receipts(40), SUBJECT, with_charts=True).sections
+    said = {each.anchor: each.chart.alternative for each in sections if each.chart}
+    tables = {each.anchor: each.table for each in sections if each.table}
+    for row in tables["pools"].rows:
+        assert (f"{row[0]}: {row[4]}  (" in said["pools"]) is (row[4] != NOT_KNOWN)
+    for row in tables["teams"].rows:
+        assert f"{row[0]}: " in said["teams"]
+        assert f"({row[5]})" in said["teams"]
+    nets = [float(row[5].split()[0].replace("\N{MINUS SIGN}", "-")) for row in tables["saved"].rows if row[0][0] == "2"]
+    assert f"from {min(nets):.1f}" in said["saved"].replace("\N{MINUS SIGN}", "-")
+
+
 def test_items_that_could_not_be_read_are_said() -> None:
     assert "3 items of the ledger could not be read" in Page(page_of([], subject={"unread": 3})).text
 
