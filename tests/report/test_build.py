@@ -57,6 +57,14 @@ def test_training_that_may_be_lost_is_a_class_of_its_own_and_all_add_up() -> Non
     assert [part.kind for part in time.bar][:2] == ["training", "doubtful"]
     assert sum(part.width for part in time.bar) == pytest.approx(100)
     assert "47.6 to 71.4" in time.lead
+    ((run,),) = (day.runs for day in reported(receipt(IN_DOUBT)).days)
+    assert [part.kind for part in run.lanes[0].parts] == [
+        "queued",
+        "downloading",
+        "doubtful",
+        "interrupted",
+        "training",
+    ]
 
 
 def test_what_has_not_ended_has_no_bill_in_a_table() -> None:
