@@ -91,6 +91,13 @@ def test_doubt_is_a_range_and_says_why() -> None:
     assert "USD" not in said
 
 
+def test_where_perhaps_nothing_was_useful_only_the_most_is_said() -> None:
+    lost = run_attempt(f"{TWICE} MaxWaitTimeExceeded=4200", billed=(3300, 1000))
+    assert lines(shown(receipt(lost)))["Saved, net"][1] == "at most 67.7"
+    nothing = run_attempt(f"{TWICE} MaxWaitTimeExceeded=4200", billed=(3300, 1000), checkpoint_uri=None)
+    assert lines(shown(receipt(nothing)))["Saved, net"] == ["-0.2778", "no useful work"]
+
+
 def test_groups_show_each_team_and_no_control_character() -> None:
     said = shown(receipt(*resumed_run()), receipt(*named([IN_DOUBT], "other")), by=Group.TEAM, price="1")
     assert lines(said)["vision"] == ["1", "1.09", "66.7", "62.9", "0.17", "1.84"]
@@ -164,6 +171,14 @@ def test_focus_keeps_the_rules_between_columns() -> None:
         assert row["RegionName"] == "US East (N. Virginia)"
         assert row["ChargePeriodStart"] < row["ChargePeriodEnd"] <= row["BillingPeriodEnd"] == "2026-10-01T00:00:00Z"
         assert row["BillingPeriodStart"] == "2026-09-01T00:00:00Z"
+
+
+def test_focus_writes_no_exponent() -> None:
+    """ "The sign of the exponent MUST only be expressed … if n is negative": 1E+2 is forbidden."""
+    (row,) = rows_of(
+        receipt(run_attempt("Starting=0 Training=60 Completed=360060", billed=(360_000, 1)), now=at(400_000))
+    )
+    assert (row["PricingQuantity"], row["x_BilledHours"]) == ("100", "0.000277778")
 
 
 def test_focus_has_the_net_figures_of_the_totals() -> None:
