@@ -10,6 +10,7 @@ from respot_cli.report.view_model import Report, Section
 from respot_cli.report.words import NOT_KNOWN
 from tests.support.builders import at
 from tests.support.receipts import receipt, resumed_run, run_attempt
+from tests.support.records import decision_record
 from tests.support.sample_report import SUBJECT, sample_receipts
 from tests.support.stored_runs import named
 
@@ -97,7 +98,8 @@ def test_pools_have_a_rate_from_ten_hours_on_and_waits_by_hour_and_weekday() -> 
 
 
 def test_a_short_runs_events_have_seconds_and_a_completed_ones_no_decision() -> None:
-    report = reported(receipt(IN_DOUBT), receipt(*named([run_attempt("Starting=0 Training=9 Completed=60")], "short")))
+    done = run_attempt("Starting=0 Training=9 Completed=60", decision=decision_record())
+    report = reported(receipt(IN_DOUBT), receipt(*named([done], "short")))
     by_name = {run.name: run for day in report.days for run in day.runs}
     assert (by_name["spot-job"].is_short, by_name["short"].is_short) == (False, True)
     assert [event.kind for event in by_name["short"].events] == [""]
