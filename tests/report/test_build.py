@@ -3,6 +3,8 @@
 from typing import Final
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from respot.savings.receipt import RunReceipt
 from respot_cli.report.build import report_of
@@ -109,6 +111,26 @@ def test_a_net_figure_that_may_be_below_zero_says_at_most() -> None:
     life = "Starting=0 Training=100 Interrupted=4000 Starting=4060 Training=4200 Completed=5000"
     ((run,),) = (day.runs for day in reported(receipt(run_attempt(life, billed=(4700, 1500)))).days)
     assert run.saved.replace("\N{NO-BREAK SPACE}", " ").startswith("saved at most 68 % net")
+
+
+STATUSES: Final = st.sampled_from(
+    ["Starting", "Pending", "Downloading", "Training", "Interrupted", "Uploading", "Stopping", "Completed", "Juggling"]
+)
+
+
+@given(
+    st.lists(st.tuples(STATUSES, st.integers(0, 90_000)), min_size=1, max_size=12),
+    st.integers(0, 100_000),
+    st.booleans(),
+)
+def test_any_life_is_drawn_within_its_axis(life: list[tuple[str, int]], now: int, has_bill: bool) -> None:  # noqa: FBT001 - as hypothesis gives it
+    script = " ".join(f"{status}={seconds}" for status, seconds in life)
+    drawn = receipt(run_attempt(script, billed=(90, 30) if has_bill else None), now=at(now))
+    ((run,),) = (day.runs for day in reported(drawn).days)
+    for lane in run.lanes:
+        assert all(part.left >= 0 and part.width >= 0 and part.left + part.width <= 100.001 for part in lane.parts)
+        assert all(0 <= mark.left <= 100 for mark in lane.marks)
+    assert list(run.events) == sorted(run.events, key=lambda each: each.at)
 
 
 def test_the_newest_days_are_unfolded_up_to_25_runs() -> None:
