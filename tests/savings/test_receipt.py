@@ -169,6 +169,21 @@ def test_the_doubt_is_in_the_interrupted_stretch() -> None:
     assert found.uninterrupted == span(1900, 2900)
 
 
+def test_goodput_and_wasted_progress_are_those_of_ml_goodput() -> None:
+    """Its own scenario: 5 s of startup, five steps of 3 s, 5 s of disruption, startup again, on from the third step.
+
+    It expects 12 s of productive time, and 6 s of "wasted progress from disruption". Its last step before each end does
+    not count: only the start of a step is logged. (goodput_test.py, `GoodputDisruptionPartialRestartTest` and
+    `test_badput_calculator_wasted_progress_and_disruptions`, AI-Hypercomputer/ml-goodput-measurement at 57092cf.)
+    """
+    saved_third = resubmission(saved_at=5 + 2 * 3, proved="6 s", at_seconds=20)
+    first = run_attempt("Downloading=0 Training=5 MaxWaitTimeExceeded=17", decision=saved_third)
+    second = run_attempt("Downloading=25 Training=30 Completed=36", 2)
+    found = receipt(first, second)
+    assert (found.kept, found.lost) == (span(12), span(6))
+    assert found.wall_clock.goodput == pytest.approx((12 / 36, 12 / 36))
+
+
 def test_where_perhaps_nothing_was_kept_perhaps_nothing_was_needed() -> None:
     """Then even the one start would have been in vain: 100 s of it, and 200 s of the second one."""
     found = receipt(run_attempt(f"{TWICE} MaxWaitTimeExceeded=4200", billed=(3300, 1000)))
