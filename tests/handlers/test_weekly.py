@@ -29,6 +29,7 @@ from respot.jobs.merge import reconcile
 from respot.jobs.ports import Clock
 from respot.runs.period import RunReader
 from respot.runs.summary import RunSummaries
+from respot.savings.totals import total
 from respot.schema import PK
 from respot.settings import ALERTS_TOPIC_ARN, LEDGER_TABLE
 from tests.handlers.test_handlers import Context
@@ -36,6 +37,8 @@ from tests.support.builders import CREATED, NAME, REGION, history, job_id, state
 from tests.support.clock import FakeClock
 from tests.support.moto_aws import TABLE, aws, clock, dynamodb, dynamodb_ledger
 from tests.support.printed import Printed, printed
+from tests.support.receipts import receipt, resumed_run
+from tests.support.stored_runs import write
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -157,6 +160,14 @@ def test_a_week_is_reported_once_with_the_figures_of_its_runs(world: World) -> N
     assert record.reason == "all 3 runs that ended"
     assert world.report() is None
     assert len(world.topic.published) == 1
+
+
+def test_the_attempts_of_a_run_are_one_run(world: World) -> None:
+    write(world.client, *resumed_run())
+    world.report()
+    (digest,) = world.topic.published
+    assert (digest.totals.runs, digest.totals.attempts) == (1, 2)
+    assert digest.totals == total([receipt(*resumed_run())])
 
 
 def test_only_runs_that_ended_in_the_week_are_in_it(world: World) -> None:
