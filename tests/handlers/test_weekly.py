@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.sns.models import sns_backends
 
@@ -272,6 +273,20 @@ def test_what_is_wrong_with_all_of_the_ledger_is_no_digest(world: World, monkeyp
     with pytest.raises(LedgerUnavailableError):
         reporter.report(always)
     assert (world.topic.published, world.recorded) == ([], None)
+
+
+@pytest.mark.parametrize("operation", ["Query", "BatchGetItem", "PutItem"])
+def test_a_permission_that_is_missing_is_an_error_and_no_digest(world: World, operation: str) -> None:
+    world.ended()
+
+    def refuse(**_: Any) -> None:  # noqa: ANN401
+        denied: Any = {"Error": {"Code": "AccessDeniedException", "Message": f"not authorized: {operation}"}}
+        raise ClientError(denied, operation)
+
+    world.client.meta.events.register_first(f"before-call.dynamodb.{operation}", refuse)
+    with pytest.raises(LedgerUnavailableError, match="not authorized"):
+        world.report()
+    assert (world.topic.published, world.unread) == ([], [])
 
 
 def test_without_time_for_all_runs_the_first_ones_are_reported_and_the_rest_is_said(world: World) -> None:
