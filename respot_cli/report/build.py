@@ -70,6 +70,7 @@ class Subject:
         where: account, regions and deployment, in words.
         team_tag: the tag that names a run's team.
         unread: how many items of the ledger could not be read.
+        notes: what else one must know to read it, in sentences.
     """
 
     since: datetime
@@ -77,6 +78,7 @@ class Subject:
     where: str
     team_tag: str
     unread: int = 0
+    notes: Sequence[str] = ()
 
 
 def report_of(
@@ -111,7 +113,7 @@ def report_of(
         lead=_lead(whole, work),
         bill=_bill(whole, work),
         tiles=_tiles(receipts, spot, whole, work),
-        sections=sections if receipts else [],
+        sections=[each for each in sections if each.table and each.table.rows],
         legend=LEGEND,
         days=_days(receipts, subject.team_tag),
         notes=_notes(whole, subject, work, len(receipts), with_charts=with_charts),
@@ -126,6 +128,8 @@ def headline_of(receipts: Sequence[RunReceipt]) -> str:
 
 def _headline(whole: Totals) -> str:
     """The net figure, with a dash where it is large."""
+    if whole.net_percent is None:
+        return "nothing yet"
     return percent(whole.net_percent).replace(" to ", "\N{THIN SPACE}\N{EN DASH}\N{THIN SPACE}")
 
 
@@ -453,4 +457,4 @@ def _notes(whole: Totals, subject: Subject, work: Unit, runs: int, *, with_chart
         notes.append(
             f"{items} of the ledger could not be read. Figures may be too low; the command's messages name them."
         )
-    return notes
+    return [*notes, *map(name, subject.notes)]

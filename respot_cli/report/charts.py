@@ -37,7 +37,7 @@ COLOURS: Final[dict[str, str]] = {
     TimeClass.UPLOADING: "#009e73",
     TimeClass.QUEUED: "#b9c0ca",
     TimeClass.BETWEEN: "#7b8491",
-    TimeClass.STOPPING: "#6b5b95",
+    TimeClass.STOPPING: "#5b3a1e",
 }
 """Okabe and Ito's colours, which colour-blind people can distinguish, as in the page's bars; and those beside them."""
 _DARK: Final = {
@@ -57,7 +57,7 @@ _DARK: Final = {
     "#009e73": "#2fbf93",
     "#b9c0ca": "#5a6472",
     "#7b8491": "#8d97a5",
-    "#6b5b95": "#9d8bd0",
+    "#5b3a1e": "#f3dfa0",
 }
 
 Row = dict[str, Any]

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.config import Config
@@ -14,12 +15,15 @@ from botocore.config import Config
 from respot.aws.sagemaker.job_lists import SageMakerJobLists
 from respot.aws.sagemaker.training_jobs import SageMakerTrainingJobs
 from respot.recovery.policy.policy import AccountPolicy
+from respot.savings.receipt import RunReceipt
 from respot_cli import output
 from respot_cli.deployment import asking_aws
 from respot_cli.errors import CommandError, ExitCode
 from respot_cli.period import since_option
 from respot_cli.policy.check import check
 from respot_cli.prices import options as prices
+from respot_cli.prices.options import ChosenPrices
+from respot_cli.report import file
 from respot_cli.scan.figures import figures_of, receipts_of
 from respot_cli.scan.findings import Findings
 from respot_cli.scan.pace import DESCRIBE_EVERY, LIST_EVERY, Pace
@@ -59,6 +63,12 @@ def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
         help="regions to scan (default: AWS_REGION, AWS_DEFAULT_REGION, or the region of your AWS profile)",
     )
     parser.add_argument("--policy", metavar="FILE", help="decide by this policy file (default: resume on spot)")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="also write the page of respot report about these jobs, for example scan.html",
+    )
     parser.add_argument("--permissions", action="store_true", help="print the least IAM policy of a scan, and exit")
     parser.add_argument("--profile", help="AWS profile (default: your AWS configuration's)")
     prices.add_options(parser)
@@ -72,6 +82,8 @@ def run(arguments: argparse.Namespace) -> int:
         output.write(f"{json.dumps(LEAST, indent=2)}\n")
         return ExitCode.DONE
     now = _now()
+    if arguments.output:
+        file.check(arguments.output)
     policy = _policy(arguments.policy, now)
     session = _session(arguments)
     priced = prices.chosen_prices(arguments, session)
@@ -91,8 +103,27 @@ def run(arguments: argparse.Namespace) -> int:
         policy=arguments.policy,
         price_source=priced.source,
         why_no_price=priced.why_unknown,
+        page=arguments.output and str(arguments.output),
     )
+    if arguments.output:
+        _write_page(arguments.output, findings, receipts, priced)
     return _show(arguments, findings)
+
+
+def _write_page(path: Path, findings: Findings, receipts: Sequence[RunReceipt], priced: ChosenPrices) -> None:
+    from respot_cli.report.build import Subject, report_of  # noqa: PLC0415 - a scan without a page does not load it
+    from respot_cli.report.page import render  # noqa: PLC0415 - as above
+    from respot_cli.scan.view import page_notes  # noqa: PLC0415 - as above
+
+    account = f"account {findings.account}, " if findings.account else ""
+    subject = Subject(
+        since=findings.since,
+        until=findings.now,
+        where=f"{account}{', '.join(each.region for each in findings.regions)}: a scan without a deployment",
+        team_tag="team",
+        notes=page_notes(findings),
+    )
+    file.write(path, render(report_of(receipts, subject, prices=priced)).encode())
 
 
 def _show(arguments: argparse.Namespace, findings: Findings) -> int:

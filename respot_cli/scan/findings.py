@@ -28,6 +28,7 @@ class Findings:
         policy: the policy's file; `None` for the policy that is assumed without one.
         price_source: where prices come from; empty without prices.
         why_no_price: why prices are missing.
+        page: the page that was written; `None` without one.
     """
 
     now: datetime
@@ -38,6 +39,7 @@ class Findings:
     policy: str | None
     price_source: str
     why_no_price: Sequence[str]
+    page: str | None = None
 
     @property
     def account(self) -> str:

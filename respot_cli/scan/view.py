@@ -46,6 +46,8 @@ def text(found: Findings) -> "RenderableType":
         rows = [[Text(one_line(cell)) for cell in _row(each)] for each in found.verdicts[:_MOST_ROWS]]
         parts += [Rows(columns=columns, rows=rows), Text()]
     parts += [Text(line) for line in (*_verdict_lines(found), *notes(found))]
+    if found.page:
+        parts.append(Text(f"{one_line(found.page)} has the same figures, and each job on a page."))
     return Group(*parts, Text(), next_commands(*after(found)))
 
 
@@ -176,11 +178,19 @@ def notes(found: Findings) -> list[str]:
     return [*lines, *(UNKNOWABLE if found.figures.spot else UNKNOWABLE[1:] if found.figures.jobs else ())]
 
 
+def page_notes(found: Findings) -> list[str]:
+    """What one must know to read the page of a scan."""
+    unread = [f"{len(found.unread):,} jobs could not be read."] if found.unread else []
+    missing = [f"{each.region} could not be read as a whole." for each in found.regions if each.why_not]
+    return [*_verdict_lines(found), *UNKNOWABLE, "A scan reads no tags: no job has a team.", *unread, *missing]
+
+
 def after(found: Findings) -> Sequence[tuple[str, str]]:
     """What the reader may want next."""
     if found.policy:
         return ((f"respot policy check {shlex.quote(one_line(found.policy))}", "what is suspicious in this file"),)
-    return (("respot scan --policy FILE", "the same with a policy of yours (docs/policies has some)"),)
+    page = () if found.page else (("respot scan --output scan.html", "the same as a page, with each job"),)
+    return (*page, ("respot scan --policy policy.yaml", "decide by that policy; docs/policies has others"))
 
 
 def document(found: Findings) -> dict[str, Any]:
@@ -232,6 +242,7 @@ def document(found: Findings) -> dict[str, Any]:
             "decisions": [_decision(each) for each in found.verdicts],
         },
         "notes": list(UNKNOWABLE),
+        "output": found.page,
         "unread": dict(found.unread),
         "next": to_document(*after(found)),
     }

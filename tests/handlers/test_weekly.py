@@ -212,6 +212,20 @@ def test_two_calls_at_once_publish_one_message(world: World) -> None:
     assert world.report() is None
 
 
+def test_a_call_that_another_one_overtakes_while_it_reads_publishes_nothing(world: World) -> None:
+    world.ended()
+    overtaken: list[WeeklyRecord | None] = []
+
+    def left() -> timedelta:
+        if not overtaken:
+            overtaken.append(world.report())
+        return always()
+
+    assert world.reporter().report(left) is None
+    assert overtaken == [world.recorded]
+    assert len(world.topic.published) == 1
+
+
 def test_what_sns_refuses_is_published_by_the_next_call(world: World) -> None:
     world.ended()
     world.topic.fault = TopicUnavailableError("throttled")

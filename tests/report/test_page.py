@@ -164,6 +164,12 @@ def test_an_empty_ledger_is_said_to_be_empty() -> None:
     assert list(page.named("table")) == []
 
 
+def test_questions_without_an_answer_are_not_asked() -> None:
+    """A run on demand has a pool, and saves nothing."""
+    page = Page(page_of([receipt(run_attempt("Starting=0 Training=9", billed=None, market=Market.ON_DEMAND))]))
+    assert [each["href"] for each in page.named("a")][1:] == ["#pools", "#runs", "#notes"]
+
+
 def test_runs_without_times_or_bills_are_shown_and_counted_nowhere() -> None:
     waiting = receipt(run_attempt("Starting=0"))
     odd = receipt(run_attempt("Starting=0 Juggling=50", instance_type=None, market=None, tags=None))
