@@ -103,13 +103,14 @@ def _export(
             on_progress=on_progress,
             without=frozenset(map(RunId, part.runs)),
         ):
-            if arguments.region in {None, recorded.run.partition("/")[0]}:
-                try:
-                    rows = list(rows_of(recorded, priced, now=_now()))
-                except (ValueError, OverflowError) as error:  # figures that nobody can add up, of a broken item
-                    unread[recorded.run] = str(error)
-                    continue
-                part.append(rows)
+            if arguments.region not in {None, recorded.run.partition("/")[0]}:
+                continue
+            try:
+                rows = list(rows_of(recorded, priced, now=_now()))
+            except (ValueError, OverflowError) as error:  # figures that nobody can add up, of a broken item
+                unread[recorded.run] = str(error)
+                continue
+            part.append(rows)
     except LedgerUnavailableError as error:
         message = (
             f"the export stopped: {clause(str(error))}; {deployment.advice(error.__cause__)}; "

@@ -191,16 +191,6 @@ def test_what_cannot_be_read_is_counted_and_named(period: Period, capsys: pytest
     assert len(exported()) == 7
 
 
-def test_a_run_whose_figures_make_no_sense_does_not_stop_the_others(
-    period: Period, capsys: pytest.CaptureFixture[str]
-) -> None:
-    broken = replace(RESUMED, run=RunId("us-east-1/broken/0"), attempts=(replace(RESUMED.attempts[0], state=None),))
-    period.runs = (broken, *period.runs)
-    assert main(["export", "--output", "runs.jsonl"]) == 5
-    assert len({row["run"] for row in exported()}) == 6
-    assert "us-east-1/broken/0 could not be read" in capsys.readouterr().err
-
-
 def test_a_region_is_chosen(period: Period) -> None:
     elsewhere = replace(RESUMED, run=RunId("eu-west-1/other/0"))
     period.runs = (*period.runs, elsewhere)
