@@ -149,7 +149,8 @@ def _notes(summed: Totals, price_source: str) -> Iterator[str]:
         doubtful = in_words(summed.wall_clock.doubtful)
         yield f"{doubtful} of training may have been lost, too: checkpoints do not say. Hence the ranges."
     if summed.unbilled:
-        yield f"{summed.unbilled:,} attempts are not billed yet: only their lost training and their time are included."
+        attempts = "1 attempt has" if summed.unbilled == 1 else f"{summed.unbilled:,} attempts have"
+        yield f"{attempts} no bill yet, or none that is known: of them, only lost training and time are included."
     if price_source:
         yield f"Money: {one_line(price_source)}."
     if summed.unpriced:

@@ -110,7 +110,7 @@ def test_groups_show_each_team_and_no_control_character() -> None:
 def test_what_is_not_billed_yet_is_not_said_to_be_useless() -> None:
     goes_on = run_attempt("Starting=0 Training=60")
     said = shown(receipt(goes_on))
-    assert "1 attempts are not billed yet" in said
+    assert "1 attempt has no bill yet, or none that is known" in said
     assert "no useful work" not in said
     in_vain = run_attempt("Starting=0 Training=60 MaxWaitTimeExceeded=660", billed=(600, 200), checkpoint_uri=None)
     assert lines(shown(receipt(in_vain)))["Saved, net"][-1] == "no useful work"

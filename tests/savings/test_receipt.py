@@ -229,10 +229,10 @@ def test_nonsense_has_no_receipt_that_would_spoil_the_sums(billed: tuple[float, 
         receipt(run_attempt("Starting=0 Training=160 Completed=560", billed=billed, instance_count=count))
 
 
-def test_a_cluster_of_several_types_has_no_number_of_instances() -> None:
-    """The API's least InstanceCount is 0: as a number it would make the job free."""
-    several = receipt(run_attempt("Starting=0 Training=160 Completed=560", billed=(400, 100), instance_count=0))
-    assert (several.billed, total([several]).unbilled) == (None, 1)
+def test_a_job_on_no_instances_is_not_free() -> None:
+    """The API's least InstanceCount is 0."""
+    odd = receipt(run_attempt("Starting=0 Training=160 Completed=560", billed=(400, 100), instance_count=0))
+    assert (odd.billed, total([odd]).unbilled) == (None, 1)
 
 
 def test_an_on_demand_attempt_saves_nothing_and_pays_for_what_it_repeats() -> None:

@@ -385,7 +385,7 @@ def _aws_times(attempt: RunAttempt, count: int | None) -> tuple[timedelta | None
 
 
 def _count(state: JobState) -> int | None:
-    """The number of instances; not known of a cluster of several types, for which SageMaker's API allows 0."""
+    """The number of instances; 0, which SageMaker's API allows, is not known: it would make the job free."""
     if state.instance_count is not None and not 0 <= state.instance_count <= _MOST_INSTANCES:
         message = f"{state.job.name} has a number of instances that cannot be: {state.instance_count}"
         raise ValueError(message)
