@@ -147,7 +147,9 @@ def _word(verdict: Verdict) -> str:
 
 def _verdict_lines(found: Findings) -> list[str]:
     if not found.verdicts:
-        return ["No job of the period ended without completing."] if found.figures.jobs else []
+        if found.figures.jobs:
+            return ["No job of the period ended without completing."]
+        return ["No training jobs were created in this period, or another region has them."]
     policy = f"With {one_line(found.policy)}" if found.policy else "With a policy that resumes on spot"
     count = len(found.verdicts)
     lines = [f"{policy}, Respot would have resumed {found.resumed:,} of {count:,} jobs that did not complete."]
@@ -189,6 +191,8 @@ def after(found: Findings) -> Sequence[tuple[str, str]]:
     """What the reader may want next."""
     if found.policy:
         return ((f"respot policy check {shlex.quote(one_line(found.policy))}", "what is suspicious in this file"),)
+    if not found.figures.jobs:
+        return (("respot scan --since 400d --regions us-east-1 eu-west-1", "a longer period, other regions"),)
     page = () if found.page else (("respot scan --output scan.html", "the same as a page, with each job"),)
     return (*page, ("respot scan --policy policy.yaml", "decide by that policy; docs/policies has others"))
 

@@ -256,9 +256,29 @@ def test_hostile_jobs_are_counted_and_shown_in_one_line(account: Account) -> Non
     assert "\u202e" not in out
 
 
+def test_a_job_whose_description_makes_no_sense_stops_no_other(account: Account) -> None:
+    account.add([job("odd", *START, ("Failed", 0), created=NOW - timedelta(days=1), SecondaryStatus=None), *JOBS])
+    code, out, err = account.run("--json")
+    found = json.loads(out)
+    assert code == 5
+    assert (found["jobs"], list(found["unread"])) == (len(JOBS), ["us-east-1/odd"])
+    assert "us-east-1/odd could not be read" in err
+
+
+def test_why_a_region_cannot_be_read_is_said_once_and_with_what_a_scan_needs(account: Account) -> None:
+    account.refused = {"us-east-1 ListTrainingJobs"}
+    _, _, err = account.run()
+    assert err.count("us-east-1") == 1
+    assert "try again later" not in err
+    assert err.rstrip().endswith(
+        "ask your administrator for this permission; respot scan --permissions prints what a scan needs"
+    )
+
+
 def test_an_account_without_jobs_has_nothing_to_show(account: Account) -> None:
     code, out, _ = account.run()
     assert code == 0
+    assert "--since 400d" in out
     assert "Jobs 0" in " ".join(out.split()).replace("Jobs  0", "Jobs 0")
 
 
