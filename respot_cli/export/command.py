@@ -21,6 +21,8 @@ from respot_cli.next_commands import next_commands, to_document
 from respot_cli.period import runs_of_period
 from respot_cli.prices import options as prices
 from respot_cli.prices.options import ChosenPrices
+from respot_cli.report.file import check
+from respot_cli.report.words import count
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -50,6 +52,7 @@ def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
 def run(arguments: argparse.Namespace) -> int:
     """Export, and say what was exported."""
     file: Path = arguments.output
+    check(file)
     as_parquet = file.suffix == ".parquet"
     if as_parquet:
         arrow()
@@ -103,8 +106,14 @@ def _export(
             on_progress=on_progress,
             without=frozenset(map(RunId, part.runs)),
         ):
-            if arguments.region in {None, recorded.run.partition("/")[0]}:
-                part.append(list(rows_of(recorded, priced, now=_now())))
+            if arguments.region not in {None, recorded.run.partition("/")[0]}:
+                continue
+            try:
+                rows = list(rows_of(recorded, priced, now=_now()))
+            except (ValueError, OverflowError) as error:  # figures that nobody can add up, of a broken item
+                unread[recorded.run] = str(error)
+                continue
+            part.append(rows)
     except LedgerUnavailableError as error:
         message = (
             f"the export stopped: {clause(str(error))}; {deployment.advice(error.__cause__)}; "
@@ -146,9 +155,9 @@ class _Done:
         from rich.console import Group  # noqa: PLC0415 - a script that wants JSON does not load it
         from rich.text import Text  # noqa: PLC0415 - as above
 
-        runs, rows = len(self.part.runs), self.part.rows
+        runs, rows = count(len(self.part.runs), "run"), count(self.part.rows, "attempt")
         size = bytes_in_words(self.size)
-        lines = [f"{self.file}: {rows:,} attempts of {runs:,} runs since {readable(self.since)}, {size}."]
+        lines = [f"{self.file}: {rows} of {runs} since {readable(self.since)}, {size}."]
         if self.priced.source:
             lines.append(f"Prices: {self.priced.source}.")
         lines += [f"{each}." for each in self.priced.why_unknown]

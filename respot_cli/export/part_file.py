@@ -98,9 +98,15 @@ class PartFile:
             made.touch()
             with made.open("rb") as file:
                 os.fsync(file.fileno())
-            made.replace(self.output)
+            # First, that nothing goes on from an export that is done, also if this process ends here.
+            about = self._about.read_bytes()
+            self._about.unlink()
+            try:
+                made.replace(self.output)
+            except OSError:
+                self._about.write_bytes(about)
+                raise
             self.path.unlink(missing_ok=True)
-            self._about.unlink(missing_ok=True)
             return self.output.stat().st_size
         except OSError as error:
             raise self._unwritable(error) from error
