@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from respot.aws.calls import NONSENSE
 from respot.errors import UpstreamUnavailableError
+from respot.jobs.aws_names import REGION
 from respot.jobs.formatting import clause, iso
 from respot.savings.money import Price
 from respot_cli.deployment import advice
@@ -28,7 +29,6 @@ _SURELY_COMPLETE_FOR: Final = timedelta(days=1)
 """A type that a younger cache lacks is not listed; an older one may be from before its launch."""
 _VERSION: Final = 1
 _SOURCE: Final = "AWS's price list"
-_REGION: Final = re.compile(r"[a-z]{2,5}(-[a-z]+)+-\d{1,2}")
 _TYPE: Final = re.compile(r"ml\.[a-z0-9-]+\.[a-z0-9-]+")
 
 
@@ -63,7 +63,7 @@ class PriceListPrices:
 
         `why_unknown` says why there is none.
         """
-        if not _REGION.fullmatch(region) or not _TYPE.fullmatch(instance_type):
+        if not REGION.fullmatch(region) or not _TYPE.fullmatch(instance_type):
             several = "+" in instance_type or "," in instance_type
             what = "several instance types have no single price" if several else "it is no instance type of a region"
             self._why[f"{instance_type} in {region}: {what}"] = None

@@ -12,6 +12,7 @@ from respot_cli.prices.price import ListedPrice, amount, currency_code
 
 if TYPE_CHECKING:
     from mypy_boto3_pricing import PricingClient
+    from mypy_boto3_pricing.type_defs import FilterTypeDef
 
 SERVICE_CODE: Final = "AmazonSageMaker"
 _TRAINING: Final = re.compile(r"(?:[A-Z]{2,}[A-Z0-9]*-)?Train:(ml\.[a-z0-9.-]+)")
@@ -51,9 +52,12 @@ def training_prices(client: "PricingClient", region: str) -> tuple[ListedPrice, 
         UpstreamUnavailableError: AWS refused the call, or did not answer.
     """
     found: dict[str, set[ListedPrice]] = {}
-    for record in _records(client, region):
-        for price in prices_of(record, region):
-            found.setdefault(price.instance_type, set()).add(price)
+    for chosen in _CHOOSING:
+        for record in _records(client, region, chosen):
+            for price in prices_of(record, region):
+                found.setdefault(price.instance_type, set()).add(price)
+        if found:
+            break
     return tuple(
         max(prices, key=lambda each: each.since or date.min)
         for _, prices in sorted(found.items())
@@ -61,16 +65,23 @@ def training_prices(client: "PricingClient", region: str) -> tuple[ListedPrice, 
     )
 
 
-def _records(client: "PricingClient", region: str) -> Iterator[str]:
+_CHOOSING: Final[tuple["FilterTypeDef", ...]] = (
+    {"Type": "CONTAINS", "Field": "usagetype", "Value": "Train:ml."},
+    {"Type": "TERM_MATCH", "Field": "component", "Value": "Training"},
+)
+"""Filters that choose training, in this order: the second is for a price list that finds nothing by the first.
+
+The first depends on no attribute but the usage type. The second is what public programs use.
+"""
+
+
+def _records(client: "PricingClient", region: str, chosen: "FilterTypeDef") -> Iterator[str]:
     place: dict[str, Any] = {}
     for _ in range(_MOST_PAGES):
         with asking(f"{region}: GetProducts"):
             answer = client.get_products(
                 ServiceCode=SERVICE_CODE,
-                Filters=[
-                    {"Type": "TERM_MATCH", "Field": "regionCode", "Value": region},
-                    {"Type": "CONTAINS", "Field": "usagetype", "Value": "Train:ml."},
-                ],
+                Filters=[{"Type": "TERM_MATCH", "Field": "regionCode", "Value": region}, chosen],
                 FormatVersion="aws_v1",
                 MaxResults=_PAGE,
                 **place,

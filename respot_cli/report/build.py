@@ -113,7 +113,7 @@ def report_of(
         lead=_lead(whole, work),
         bill=_bill(whole, work),
         tiles=_tiles(receipts, spot, whole, work),
-        sections=sections if receipts else [],
+        sections=[each for each in sections if each.table and each.table.rows],
         legend=LEGEND,
         days=_days(receipts, subject.team_tag),
         notes=_notes(whole, subject, work, len(receipts), with_charts=with_charts),
@@ -128,6 +128,8 @@ def headline_of(receipts: Sequence[RunReceipt]) -> str:
 
 def _headline(whole: Totals) -> str:
     """The net figure, with a dash where it is large."""
+    if whole.net_percent is None:
+        return "nothing yet"
     return percent(whole.net_percent).replace(" to ", "\N{THIN SPACE}\N{EN DASH}\N{THIN SPACE}")
 
 
@@ -236,22 +238,27 @@ def _over_time(sums: Mapping[str, Totals], work: Unit, *, with_charts: bool) -> 
             continue
         if of.gross_percent is not None:
             rows.append({"day": day, "kind": "gross", "low": of.gross_percent, "high": of.gross_percent})
-        if of.net_percent is not None:
-            low, high = of.net_percent
-            rows.append({"day": day, "kind": "net", "low": 0 if low is None else low, "high": high})
+        low, high = of.net_percent or (None, 0.0)
+        if low is not None:
+            rows.append({"day": day, "kind": "net", "low": low, "high": high})
     chart = None
     if with_charts and len({row["day"] for row in rows}) > 1:
-        chart = charts.saved_by_day(rows, "Lines of the gross and the net savings by day, in percent.")
+        gross, net = ([row["low"] for row in rows if row["kind"] == kind] for kind in ("gross", "net"))
+        chart = charts.saved_by_day(rows, f"Savings by day: gross {_from_to(gross)}; net, at least, {_from_to(net)}.")
     lead = (
-        "Gross is AWS's own formula: 1 minus billable time through training time. "
+        "Gross is AWS's own formula: 1 minus billable time divided by training time. "
         "Net compares the bill with the same useful work, uninterrupted and on demand."
     )
     return Section(anchor="saved", title="Savings over time", lead=lead, table=table, chart=chart)
 
 
+def _from_to(values: Sequence[float]) -> str:
+    return f"from {percent(min(values))} to {percent(max(values))}" if values else "is not known"
+
+
 def _where_time_went(by_day: Mapping[str, Totals], whole: Totals, elapsed: Unit, *, with_charts: bool) -> Section:
     times = _times(whole.wall_clock)
-    table = Table(
+    whole_table = Table(
         caption="The runs' time from creation to end",
         columns=("Class", f"Time ({elapsed.sign})", "Share", "What it is"),
         rows=[
@@ -260,16 +267,28 @@ def _where_time_went(by_day: Mapping[str, Totals], whole: Totals, elapsed: Unit,
         ],
         figures=frozenset({1, 2}),
     )
-    rows = [
-        {"day": day, "kind": str(each), "time": time / elapsed.length}
-        for day, of in by_day.items()
-        if day != UNKNOWN
-        for each, time in _times(of.wall_clock).items()
-    ]
+    days = {day: _times(of.wall_clock) for day, of in by_day.items() if day != UNKNOWN}
+    columns = ("Day", *(_CLASS.get(each, each) for each in times))
+    day_table = Table(
+        caption=f"The time by the day on which attempts ended (UTC), in {elapsed.name}",
+        columns=columns,
+        rows=[(day, *(elapsed.figure(of.get(each, timedelta())) for each in times)) for day, of in [*days.items()]][
+            :_MOST_ROWS
+        ],
+        figures=_figures(columns),
+        note=_rest([*days]),
+    )
     chart = None
-    if with_charts and len({row["day"] for row in rows}) > 1:
-        words = "Stacked bars of the time by day and class."
+    if with_charts and len(days) > 1:
+        rows = [
+            {"day": day, "kind": str(each), "time": time / elapsed.length}
+            for day, of in days.items()
+            for each, time in of.items()
+        ]
+        sums = [sum(of.values(), timedelta()) for of in days.values()]
+        words = f"The time of each day by class, from {elapsed.words(min(sums))} to {elapsed.words(max(sums))} a day."
         chart = charts.time_by_day(rows, words, unit=elapsed.sign)
+    tables = [day_table, whole_table] if chart else [whole_table, *([day_table] if len(days) > 1 else [])]
     bar, left = [], 0.0
     for each, time in times.items():
         part = time / whole.wall_clock.total
@@ -279,7 +298,15 @@ def _where_time_went(by_day: Mapping[str, Totals], whole: Totals, elapsed: Unit,
     goodput = whole.wall_clock.goodput
     productive = percent((goodput[0] * 100, goodput[1] * 100)) if goodput else NOT_KNOWN
     lead = f"{productive} of the time was productive training. The classes add up to all of the time."
-    return Section(anchor="time", title="Where the time went", lead=lead, table=table, chart=chart, bar=bar)
+    return Section(
+        anchor="time",
+        title="Where the time went",
+        lead=lead,
+        table=tables[0],
+        chart=chart,
+        bar=bar,
+        more=tables[1:],
+    )
 
 
 def _times(clock: WallClock) -> dict[TimeClass | str, timedelta]:
@@ -307,8 +334,7 @@ def _by_team(spot: Sequence[RunReceipt], prices: Prices, work: Unit, tag: str, *
             }
             for key, of in ranked
         ]
-        words = f"Bars of the net savings in instance-{work.name}, one for each value of the tag."
-        chart = charts.bars(rows, words, title=f"saved, net, in instance-{work.name}")
+        chart = charts.bars(rows, title=f"saved, net, in instance-{work.name}")
     more = [
         _saved_table(caption, title, totals_by(group, spot, prices, team_tag=tag), work, unknown="not known")
         for group, caption, title in _GROUPS
@@ -348,8 +374,7 @@ def _pools(receipts: Sequence[RunReceipt], *, with_charts: bool) -> Section:
             }
             for each, rate in rated
         ]
-        words = "Bars of the interruptions per 100 instance-hours, one for each pool, the worst first."
-        chart = charts.bars(rows, words, title="interruptions per 100 instance-hours")
+        chart = charts.bars(rows, title="interruptions per 100 instance-hours")
     busy = sorted(pools, key=lambda each: len(each.waits.got), reverse=True)[:_MOST_BARS]
     busy = [each for each in busy if each.waits.got]
     by_hour = [(_pool(each), *(_at_hours(each, block) for block in _BLOCKS)) for each in busy]
@@ -422,9 +447,9 @@ def _days(receipts: Sequence[RunReceipt], team_tag: str) -> list[Day]:
 
 
 _NET: Final = (
-    "Net = 1 minus what all attempts of the spot runs were billed, through what their useful work takes "
-    "uninterrupted and on demand. Useful work is training that was neither repeated nor thrown away, "
-    "with one start and one upload for each run."
+    "Net is 1 minus billed time divided by on-demand time: what all attempts of the spot runs were billed, "
+    "and what their useful work takes uninterrupted and on demand. "
+    "Useful work is training that was neither repeated nor thrown away, with one start and one upload for each run."
 )
 
 
@@ -433,7 +458,7 @@ def _notes(whole: Totals, subject: Subject, work: Unit, runs: int, *, with_chart
         f"Billed time and savings are in instance-{work.name}: elapsed time times the number of instances.",
         _NET,
         "Where no checkpoint says how much of the training before an interruption was kept, a figure has a range.",
-        "Goodput is productive training through all of the time, with waiting.",
+        "Goodput is productive training divided by all of the time, waiting included.",
     ]
     if whole.money:
         notes.append(

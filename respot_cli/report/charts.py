@@ -20,6 +20,8 @@ HAS_CHARTS: Final = find_spec("altair") is not None and find_spec("vl_convert") 
 
 _WIDE: Final = 960
 _NARROW: Final = 360
+_LEAST_PERCENT: Final = -100.0
+"""The lowest savings that are drawn; the table has all."""
 _FONT: Final = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 _MEASURED_FONT: Final = "Liberation Sans"
 """The library ships it, and measures the texts with it: a chart is the same on each machine."""
@@ -77,24 +79,31 @@ def saved_by_day(rows: Sequence[Row], alternative: str) -> Chart:
         )
         base = alt.Chart({"values": rows})
         band = (
-            base.mark_area(opacity=0.25, color=_DOUBT)
+            base.mark_area(opacity=0.25, color=_DOUBT, clip=True)
             .encode(x=x, y=alt.Y("low:Q", title=None), y2="high:Q")
             .transform_filter("datum.kind == 'net'")
         )
-        percent = alt.Y("low:Q", title=None, axis=_figures("datum.value + ' %'"), scale=alt.Scale(nice=True, zero=True))
+        # One day that cost a multiple of its useful work would flatten all others.
+        least = max(min(row["low"] for row in rows), _LEAST_PERCENT)
+        room = alt.Scale(domainMin=min(least, 0), domainMax=100, nice=True)
+        percent = alt.Y("low:Q", title=None, axis=_figures("datum.value + ' %'"), scale=room)
         color = alt.Color("kind:N", scale=scale, legend=legend)
-        lines = base.mark_line(strokeWidth=2.5).encode(
+        lines = base.mark_line(strokeWidth=2.5, clip=True).encode(
             x=x,
             y=percent,
             color=color,
         )
-        points = base.mark_point(filled=True, opacity=1, size=26 if narrow else 42).encode(
-            x=x,
-            y=percent,
-            color=color,
-            shape=alt.Shape(
-                "kind:N", scale=alt.Scale(domain=["gross", "net"], range=["diamond", "circle"]), legend=legend
-            ),
+        points = (
+            base.mark_point(filled=True, opacity=1, size=26 if narrow else 42)
+            .transform_filter(f"datum.low >= {least}")
+            .encode(
+                x=x,
+                y=percent,
+                color=color,
+                shape=alt.Shape(
+                    "kind:N", scale=alt.Scale(domain=["gross", "net"], range=["diamond", "circle"]), legend=legend
+                ),
+            )
         )
         return alt.layer(band, lines, points)
 
@@ -126,7 +135,7 @@ def time_by_day(rows: Sequence[Row], alternative: str, *, unit: str) -> Chart:
     return _chart(draw, alternative, height=260)
 
 
-def bars(rows: Sequence[Row], alternative: str, *, title: str) -> Chart:
+def bars(rows: Sequence[Row], *, title: str) -> Chart:
     """One bar for each name: rows of `name`, `value` and `said`, in order."""
 
     def draw(*, narrow: bool) -> Any:  # noqa: ANN401 - altair's charts share no base
@@ -149,7 +158,8 @@ def bars(rows: Sequence[Row], alternative: str, *, title: str) -> Chart:
         words = base.mark_text(align="left", dx=6, color=_TEXT).encode(x="value:Q", y=y, text="said:N")
         return alt.layer(drawn, words)
 
-    return _chart(draw, alternative, height=max(60, 34 * len(rows)))
+    said = "; ".join(f"{row['name']}: {row['said']}" for row in rows)
+    return _chart(draw, f"{title[0].upper()}{title[1:]}: {said}.", height=max(60, 34 * len(rows)))
 
 
 def _chart(draw: Callable[..., Any], alternative: str, *, height: int) -> Chart:

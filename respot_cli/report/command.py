@@ -5,9 +5,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from rich.console import Group
-from rich.text import Text
-
 from respot.jobs.formatting import clause, iso
 from respot_cli import deployment, output, period
 from respot_cli.next_commands import next_commands
@@ -83,6 +80,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.format == "json":
         output.show("json", "", document)
     else:
+        from rich.console import Group  # noqa: PLC0415 - a script that wants JSON does not load it
+        from rich.text import Text  # noqa: PLC0415 - as above
+
         said = f"{arguments.output}: {count(len(read.receipts), 'run')}, {headline_of(read.receipts)}"
         output.show("text", Group(Text(said), Text(), next_commands(*_NEXT)), {})
     read.say_what_is_missing()

@@ -1,7 +1,7 @@
 """Savings as rows of the FinOps Open Cost and Usage Specification, FOCUS 1.0: one row for each billed attempt.
 
 https://focus.finops.org/focus-specification/v1-0/. The costs are Respot's own, at on-demand prices: they are no bill.
-Columns that only AWS knows are missing (SkuId, SkuPriceId, CommitmentDiscount…, AvailabilityZone).
+SkuId and SkuPriceId are missing: they must not be null, and only AWS knows them.
 """
 
 import csv
@@ -27,6 +27,7 @@ _HOUR_IN_MICROSECONDS: Final = 3_600_000_000
 _AMAZON: Final = "Amazon Web Services"
 
 COLUMNS: Final = (
+    "AvailabilityZone",
     "BilledCost",
     "BillingAccountId",
     "BillingAccountName",
@@ -39,6 +40,11 @@ COLUMNS: Final = (
     "ChargeFrequency",
     "ChargePeriodEnd",
     "ChargePeriodStart",
+    "CommitmentDiscountCategory",
+    "CommitmentDiscountId",
+    "CommitmentDiscountName",
+    "CommitmentDiscountStatus",
+    "CommitmentDiscountType",
     "ConsumedQuantity",
     "ConsumedUnit",
     "ContractedCost",
@@ -60,6 +66,7 @@ COLUMNS: Final = (
     "ServiceCategory",
     "ServiceName",
     "SubAccountId",
+    "SubAccountName",
     "Tags",
     "x_AttemptNumber",
     "x_BilledHours",
@@ -77,7 +84,7 @@ COLUMNS: Final = (
     "x_UninterruptedCostLeast",
     "x_UninterruptedCostMost",
 )
-"""In this order: the specification's, then our own."""
+"""In this order: the specification's, then our own. A row lacks those that nobody but AWS knows: they are null."""
 Row = Mapping[str, object]
 
 
@@ -137,12 +144,10 @@ def _row(receipt: RunReceipt, attempt: AttemptReceipt, price: Price, prices: Pri
     return {
         "BilledCost": _plain(billed),
         "BillingAccountId": account,
-        "BillingAccountName": None,
         "BillingCurrency": price.currency,
         "BillingPeriodEnd": _iso(following),
         "BillingPeriodStart": _iso(month),
         "ChargeCategory": "Usage",
-        "ChargeClass": None,
         "ChargeDescription": f"SageMaker training, {attempt.market or 'unknown market'}, {attempt.instance_type}: "
         "calculated by Respot at on-demand prices",
         "ChargeFrequency": "Usage-Based",

@@ -3,7 +3,6 @@
 import argparse
 import json
 import os
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -14,6 +13,7 @@ from botocore.config import Config
 
 from respot.aws.sagemaker.job_lists import SageMakerJobLists
 from respot.aws.sagemaker.training_jobs import SageMakerTrainingJobs
+from respot.jobs.aws_names import REGION
 from respot.recovery.policy.policy import AccountPolicy
 from respot.savings.receipt import RunReceipt
 from respot_cli import output
@@ -27,7 +27,7 @@ from respot_cli.report import file
 from respot_cli.scan.figures import figures_of, receipts_of
 from respot_cli.scan.findings import Findings
 from respot_cli.scan.pace import DESCRIBE_EVERY, LIST_EVERY, Pace
-from respot_cli.scan.permissions import LEAST
+from respot_cli.scan.permissions import least_policy
 from respot_cli.scan.reading import AccountReader, RegionJobs
 from respot_cli.scan.verdicts import RESUME_ON_SPOT, verdicts
 from respot_cli.user_cache import cache_folder
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 _ONCE: Final = Config(connect_timeout=10, read_timeout=30, retries={"total_max_attempts": 1})
 """Calls are repeated by `Pace`, which counts and spaces them."""
-_REGION: Final = re.compile(r"[a-z]{2,5}(-[a-z]+)+-\d{1,2}")
 _MOST_NOTES: Final = 20
 """Jobs that could not be read and are named on stderr; the JSON has them all."""
 
@@ -79,7 +78,8 @@ def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
 def run(arguments: argparse.Namespace) -> int:
     """Scan the regions, and print what was found."""
     if arguments.permissions:
-        output.write(f"{json.dumps(LEAST, indent=2)}\n")
+        region = next(iter(arguments.regions or ()), os.environ.get("AWS_REGION", ""))
+        output.write(f"{json.dumps(least_policy(region), indent=2)}\n")
         return ExitCode.DONE
     now = _now()
     if arguments.output:
@@ -194,7 +194,7 @@ def _session(arguments: argparse.Namespace) -> "Session":
 
 
 def _region(words: str) -> str:
-    if not _REGION.fullmatch(words):
+    if not REGION.fullmatch(words):
         message = f"{words!r} is no region like eu-west-1"
         raise argparse.ArgumentTypeError(message)
     return words

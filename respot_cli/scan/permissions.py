@@ -1,29 +1,25 @@
 """The least permissions of `respot scan`, as an IAM policy."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
-LEAST: Final[Mapping[str, Any]] = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {
-            "Sid": "ListTrainingJobs",
-            "Effect": "Allow",
-            "Action": "sagemaker:ListTrainingJobs",
-            "Resource": "*",
-        },
-        {
-            "Sid": "DescribeTrainingJobs",
-            "Effect": "Allow",
-            "Action": "sagemaker:DescribeTrainingJob",
-            "Resource": "arn:aws:sagemaker:*:*:training-job/*",
-        },
-        {
-            "Sid": "ReadPrices",
-            "Effect": "Allow",
-            "Action": "pricing:GetProducts",
-            "Resource": "*",
-        },
-    ],
-}
-"""Without the last statement, the scan shows hours only. The first and the last action have no resource type."""
+from respot.jobs.aws_names import aws_partition
+
+
+def least_policy(region: str = "") -> dict[str, Any]:
+    """The policy, in the partition of a region.
+
+    Without the last statement, the scan shows hours only. The first and the last action have no resource type.
+    """
+    jobs = f"arn:{aws_partition(region).name}:sagemaker:*:*:training-job/*"
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            _allow("ListTrainingJobs", "sagemaker:ListTrainingJobs", "*"),
+            _allow("DescribeTrainingJobs", "sagemaker:DescribeTrainingJob", jobs),
+            _allow("ReadPrices", "pricing:GetProducts", "*"),
+        ],
+    }
+
+
+def _allow(name: str, action: str, resource: str) -> dict[str, str]:
+    return {"Sid": name, "Effect": "Allow", "Action": action, "Resource": resource}

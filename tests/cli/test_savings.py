@@ -15,6 +15,7 @@ import boto3
 import pytest
 from rich.console import Console
 
+from respot.aws.dynamodb.keys import partition_of
 from respot.jobs.job import Market
 from respot.jobs.lifecycle import figures
 from respot.runs.period import StoredFigures
@@ -32,7 +33,7 @@ from respot_cli.savings.figures import Savings
 from respot_cli.savings.focus import COLUMNS, as_csv, focus_of
 from respot_cli.savings.verify import verify
 from respot_cli.savings.view import render
-from tests.support.builders import ACCOUNT, REGION, at
+from tests.support.builders import ACCOUNT, REGION, at, job_id
 from tests.support.moto_aws import TABLE
 from tests.support.receipts import NOW, OnePrice, receipt, resumed_run, run_attempt
 from tests.support.stored_runs import named, write
@@ -90,6 +91,13 @@ def test_doubt_is_a_range_and_says_why() -> None:
     assert "USD" not in said
 
 
+def test_where_perhaps_nothing_was_useful_only_the_most_is_said() -> None:
+    lost = run_attempt(f"{TWICE} MaxWaitTimeExceeded=4200", billed=(3300, 1000))
+    assert lines(shown(receipt(lost)))["Saved, net"][1] == "at most 67.7"
+    nothing = run_attempt(f"{TWICE} MaxWaitTimeExceeded=4200", billed=(3300, 1000), checkpoint_uri=None)
+    assert lines(shown(receipt(nothing)))["Saved, net"] == ["-0.2778", "no useful work"]
+
+
 def test_groups_show_each_team_and_no_control_character() -> None:
     said = shown(receipt(*resumed_run()), receipt(*named([IN_DOUBT], "other")), by=Group.TEAM, price="1")
     assert lines(said)["vision"] == ["1", "1.09", "66.7", "62.9", "0.17", "1.84"]
@@ -125,8 +133,9 @@ def rows_of(*receipts: RunReceipt) -> list[dict[str, str]]:
 
 def test_focus_has_each_mandatory_column_first_and_our_own_after_them() -> None:
     own = [name for name in COLUMNS if name.startswith("x_")]
-    assert {name for name, rule in SPECIFIED.items() if rule["level"] == "Mandatory"} <= set(COLUMNS)
-    assert set(COLUMNS) - set(own) <= set(SPECIFIED)
+    # These two must not be null in a row of usage, and only AWS knows them.
+    assert sorted(SPECIFIED.keys() - {"SkuId", "SkuPriceId"}) == [name for name in COLUMNS if name not in own]
+    assert "Mandatory" not in {SPECIFIED[name]["level"] for name in ("SkuId", "SkuPriceId")}
     assert list(COLUMNS[-len(own) :]) == own
     assert all(re.fullmatch(r"x_[A-Z][A-Za-z]{1,47}", name) for name in own)
 
@@ -162,6 +171,14 @@ def test_focus_keeps_the_rules_between_columns() -> None:
         assert row["RegionName"] == "US East (N. Virginia)"
         assert row["ChargePeriodStart"] < row["ChargePeriodEnd"] <= row["BillingPeriodEnd"] == "2026-10-01T00:00:00Z"
         assert row["BillingPeriodStart"] == "2026-09-01T00:00:00Z"
+
+
+def test_focus_writes_no_exponent() -> None:
+    """ "The sign of the exponent MUST only be expressed … if n is negative": 1E+2 is forbidden."""
+    (row,) = rows_of(
+        receipt(run_attempt("Starting=0 Training=60 Completed=360060", billed=(360_000, 1)), now=at(400_000))
+    )
+    assert (row["PricingQuantity"], row["x_BilledHours"]) == ("100", "0.000277778")
 
 
 def test_focus_has_the_net_figures_of_the_totals() -> None:
@@ -273,6 +290,21 @@ def test_a_spreadsheet_takes_no_team_for_a_formula(
     assert main(["savings", "--format", "csv", "--by", "team", "--prices", prices]) == ExitCode.DONE
     (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
     assert row["team"] == "'=cmd()|x\u202e"
+
+
+def test_a_run_that_cannot_be_read_is_counted_and_said(
+    ledger: "DynamoDBClient", prices: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(ledger, *resumed_run())
+    write(ledger, *named([IN_DOUBT], "odd"))
+    key = {"pk": {"S": partition_of(job_id("odd"))}, "sk": {"S": "outcome"}}
+    ledger.put_item(TableName=TABLE, Item=key | {"kind": {"S": "dream\u001b[31m"}})
+    assert main(["savings", "--json", "--prices", prices]) == ExitCode.INCOMPLETE
+    said = capsys.readouterr()
+    document = json.loads(said.out)
+    assert (document["total"]["runs"], list(document["unread"])) == (1, [f"{partition_of(job_id('odd'))} outcome"])
+    assert "its run is left out" in said.err
+    assert "\x1b" not in said.err
 
 
 def test_without_a_price_there_are_hours_and_no_focus(

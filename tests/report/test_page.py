@@ -164,6 +164,12 @@ def test_an_empty_ledger_is_said_to_be_empty() -> None:
     assert list(page.named("table")) == []
 
 
+def test_questions_without_an_answer_are_not_asked() -> None:
+    """A run on demand has a pool, and saves nothing."""
+    page = Page(page_of([receipt(run_attempt("Starting=0 Training=9", billed=None, market=Market.ON_DEMAND))]))
+    assert [each["href"] for each in page.named("a")][1:] == ["#pools", "#runs", "#notes"]
+
+
 def test_runs_without_times_or_bills_are_shown_and_counted_nowhere() -> None:
     waiting = receipt(run_attempt("Starting=0"))
     odd = receipt(run_attempt("Starting=0 Juggling=50", instance_type=None, market=None, tags=None))
@@ -180,6 +186,19 @@ def test_without_the_extra_tables_stand_in_place_of_charts_and_the_page_says_tha
     assert "respot[report]" not in drawn.text
     assert [len(each["alt"] or "") > 20 for each in drawn.named("img")] == [True] * 4
     assert len(list(drawn.named("table"))) == len(list(without.named("table")))
+
+
+def test_a_charts_words_have_the_figures_of_its_table() -> None:
+    sections = report_of(sample_receipts(40), SUBJECT, with_charts=True).sections
+    said = {each.anchor: each.chart.alternative for each in sections if each.chart}
+    tables = {each.anchor: each.table for each in sections if each.table}
+    for row in tables["pools"].rows:
+        assert (f"{row[0]}: {row[4]}  (" in said["pools"]) is (row[4] != NOT_KNOWN)
+    for row in tables["teams"].rows:
+        assert f"{row[0]}: " in said["teams"]
+        assert f"({row[5]})" in said["teams"]
+    nets = [float(row[5].split()[0].replace("\N{MINUS SIGN}", "-")) for row in tables["saved"].rows if row[0][0] == "2"]
+    assert f"from {min(nets):.1f}" in said["saved"].replace("\N{MINUS SIGN}", "-")
 
 
 def test_items_that_could_not_be_read_are_said() -> None:

@@ -17,6 +17,7 @@ PROJECT: Final = tomllib.loads((wheel.ROOT / "pyproject.toml").read_text(encodin
 MODULE_OF: Final = {"pyyaml": "yaml", "vl-convert-python": "vl_convert"}
 """Where a package and its module differ in name."""
 
+TEMPLATE: Final = "respot_cli/report/templates/report.html.j2"
 IMPORT_ALL: Final = """
 import importlib, pkgutil, sys
 import respot, respot_cli
@@ -54,7 +55,12 @@ def test_the_wheel_holds_the_command_and_what_it_shares_with_the_functions(conte
         "respot_cli",
         f"respot-{PROJECT['version']}.dist-info",
     }
-    for name in ("respot/recovery/policy/policy.schema.json", "respot/aws/dynamodb/jobs.py", "respot_cli/main.py"):
+    for name in (
+        "respot/recovery/policy/policy.schema.json",
+        "respot/aws/dynamodb/jobs.py",
+        "respot_cli/main.py",
+        TEMPLATE,
+    ):
         assert (content / name).read_bytes()
 
 

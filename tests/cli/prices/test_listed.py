@@ -68,6 +68,14 @@ def test_an_unknown_type_is_said_and_asked_for_again_after_a_day(tmp_path: Path)
     assert len(client.calls) == 2
 
 
+def test_without_a_network_it_is_asked_once_however_many_types_are_missing(tmp_path: Path) -> None:
+    prices(FakePriceList(), tmp_path).on_demand("us-east-1", "ml.m5.large", NOW)
+    offline = FakePriceList(error=denied())
+    found = prices(offline, tmp_path, now=NOW + timedelta(days=2))
+    assert [found.on_demand("us-east-1", f"ml.new{n}.xlarge", NOW) for n in range(3)] == [None] * 3
+    assert len(offline.calls) == 1
+
+
 @pytest.mark.parametrize(
     ("region", "instance_type"),
     [("../../etc", "ml.g5.xlarge"), ("us-east-1", "ml.g5.xlarge+ml.c5.xlarge"), ("us-east-1", "<script>"), ("", "")],

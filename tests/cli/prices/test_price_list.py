@@ -63,6 +63,20 @@ def test_all_pages_of_one_region_are_read() -> None:
     assert {filter_["Value"] for call in client.calls for filter_ in call["Filters"]} == {"eu-west-1", "Train:ml."}
 
 
+def test_where_the_usage_type_finds_nothing_the_component_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = FakePriceList(size=100)
+    answer = client.get_products
+    nothing = {"FormatVersion": "aws_v1", "PriceList": []}
+
+    def without_contains(**request: Any) -> dict[str, Any]:  # noqa: ANN401 - as boto3 types it
+        found = answer(**request)
+        return nothing if any(each["Type"] == "CONTAINS" for each in request["Filters"]) else found
+
+    monkeypatch.setattr(client, "get_products", without_contains)
+    assert len(listed(client, "eu-west-1")) == 4
+    assert len(client.calls) == 2
+
+
 def test_a_type_with_two_prices_has_none() -> None:
     """Which of them holds cannot be known."""
     client = FakePriceList(more=[changed(rate={"pricePerUnit": {"USD": "9.99"}})])

@@ -5,11 +5,12 @@ import stat
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from respot_cli.main import main
-from respot_cli.scan.permissions import LEAST
+from respot_cli.scan.permissions import least_policy
 from tests.cli.scan.account import NOW, Account, denied, job
 from tests.support.builders import CREATED
 
@@ -167,7 +168,7 @@ def test_a_line_that_was_cut_short_or_makes_no_sense_is_described_again(account:
 
 
 def test_a_job_that_goes_on_or_has_just_ended_is_described_each_time(account: Account) -> None:
-    account.add([job("live", *START, ("Training", 60), created=NOW - timedelta(minutes=30))])
+    account.add([job("live", *START, ("Training", 60), created=NOW - timedelta(days=2))])
     account.add([job("fresh", *START, ("Training", 60), *END, created=NOW - timedelta(minutes=40))])
     for _ in range(2):
         account.document()
@@ -196,11 +197,14 @@ def test_it_calls_nothing_but_what_the_least_policy_allows(
     account.run("--regions", "us-east-1", "eu-west-1")
     services = {"SageMaker": "sagemaker", "Pricing": "pricing"}
     called = {f"{services[service]}:{name}" for service, _, name in (each.partition(".") for each in account.calls)}
-    assert called == {statement["Action"] for statement in LEAST["Statement"]}
+    assert called == {statement["Action"] for statement in least_policy()["Statement"]}
     capsys.readouterr()
     account.calls.clear()
     assert main(["scan", "--permissions"]) == 0
-    assert json.loads(capsys.readouterr().out) == LEAST
+    assert json.loads(capsys.readouterr().out) == least_policy()
+    assert main(["scan", "--permissions", "--regions", "cn-north-1"]) == 0
+    assert "arn:aws-cn:sagemaker:*:*:training-job/*" in capsys.readouterr().out
+    assert account.calls == []
 
 
 def test_without_prices_it_shows_hours_and_says_why(account: Account) -> None:
@@ -299,3 +303,15 @@ def test_the_page_has_the_same_figures(account: Account, tmp_path: Path) -> None
     for words in ("70.0 %", "1.53 to 4.68", "39.0 to 66.2 %", "Respot would have resumed 3 of 5 jobs", "again", "lost"):
         assert words in page, words
     assert account.run("--output", str(tmp_path / "missing/scan.html"))[0] == 2
+
+
+def test_a_job_of_a_public_log_ran_out_of_waiting_time_and_would_have_been_resumed(account: Account) -> None:
+    """Its times, 9,527 s of training and 6,386 s billed are real: see tests/support/scenarios.py."""
+    statuses = ("Starting", 5020), ("Downloading", 172), ("Training", 9342), ("Stopping", 5), ("Uploading", 13)
+    real: dict[str, Any] = {"TrainingTimeInSeconds": 9527, "BillableTimeInSeconds": 6386}
+    account.add([job("real", *statuses, ("MaxWaitTimeExceeded", 0), **real)])
+    found = account.document()
+    assert found["spot"]["out_of_waiting_time"] == 1
+    assert found["spot"]["saved_gross_percent"] == pytest.approx(100 * (1 - 6386 / 9527))
+    assert found["spot"]["lost_hours"] == [0, 9342 / HOUR]
+    assert [each["resumes"] for each in found["policy"]["decisions"]] == [True]
