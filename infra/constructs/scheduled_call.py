@@ -48,7 +48,8 @@ def call_on_schedule(
                 maximum_retry_attempts=None if tried else 0,
                 maximum_event_age_in_seconds=tried.to_seconds() if tried else None,
             ),
-            dead_letter_config=dead_letters
-            and scheduler.CfnSchedule.DeadLetterConfigProperty(arn=dead_letters.queue_arn),
+            dead_letter_config=None
+            if dead_letters is None
+            else scheduler.CfnSchedule.DeadLetterConfigProperty(arn=dead_letters.queue_arn),
         ),
     ).node.add_dependency(role)

@@ -24,6 +24,7 @@ HANDLERS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "recover": ("recovery_consumer", ("dynamodb", "s3", "sagemaker", "sqs", "ssm")),
     "sweep": ("sweeper", ("dynamodb", "sagemaker", "sqs", "ssm")),
     "slack": ("slack_relay", ("secretsmanager", "sqs")),
+    "weekly": ("reporter", ("dynamodb", "sns")),
 }
 """Each handler's module: the function that composes it, and the AWS services that it uses."""
 _OTHER_CLIENTS: Final = {

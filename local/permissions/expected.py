@@ -85,14 +85,9 @@ NOT_PLAYED: Final = {
         for each in ("Create", "Delete", "Get", "Update")
     },
     ("LatestStarts", "sqs:SendMessage"): "the same",
-    **{
-        ("Weekly", action): "the local account deploys no weekly digest: it is off"
-        for action in (
-            *("dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:Query", "sns:Publish", "sqs:SendMessage"),
-            *("logs:CreateLogStream", "logs:PutLogEvents"),
-        )
-    },
-    **{("WeeklySchedule", action): "the same" for action in ("lambda:InvokeFunction", "sqs:SendMessage")},
     ("Schedule", "lambda:InvokeFunction"): "the proof calls the sweeps, in place of EventBridge Scheduler",
 }
 """Permissions that nothing here uses, with the reason."""
+
+NOT_DEPLOYED: Final = frozenset({"Weekly", "WeeklySchedule"})
+"""Roles that the local account does not have: weekly digests are off."""

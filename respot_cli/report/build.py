@@ -47,8 +47,8 @@ _OPEN_RUNS: Final = 25
 """The days that are unfolded at first have about so many runs: the newest days, one at least."""
 MOST_RUNS: Final = 2000
 """Runs that are drawn, the newest; the figures are of all."""
-_MOST_ROWS: Final = 100
-"""Rows of one table."""
+_MOST_ROWS: Final = 400
+"""Rows of one table: the days of the longest period."""
 _MOST_BARS: Final = 12
 _BLOCKS: Final = tuple(range(0, 24, 4))
 """Hours of the day in which the columns of waits begin."""

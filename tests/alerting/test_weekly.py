@@ -147,7 +147,7 @@ def test_one_sentence_has_the_figures_and_the_worst_pools() -> None:
     ],
 )
 def test_what_is_missing_is_said_everywhere(coverage: dict[str, int], said: str) -> None:
-    digest = weekly_digest(**coverage)
+    digest = weekly_digest(ended_receipts(), **coverage)
     assert text.missing(digest) == said
     assert said in text.plain(digest)
     assert said in text.what_happened(digest)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.sns.models import sns_backends
 
@@ -29,6 +30,7 @@ from respot.jobs.merge import reconcile
 from respot.jobs.ports import Clock
 from respot.runs.period import RunReader
 from respot.runs.summary import RunSummaries
+from respot.savings.totals import total
 from respot.schema import PK
 from respot.settings import ALERTS_TOPIC_ARN, LEDGER_TABLE
 from tests.handlers.test_handlers import Context
@@ -36,6 +38,8 @@ from tests.support.builders import CREATED, NAME, REGION, history, job_id, state
 from tests.support.clock import FakeClock
 from tests.support.moto_aws import TABLE, aws, clock, dynamodb, dynamodb_ledger
 from tests.support.printed import Printed, printed
+from tests.support.receipts import receipt, resumed_run
+from tests.support.stored_runs import write
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -159,6 +163,14 @@ def test_a_week_is_reported_once_with_the_figures_of_its_runs(world: World) -> N
     assert len(world.topic.published) == 1
 
 
+def test_the_attempts_of_a_run_are_one_run(world: World) -> None:
+    write(world.client, *resumed_run())
+    world.report()
+    (digest,) = world.topic.published
+    assert (digest.totals.runs, digest.totals.attempts) == (1, 2)
+    assert digest.totals == total([receipt(*resumed_run())])
+
+
 def test_only_runs_that_ended_in_the_week_are_in_it(world: World) -> None:
     """The week of 14 September ends on Sunday, 20 September: CREATED is a Wednesday, and the job takes 3.1 h."""
     for name, days in (("before", -3), ("monday", -2), ("sunday", 4), ("after", 4.7), ("next-week", 5)):
@@ -198,6 +210,20 @@ def test_two_calls_at_once_publish_one_message(world: World) -> None:
     assert world.report()
     assert (len(errors), len(world.topic.published)) == (1, 1)
     assert world.report() is None
+
+
+def test_a_call_that_another_one_overtakes_while_it_reads_publishes_nothing(world: World) -> None:
+    world.ended()
+    overtaken: list[WeeklyRecord | None] = []
+
+    def left() -> timedelta:
+        if not overtaken:
+            overtaken.append(world.report())
+        return always()
+
+    assert world.reporter().report(left) is None
+    assert overtaken == [world.recorded]
+    assert len(world.topic.published) == 1
 
 
 def test_what_sns_refuses_is_published_by_the_next_call(world: World) -> None:
@@ -261,6 +287,20 @@ def test_what_is_wrong_with_all_of_the_ledger_is_no_digest(world: World, monkeyp
     with pytest.raises(LedgerUnavailableError):
         reporter.report(always)
     assert (world.topic.published, world.recorded) == ([], None)
+
+
+@pytest.mark.parametrize("operation", ["Query", "BatchGetItem", "PutItem"])
+def test_a_permission_that_is_missing_is_an_error_and_no_digest(world: World, operation: str) -> None:
+    world.ended()
+
+    def refuse(**_: Any) -> None:  # noqa: ANN401
+        denied: Any = {"Error": {"Code": "AccessDeniedException", "Message": f"not authorized: {operation}"}}
+        raise ClientError(denied, operation)
+
+    world.client.meta.events.register_first(f"before-call.dynamodb.{operation}", refuse)
+    with pytest.raises(LedgerUnavailableError, match="not authorized"):
+        world.report()
+    assert (world.topic.published, world.unread) == ([], [])
 
 
 def test_without_time_for_all_runs_the_first_ones_are_reported_and_the_rest_is_said(world: World) -> None:

@@ -23,8 +23,9 @@ READ_AND_SEND = ("sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage")
 FUNCTIONS_ALONE = [
     *("AlertingAlertsStreamDeadLetters", "AlertingDueAlertsQueue", "AlertingDueAlertsDeadLetters"),
     *("RecoveryEndedJobsStreamDeadLetters", "RecoveryQueue", "RecoveryQueueDeadLetters"),
+    "WeeklyDeadLetters",
 ]
-"""By their own roles."""
+"""By their own roles; a schedule, by its role."""
 
 SENDERS: dict[str, tuple[str | None, Sequence[object]]] = {
     "RecordingObservationsQueue": ("events.amazonaws.com", [(READ_AND_SEND, only("Rule"))]),

@@ -16,8 +16,9 @@ def runbook(root: Path) -> str:
 
 @pytest.fixture(scope="module", name="stacks")
 def all_stacks(tmp_path_factory: pytest.TempPathFactory) -> list[Synthesized]:
-    """Everything that can be deployed: Slack, and a second region."""
-    config = Config(regions=("us-east-1", "eu-west-1"), slack_webhook_secret="respot/slack-webhook")  # noqa: S106 - a name
+    """Everything that can be deployed: Slack, weekly digests, and a second region."""
+    slack = "respot/slack-webhook"
+    config = Config(regions=("us-east-1", "eu-west-1"), slack_webhook_secret=slack, weekly_digest=True)
     return list(synthesize_all(tmp_path_factory.mktemp("all"), config).values())
 
 

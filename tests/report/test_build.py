@@ -3,6 +3,8 @@
 from typing import Final
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from respot.savings.receipt import RunReceipt
 from respot_cli.report.build import report_of
@@ -10,6 +12,7 @@ from respot_cli.report.view_model import Report, Section
 from respot_cli.report.words import NOT_KNOWN
 from tests.support.builders import at
 from tests.support.receipts import receipt, resumed_run, run_attempt
+from tests.support.records import decision_record
 from tests.support.sample_report import SUBJECT, sample_receipts
 from tests.support.stored_runs import named
 
@@ -57,6 +60,14 @@ def test_training_that_may_be_lost_is_a_class_of_its_own_and_all_add_up() -> Non
     assert [part.kind for part in time.bar][:2] == ["training", "doubtful"]
     assert sum(part.width for part in time.bar) == pytest.approx(100)
     assert "47.6 to 71.4" in time.lead
+    ((run,),) = (day.runs for day in reported(receipt(IN_DOUBT)).days)
+    assert [part.kind for part in run.lanes[0].parts] == [
+        "queued",
+        "downloading",
+        "doubtful",
+        "interrupted",
+        "training",
+    ]
 
 
 def test_what_has_not_ended_has_no_bill_in_a_table() -> None:
@@ -89,7 +100,8 @@ def test_pools_have_a_rate_from_ten_hours_on_and_waits_by_hour_and_weekday() -> 
 
 
 def test_a_short_runs_events_have_seconds_and_a_completed_ones_no_decision() -> None:
-    report = reported(receipt(IN_DOUBT), receipt(*named([run_attempt("Starting=0 Training=9 Completed=60")], "short")))
+    done = run_attempt("Starting=0 Training=9 Completed=60", decision=decision_record())
+    report = reported(receipt(IN_DOUBT), receipt(*named([done], "short")))
     by_name = {run.name: run for day in report.days for run in day.runs}
     assert (by_name["spot-job"].is_short, by_name["short"].is_short) == (False, True)
     assert [event.kind for event in by_name["short"].events] == [""]
@@ -99,6 +111,26 @@ def test_a_net_figure_that_may_be_below_zero_says_at_most() -> None:
     life = "Starting=0 Training=100 Interrupted=4000 Starting=4060 Training=4200 Completed=5000"
     ((run,),) = (day.runs for day in reported(receipt(run_attempt(life, billed=(4700, 1500)))).days)
     assert run.saved.replace("\N{NO-BREAK SPACE}", " ").startswith("saved at most 68 % net")
+
+
+STATUSES: Final = st.sampled_from(
+    ["Starting", "Pending", "Downloading", "Training", "Interrupted", "Uploading", "Stopping", "Completed", "Juggling"]
+)
+
+
+@given(
+    st.lists(st.tuples(STATUSES, st.integers(0, 90_000)), min_size=1, max_size=12),
+    st.integers(0, 100_000),
+    st.booleans(),
+)
+def test_any_life_is_drawn_within_its_axis(life: list[tuple[str, int]], now: int, has_bill: bool) -> None:  # noqa: FBT001 - as hypothesis gives it
+    script = " ".join(f"{status}={seconds}" for status, seconds in life)
+    drawn = receipt(run_attempt(script, billed=(90, 30) if has_bill else None), now=at(now))
+    ((run,),) = (day.runs for day in reported(drawn).days)
+    for lane in run.lanes:
+        assert all(part.left >= 0 and part.width >= 0 and part.left + part.width <= 100.001 for part in lane.parts)
+        assert all(0 <= mark.left <= 100 for mark in lane.marks)
+    assert list(run.events) == sorted(run.events, key=lambda each: each.at)
 
 
 def test_the_newest_days_are_unfolded_up_to_25_runs() -> None:

@@ -103,7 +103,7 @@ def test_each_run_is_drawn_with_its_attempts_and_what_happened() -> None:
     parts = [part for lane in run.lanes for part in lane.parts]
     assert sum(part.width for part in parts) == pytest.approx(100)
     assert all(after.left == pytest.approx(before.left + before.width) for before, after in pairwise(parts))
-    assert [mark.kind for mark in run.lanes[0].marks] == ["decision", "checkpoint"]
+    assert [[mark.kind for mark in lane.marks] for lane in run.lanes] == [["decision", "checkpoint"], []]
     assert [event.kind for event in run.events] == ["checkpoint", "", "decision", ""]
     assert "Attempt 2, spot ml.g5.2xlarge, Completed" in run.alternative
     assert (run.state, run.tone, run.saved.replace("\N{NO-BREAK SPACE}", " ")) == (

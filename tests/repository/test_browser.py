@@ -12,6 +12,7 @@ import pytest
 
 from tests.browser import __main__ as program
 from tests.browser import chromium
+from tests.browser.screenshots import MOST_BYTES, SHOTS
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCK: dict[str, Any] = json.loads((ROOT / "tests" / "browser" / "package-lock.json").read_text(encoding="utf-8"))
@@ -57,6 +58,11 @@ def test_without_being_asked_for_tests_in_a_browser_are_not_run_and_nothing_else
     collect = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", "tests/browser"]
     asked = subprocess.run(collect, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - our own words
     assert "test_axe_finds_nothing" in asked.stdout
+
+
+def test_the_pictures_of_the_report_are_there_and_light_enough_for_a_page() -> None:
+    sizes = {name: (ROOT / "docs" / name).stat().st_size for name in SHOTS}
+    assert {name: size for name, size in sizes.items() if not 0 < size <= MOST_BYTES} == {}
 
 
 def test_results_are_counted_for_the_proof() -> None:

@@ -104,7 +104,7 @@ class WeeklyReporter:
             if isinstance(read, ItemError):
                 self.on_unread(read)
                 return None
-            return read and receipt_of(read.run, read.attempts, now=now)
+            return None if read is None else receipt_of(read.run, read.attempts, now=now)
         except (ItemError, ValueError, ArithmeticError) as error:
             self.on_unread(error)
             return None
