@@ -31,6 +31,12 @@ _FASTER: Final = 0.95
 """After each answer: fourteen answers make up for a throttle."""
 
 
+def words_of(error: UpstreamUnavailableError) -> str:
+    """Why a call failed: in AWS's own words, or in those of its client, if there are any."""
+    cause = error.__cause__
+    return clause(str(cause if isinstance(cause, BotoCoreError | ClientError) else error)).rstrip(": ")
+
+
 @dataclass(slots=True, kw_only=True)
 class Pace:
     """At most one call in each interval; a throttle halves the pace, and each answer makes it a little faster again.
@@ -68,7 +74,7 @@ class Pace:
                     raise
                 self._slowed = min(max(self._slowed, self.every) * 2, _LONGEST_PAUSE)
                 pause = min(2.0**tries, _LONGEST_PAUSE.total_seconds())
-                report(f"{clause(str(error.__cause__ or error))}; trying again in {pause:.0f} s")
+                report(f"{words_of(error)}; trying again in {pause:.0f} s")
                 self.sleep(pause)
             else:
                 self._answered = True

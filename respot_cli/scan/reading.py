@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, Protocol
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError
 
 from respot.aws.error_codes import Answer, answer_of
 from respot.aws.sagemaker.training_jobs import snapshot_of
@@ -19,7 +19,7 @@ from respot.jobs.merge import reconcile
 from respot.jobs.ports import JobLists
 from respot_cli.deployment import advice
 from respot_cli.scan.kept_jobs import KeptJobs
-from respot_cli.scan.pace import Pace
+from respot_cli.scan.pace import Pace, words_of
 
 NEEDS: Final = "respot scan --permissions prints what a scan needs"
 _REPORT_EVERY: Final = 100
@@ -112,7 +112,7 @@ class AccountReader:
         while True:
             page = self.list_pace.call(
                 lambda token=token: self.lists.page(found.region, token),  # type: ignore[misc]
-                lambda words: self.report(f"{found.region}: {words}"),
+                lambda words: self.report(_in(found.region, words)),
             )
             for odd in page.unreadable:
                 found.unread[odd.job.name if odd.job else f"{found.region}, unnamed {len(found.unread) + 1}"] = odd.why
@@ -146,7 +146,7 @@ class AccountReader:
             try:
                 answer = self.describe_pace.call(
                     lambda name=name: self.described.description(found.region, name),  # type: ignore[misc]
-                    lambda words: self.report(f"{found.region}: {words}"),
+                    lambda words: self.report(_in(found.region, words)),
                 )
             except UpstreamUnavailableError as error:
                 found.unread[name] = clause(str(error))
@@ -179,11 +179,14 @@ def _is_of_the_job(error: UpstreamUnavailableError) -> bool:
     return not isinstance(cause, BotoCoreError) and answer_of(cause or error) not in {Answer.THROTTLED, Answer.SESSION}
 
 
+def _in(region: str, words: str) -> str:
+    return words if words.startswith(region) else f"{region}: {words}"
+
+
 def _why(error: UpstreamUnavailableError, region: str) -> str:
-    cause = error.__cause__
-    words = clause(str(cause if isinstance(cause, BotoCoreError | ClientError) else error)).removeprefix(f"{region}: ")
+    words = words_of(error).removeprefix(f"{region}: ")
     needs = f"; {NEEDS}" if isinstance(error, UpstreamRefusedError) else ""
-    return f"{words}; {advice(cause)}{needs}"
+    return f"{words}; {advice(error.__cause__)}{needs}"
 
 
 def _account_of(arn: str) -> str:

@@ -62,6 +62,8 @@ def _figures(found: Findings) -> list[tuple[str, str]]:
         ("  out of waiting time", f"{figures.out_of_time:,}"),
         ("  without checkpoints", f"{figures.without_checkpoints:,}"),
     ]
+    if figures.billed_in_full:
+        rows.append(("  billed in full", f"{figures.billed_in_full:,}"))
     if figures.live:
         rows.append(("  not ended yet", f"{figures.live:,}"))
     rows += [
@@ -177,14 +179,30 @@ def notes(found: Findings) -> list[str]:
         lines += [f"{each}." for each in found.why_no_price]
         if totals.unbilled:
             lines.append(f"{totals.unbilled:,} jobs are not in the time billed: SageMaker does not say theirs yet.")
-    return [*lines, *(UNKNOWABLE if found.figures.spot else UNKNOWABLE[1:] if found.figures.jobs else ())]
+    return [
+        *lines,
+        *_billed_in_full(found),
+        *(UNKNOWABLE if found.figures.spot else UNKNOWABLE[1:] if found.figures.jobs else ()),
+    ]
+
+
+def _billed_in_full(found: Findings) -> list[str]:
+    full = found.figures.billed_in_full
+    return [f"Billed in full: {full:,} of the spot jobs saved nothing, wherever they ran."] if full else []
 
 
 def page_notes(found: Findings) -> list[str]:
     """What one must know to read the page of a scan."""
     unread = [f"{len(found.unread):,} jobs could not be read."] if found.unread else []
     missing = [f"{each.region} could not be read as a whole." for each in found.regions if each.why_not]
-    return [*_verdict_lines(found), *UNKNOWABLE, "A scan reads no tags: no job has a team.", *unread, *missing]
+    return [
+        *_verdict_lines(found),
+        *_billed_in_full(found),
+        *UNKNOWABLE,
+        "A scan reads no tags: no job has a team.",
+        *unread,
+        *missing,
+    ]
 
 
 def after(found: Findings) -> Sequence[tuple[str, str]]:
@@ -225,6 +243,7 @@ def document(found: Findings) -> dict[str, Any]:
             "interruptions": figures.interruptions,
             "out_of_waiting_time": figures.out_of_time,
             "without_checkpoints": figures.without_checkpoints,
+            "billed_in_full": figures.billed_in_full,
             "ran_on_demand": None,
             "training_hours": _hours(totals.training),
             "billed_hours": _hours(totals.billed),

@@ -75,3 +75,14 @@ def test_one_that_has_answered_before_is_waited_for() -> None:
         return "answer"
 
     assert pace.call(ask) == "answer"
+
+
+def test_nonsense_is_said_as_such_and_repeated_a_little() -> None:
+    clock = Clock()
+
+    def ask() -> None:
+        raise failed(KeyError("TrainingJobSummaries"))
+
+    with pytest.raises(UpstreamUnavailableError):
+        clock.pace().call(ask, clock.said.append)
+    assert clock.said == ["did not answer; trying again in 2 s", "did not answer; trying again in 4 s"]

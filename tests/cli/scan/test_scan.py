@@ -68,6 +68,14 @@ def test_the_figures_are_those_computed_by_hand(account: Account) -> None:
     }
 
 
+def test_spot_jobs_that_aws_billed_in_full_are_counted(account: Account) -> None:
+    """The nearest to "ran on demand" that Describe shows: a spot job whose billable time is all of its time."""
+    full = job("full-price", *START, ("Training", 600), *END, billed=1)
+    account.add([full, {**full, "TrainingJobName": "on-demand", "EnableManagedSpotTraining": False}, *JOBS])
+    assert account.document()["spot"]["billed_in_full"] == 1
+    assert "billed in full 1" in " ".join(account.run()[1].split())
+
+
 def test_the_planner_says_of_each_job_whether_respot_would_have_resumed_it(account: Account) -> None:
     account.add(JOBS)
     policy = account.document()["policy"]
@@ -107,7 +115,7 @@ def test_the_text_says_all_of_it_and_what_nobody_can_know(account: Account) -> N
         "Saved gross 70.0 %, 3.67 h, 5.57 USD",
         "Saved net 39.0 to 66.2 %, 1.01 to 3.09 h, 1.53 to 4.68 USD",
         "Respot would have resumed 3 of 5 jobs that did not complete.",
-        "Jobs that asked for spot and ran on demand are not counted",
+        "Which spot jobs ran on demand is not known",
     ):
         assert part in words
 
