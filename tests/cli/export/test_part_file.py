@@ -1,5 +1,7 @@
 """An export that was cut off at any byte goes on without a doubled or a lost line."""
 
+import subprocess
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -104,3 +106,21 @@ def test_what_could_not_take_the_outputs_place_goes_on(tmp_path: Path) -> None:
     again = part(tmp_path)
     assert again.begin({"since": "now"}) == {"since": "then"}
     assert again.rows == 2
+
+
+def test_two_processes_do_not_write_one_file(tmp_path: Path) -> None:
+    writing = part(tmp_path)
+    writing.begin({})
+    writing.append(rows(1, 1))
+    script = (
+        "import sys; from pathlib import Path; from respot_cli.export.part_file import PartFile\n"
+        f"try: PartFile(Path(sys.argv[1]) / 'runs.jsonl', of={OF!r}).begin({{}})\n"
+        "except Exception as error: print(error)"
+    )
+    other = subprocess.run(  # noqa: S603 - our own words
+        [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert "another respot export writes" in other.stdout
+    again = part(tmp_path)
+    again.begin({})
+    assert again.rows == 1
