@@ -59,6 +59,7 @@ def _context(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         # Narrower than as shipped, so that there are jobs that may not be stopped.
         "respot:stop_only_tagged": "true",
         "respot:reader_policy": "true",
+        "respot:weekly_digest": "true",
     }
 
 

@@ -26,11 +26,11 @@ def named(attempts: Sequence[RunAttempt], name: str) -> tuple[RunAttempt, ...]:
     return tuple(_named(each, name if each.number == 1 else f"{name}-r{each.number}", name) for each in attempts)
 
 
-def write(client: "DynamoDBClient", *attempts: RunAttempt) -> None:
+def write(client: "DynamoDBClient", *attempts: RunAttempt, table: str = TABLE) -> None:
     """Write the run of these attempts: jobs, decisions, outcomes, and its summary."""
-    ledger = DynamoDbLedger(client, TABLE, clock=FakeClock(NOW), retention=None)
-    runs = DynamoDbRunStore(client, TABLE, clock=FakeClock(NOW), retention=None)
-    store = DynamoDbRunSummaries(client, TABLE, clock=FakeClock(NOW), retention=None)
+    ledger = DynamoDbLedger(client, table, clock=FakeClock(NOW), retention=None)
+    runs = DynamoDbRunStore(client, table, clock=FakeClock(NOW), retention=None)
+    store = DynamoDbRunSummaries(client, table, clock=FakeClock(NOW), retention=None)
     for attempt, following in zip(attempts, [*attempts[1:], None], strict=True):
         assert attempt.state is not None
         snapshot = JobSnapshot(state=attempt.state, history=attempt.transitions)
