@@ -118,6 +118,7 @@ def test_the_text_says_all_of_it_and_what_nobody_can_know(account: Account) -> N
         "Which spot jobs ran on demand is not known",
     ):
         assert part in words
+    assert "s3://" not in words
 
 
 def test_a_scan_of_a_thousand_jobs_makes_ten_lists_and_a_thousand_descriptions_at_their_pace(account: Account) -> None:
