@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Final
 
 _FOLDER: Final = "respot"
+_NOWHERE: Final = Path(os.devnull) / _FOLDER
+"""A folder that nobody can create: nothing is kept."""
 
 
 def cache_folder(environment: Mapping[str, str] | None = None, *, platform: str = sys.platform) -> Path:
@@ -21,7 +23,11 @@ def cache_folder(environment: Mapping[str, str] | None = None, *, platform: str 
     chosen = Path((os.environ if environment is None else environment).get("XDG_CACHE_HOME", ""))
     if chosen.is_absolute():
         return chosen / _FOLDER
-    return Path.home() / ("Library/Caches" if platform == "darwin" else ".cache") / _FOLDER
+    try:
+        home = Path.home()
+    except RuntimeError:  # a user without a name or a home, as in a container
+        return _NOWHERE
+    return home / ("Library/Caches" if platform == "darwin" else ".cache") / _FOLDER
 
 
 def read_cached(path: Path) -> str | None:

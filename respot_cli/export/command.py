@@ -21,6 +21,8 @@ from respot_cli.next_commands import next_commands, to_document
 from respot_cli.period import runs_of_period
 from respot_cli.prices import options as prices
 from respot_cli.prices.options import ChosenPrices
+from respot_cli.report.file import check
+from respot_cli.report.words import count
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -50,6 +52,7 @@ def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
 def run(arguments: argparse.Namespace) -> int:
     """Export, and say what was exported."""
     file: Path = arguments.output
+    check(file)
     as_parquet = file.suffix == ".parquet"
     if as_parquet:
         arrow()
@@ -152,9 +155,9 @@ class _Done:
         from rich.console import Group  # noqa: PLC0415 - a script that wants JSON does not load it
         from rich.text import Text  # noqa: PLC0415 - as above
 
-        runs, rows = len(self.part.runs), self.part.rows
+        runs, rows = count(len(self.part.runs), "run"), count(self.part.rows, "attempt")
         size = bytes_in_words(self.size)
-        lines = [f"{self.file}: {rows:,} attempts of {runs:,} runs since {readable(self.since)}, {size}."]
+        lines = [f"{self.file}: {rows} of {runs} since {readable(self.since)}, {size}."]
         if self.priced.source:
             lines.append(f"Prices: {self.priced.source}.")
         lines += [f"{each}." for each in self.priced.why_unknown]

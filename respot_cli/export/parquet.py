@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 _ROW_GROUP: Final = 10_000
-_MISSING: Final = "a Parquet file needs pyarrow: pip install 'respot[parquet]', or write FILE.jsonl"
+_MISSING: Final = "a Parquet file needs pyarrow: in a checkout, pipx install --force '.[parquet]'; or write FILE.jsonl"
 
 
 def arrow() -> "tuple[ModuleType, ModuleType]":

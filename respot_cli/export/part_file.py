@@ -4,6 +4,8 @@
 each says how many there are: a run that was cut short is taken out and exported again.
 """
 
+import errno
+import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -47,13 +49,14 @@ class PartFile:
         """Go on from an interrupted export, or begin one with these further facts; gives the facts that hold.
 
         Raises:
-            CommandError: there is a part of another export, or the file cannot be written.
+            CommandError: there is a part of another export, another process writes it, or it cannot be written.
         """
         try:
             known = self._known()
             if known is None:
                 self.path.unlink(missing_ok=True)
                 self._about.write_text(json.dumps({"version": VERSION, **self.of, **defaults}), encoding="utf-8")
+                self._lock()
                 return defaults
             if any(known.get(name) != value for name, value in {"version": VERSION, **self.of}.items()):
                 message = (
@@ -61,6 +64,7 @@ class PartFile:
                     f"and {self._about.name}"
                 )
                 raise CommandError(message)
+            self._lock()
             self._take_up()
         except OSError as error:
             raise self._unwritable(error) from error
@@ -98,9 +102,15 @@ class PartFile:
             made.touch()
             with made.open("rb") as file:
                 os.fsync(file.fileno())
-            made.replace(self.output)
+            # First, that nothing goes on from an export that is done, also if this process ends here.
+            about = self._about.read_bytes()
+            self._about.unlink()
+            try:
+                made.replace(self.output)
+            except OSError:
+                self._about.write_bytes(about)
+                raise
             self.path.unlink(missing_ok=True)
-            self._about.unlink(missing_ok=True)
             return self.output.stat().st_size
         except OSError as error:
             raise self._unwritable(error) from error
@@ -112,6 +122,18 @@ class PartFile:
         except (FileNotFoundError, ValueError):
             return None
         return known if isinstance(known, dict) else None
+
+    def _lock(self) -> None:
+        """Keep other processes from writing the same file, until this one ends: their rows would be doubled."""
+        descriptor = os.open(self._about, os.O_RDWR)
+        try:
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(descriptor)
+            if error.errno in {errno.EACCES, errno.EAGAIN}:
+                message = f"another respot export writes {self.output} now: wait for it, or name another file"
+                raise CommandError(message) from error
+            # Not every file system has locks.
 
     def _take_up(self) -> None:
         """Read which runs there are, and cut off what was not written as a whole."""

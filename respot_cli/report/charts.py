@@ -20,6 +20,10 @@ HAS_CHARTS: Final = find_spec("altair") is not None and find_spec("vl_convert") 
 
 _WIDE: Final = 960
 _NARROW: Final = 360
+_USUAL, _SMALL = 14, 12
+"""Sizes of text, in pixels."""
+_WIDER: Final = 1.1
+"""Fonts of readers may be so much wider than the one that the library measures with."""
 _LEAST_PERCENT: Final = -100.0
 """The lowest savings that are drawn; the table has all."""
 _FONT: Final = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
@@ -141,21 +145,35 @@ def bars(rows: Sequence[Row], *, title: str) -> Chart:
     def draw(*, narrow: bool) -> Any:  # noqa: ANN401 - altair's charts share no base
         import altair as alt  # noqa: PLC0415 - an extra
 
+        size, most_label = (_SMALL, 120) if narrow else (_USUAL, 260)
+        # On a phone, the first of two figures: the table has both.
+        shown = [
+            {**row, "said": row["said"].partition("  ")[0] if narrow else row["said"], "end": max(row["value"], 0)}
+            for row in rows
+        ]
+        names = min(max(_width(row["name"], size) for row in shown), most_label * _WIDER) + 8
         y = alt.Y(
             "name:N",
             sort=None,
             title=None,
             axis=alt.Axis(
-                labelLimit=120 if narrow else 260, ticks=False, domain=False, labelColor=_TEXT, labelPadding=8
+                labelLimit=most_label,
+                ticks=False,
+                domain=False,
+                labelColor=_TEXT,
+                labelPadding=8,
+                minExtent=names,
             ),
         )
-        base = alt.Chart({"values": rows})
-        least, most = (bound(row["value"] for row in rows) for bound in (min, max))
-        room = alt.Scale(domain=[min(least, 0), max(most, 0) * (2.2 if narrow else 1.35) or 1], nice=False)
+        base = alt.Chart({"values": shown})
+        least = min(0, *(row["value"] for row in shown))
+        area = (_NARROW if narrow else _WIDE) - 24 - names
+        wanted = [(row["end"] - least) * area / max(area - 6 - _width(row["said"], size), area * 0.2) for row in shown]
+        room = alt.Scale(domain=[least, least + max(wanted) or 1], nice=False)
         drawn = base.mark_bar(color=_NET, height={"band": 0.62}, cornerRadiusEnd=2).encode(
             x=alt.X("value:Q", title=title, axis=_figures("", is_flat=True), scale=room), y=y
         )
-        words = base.mark_text(align="left", dx=6, color=_TEXT).encode(x="value:Q", y=y, text="said:N")
+        words = base.mark_text(align="left", dx=6, color=_TEXT).encode(x="end:Q", y=y, text="said:N")
         return alt.layer(drawn, words)
 
     said = "; ".join(f"{row['name']}: {row['said']}" for row in rows)
@@ -165,9 +183,14 @@ def bars(rows: Sequence[Row], *, title: str) -> Chart:
 def _chart(draw: Callable[..., Any], alternative: str, *, height: int) -> Chart:
     return Chart(
         alternative=alternative,
-        wide=_address(_svg(draw(narrow=False), width=_WIDE, height=height, size=14)),
-        narrow=_address(_svg(draw(narrow=True), width=_NARROW, height=height, size=12)),
+        wide=_address(_svg(draw(narrow=False), width=_WIDE, height=height, size=_USUAL)),
+        narrow=_address(_svg(draw(narrow=True), width=_NARROW, height=height, size=_SMALL)),
     )
+
+
+def _width(words: str, size: int) -> float:
+    """About how wide words are, at most: the reader's font is not the one that the library measures with."""
+    return len(words) * size * 0.56
 
 
 def _svg(chart: Any, *, width: int, height: int, size: int) -> str:  # noqa: ANN401 - altair's charts share no base

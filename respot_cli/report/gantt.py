@@ -174,8 +174,7 @@ def _events(receipt: RunReceipt) -> Iterator[Event]:
     for attempt in receipt.attempts:
         number = f"#{attempt.number}"
         for each in _interruptions(attempt):
-            words = f"{number} was interrupted; instances again after {length(_until_instances(each, attempt))}"
-            yield Event(kind="interruption", at=each.began, words=words)
+            yield Event(kind="interruption", at=each.began, words=f"{number} was interrupted; {_after(each, attempt)}")
         if attempt.ended:
             yield Event(kind="", at=attempt.ended, words=f"{number} ended as {name(attempt.secondary_status)}")
         for record in _decisions(attempt):
@@ -190,12 +189,15 @@ def _decisions(attempt: AttemptReceipt) -> Iterator[DecisionRecord]:
         yield record
 
 
-def _until_instances(first: Segment, attempt: AttemptReceipt) -> timedelta:
-    whole, counts = timedelta(), False
-    for each in attempt.segments:
-        counts = (counts or each is first) and each.time_class is TimeClass.INTERRUPTED
-        whole += each.length if counts else timedelta()
-    return whole
+def _after(first: Segment, attempt: AttemptReceipt) -> str:
+    """What became of an interruption."""
+    later = [each for each in attempt.segments if each.began >= first.began]
+    again = next((each for each in later if each.held), None)
+    if again:
+        return f"instances again after {length(again.began - first.began)}"
+    if attempt.ended:
+        return f"no instances until its end, {length(attempt.ended - first.began)} later"
+    return f"no instances for {length(later[-1].ended - first.began)} until now"
 
 
 _ACTIONS: Final = {

@@ -30,6 +30,7 @@ class Figures:
         interruptions: how often, in all.
         out_of_time: those of `spot` that ran out of waiting time.
         without_checkpoints: those of `spot` without a checkpoint location.
+        billed_in_full: those of `spot` that saved nothing, by AWS's own formula, wherever they ran.
         totals: the sums of `spot`.
     """
 
@@ -41,6 +42,7 @@ class Figures:
     interruptions: int
     out_of_time: int
     without_checkpoints: int
+    billed_in_full: int
     totals: Totals
 
 
@@ -65,8 +67,14 @@ def figures_of(records: Sequence[JobRecord], receipts: Sequence[RunReceipt], pri
         interruptions=sum(each.interruptions for each in on_spot),
         out_of_time=sum(ending_of(each).trigger is Trigger.MAX_WAIT_TIME_EXCEEDED for each in spot),
         without_checkpoints=sum(each.checkpoint_uri is None for each in spot),
+        billed_in_full=sum(_is_billed_in_full(each) for each in spot),
         totals=total(on_spot, prices),
     )
+
+
+def _is_billed_in_full(state: JobState) -> bool:
+    trained, billed = state.training_time, state.billable_time
+    return bool(trained and billed and billed >= trained)
 
 
 def _attempt(record: JobRecord, state: JobState) -> RunAttempt:

@@ -9,7 +9,7 @@ from respot_cli.scan.reading import RegionJobs
 from respot_cli.scan.verdicts import Verdict
 
 UNKNOWABLE = (
-    "Jobs that asked for spot and ran on demand are not counted: DescribeTrainingJob does not say where a job ran.",
+    "Which spot jobs ran on demand is not known: DescribeTrainingJob does not say it.",
     "Each job counts as a run of its own, also if it continued another by hand.",
 )
 """What nobody can read from SageMaker's answers."""

@@ -6,6 +6,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, Protocol
 
+from botocore.exceptions import BotoCoreError
+
+from respot.aws.error_codes import Answer, answer_of
 from respot.aws.sagemaker.training_jobs import snapshot_of
 from respot.errors import StaleTokenError, UpstreamRefusedError, UpstreamUnavailableError
 from respot.jobs.description import JobDescription
@@ -16,12 +19,14 @@ from respot.jobs.merge import reconcile
 from respot.jobs.ports import JobLists
 from respot_cli.deployment import advice
 from respot_cli.scan.kept_jobs import KeptJobs
-from respot_cli.scan.pace import Pace
+from respot_cli.scan.pace import Pace, words_of
 
+NEEDS: Final = "respot scan --permissions prints what a scan needs"
 _REPORT_EVERY: Final = 100
 """Jobs that are described between two notes of progress."""
-_MOST_REFUSED: Final = 3
-"""Refused calls of DescribeTrainingJob, with none answered, after which a region is left: the permission is missing."""
+_MOST_FAILED: Final = 3
+"""Calls of DescribeTrainingJob that failed, if fewer were answered, after which a region is left: a permission is
+missing, or something other than SageMaker answers."""
 
 
 class Described(Protocol):
@@ -84,7 +89,7 @@ class AccountReader:
         try:
             listed = self._listed(found, since)
         except UpstreamUnavailableError as error:
-            found.why_not = f"{clause(str(error))}; {advice(error.__cause__)}"
+            found.why_not = _why(error, region)
             return found
         found.listed = len(listed)
         arn = next((each.arn for each in listed if each.arn), "")
@@ -105,7 +110,10 @@ class AccountReader:
         seen: set[tuple[str, datetime]] = set()
         token: str | None = None
         while True:
-            page = self.list_pace.call(lambda token=token: self.lists.page(found.region, token))  # type: ignore[misc]
+            page = self.list_pace.call(
+                lambda token=token: self.lists.page(found.region, token),  # type: ignore[misc]
+                lambda words: self.report(_in(found.region, words)),
+            )
             for odd in page.unreadable:
                 found.unread[odd.job.name if odd.job else f"{found.region}, unnamed {len(found.unread) + 1}"] = odd.why
             for summary in page.summaries:
@@ -128,7 +136,7 @@ class AccountReader:
             takes = in_words(open_ * max(self.describe_pace.every, timedelta()))
             again = f", {len(listed) - open_:,} are known from before" if open_ < len(listed) else ""
             self.report(f"{found.region}: {open_:,} jobs to describe, in about {takes}{again}; Ctrl-C loses nothing")
-        asked = refused = 0
+        asked = failed = 0
         for summary, description in known:
             if description is not None:
                 found.kept += 1
@@ -137,13 +145,14 @@ class AccountReader:
             name = summary.job.name
             try:
                 answer = self.describe_pace.call(
-                    lambda name=name: self.described.description(found.region, name)  # type: ignore[misc]
+                    lambda name=name: self.described.description(found.region, name),  # type: ignore[misc]
+                    lambda words: self.report(_in(found.region, words)),
                 )
             except UpstreamUnavailableError as error:
                 found.unread[name] = clause(str(error))
-                refused += isinstance(error, UpstreamRefusedError)
-                if not isinstance(error, UpstreamRefusedError) or (refused >= _MOST_REFUSED and refused > asked):
-                    found.why_not = f"{clause(str(error))}; {advice(error.__cause__)}"
+                failed += 1
+                if not _is_of_the_job(error) or (failed >= _MOST_FAILED and failed > asked):
+                    found.why_not = _why(error, found.region)
                     return
                 continue
             asked += 1
@@ -162,6 +171,22 @@ class AccountReader:
             found.unread[description.job.name] = f"its description makes no sense: {error!r}"
             return
         found.jobs.append(JobRecord(state=change.state, version=1, transitions=change.transitions))
+
+
+def _is_of_the_job(error: UpstreamUnavailableError) -> bool:
+    """Whether the next job may be described although this one was not: neither the network nor the caller is why."""
+    cause = error.__cause__
+    return not isinstance(cause, BotoCoreError) and answer_of(cause or error) not in {Answer.THROTTLED, Answer.SESSION}
+
+
+def _in(region: str, words: str) -> str:
+    return words if words.startswith(region) else f"{region}: {words}"
+
+
+def _why(error: UpstreamUnavailableError, region: str) -> str:
+    words = words_of(error).removeprefix(f"{region}: ")
+    needs = f"; {NEEDS}" if isinstance(error, UpstreamRefusedError) else ""
+    return f"{words}; {advice(error.__cause__)}{needs}"
 
 
 def _account_of(arn: str) -> str:

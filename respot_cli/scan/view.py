@@ -62,6 +62,8 @@ def _figures(found: Findings) -> list[tuple[str, str]]:
         ("  out of waiting time", f"{figures.out_of_time:,}"),
         ("  without checkpoints", f"{figures.without_checkpoints:,}"),
     ]
+    if figures.billed_in_full:
+        rows.append(("  billed in full", f"{figures.billed_in_full:,}"))
     if figures.live:
         rows.append(("  not ended yet", f"{figures.live:,}"))
     rows += [
@@ -122,7 +124,8 @@ def hours_between(span: Span) -> str:
 
 def _row(verdict: Verdict) -> list[str]:
     state, replayed = verdict.state, verdict.replayed
-    assumed = "".join(f"; assumes {each}" for each in replayed.assumptions)
+    # The JSON has all of it: a location of each job would fill the screen.
+    assumed = "".join(f"; assumes {each.partition(':')[0].partition(' in ')[0]}" for each in replayed.assumptions)
     return [
         state.job.name,
         readable(_ended(verdict)).removesuffix(" UTC"),
@@ -147,7 +150,9 @@ def _word(verdict: Verdict) -> str:
 
 def _verdict_lines(found: Findings) -> list[str]:
     if not found.verdicts:
-        return ["No job of the period ended without completing."] if found.figures.jobs else []
+        if found.figures.jobs:
+            return ["No job of the period ended without completing."]
+        return ["No training jobs were created in this period, or another region has them."]
     policy = f"With {one_line(found.policy)}" if found.policy else "With a policy that resumes on spot"
     count = len(found.verdicts)
     lines = [f"{policy}, Respot would have resumed {found.resumed:,} of {count:,} jobs that did not complete."]
@@ -175,20 +180,38 @@ def notes(found: Findings) -> list[str]:
         lines += [f"{each}." for each in found.why_no_price]
         if totals.unbilled:
             lines.append(f"{totals.unbilled:,} jobs are not in the time billed: SageMaker does not say theirs yet.")
-    return [*lines, *(UNKNOWABLE if found.figures.spot else UNKNOWABLE[1:] if found.figures.jobs else ())]
+    return [
+        *lines,
+        *_billed_in_full(found),
+        *(UNKNOWABLE if found.figures.spot else UNKNOWABLE[1:] if found.figures.jobs else ()),
+    ]
+
+
+def _billed_in_full(found: Findings) -> list[str]:
+    full = found.figures.billed_in_full
+    return [f"Billed in full: {full:,} of the spot jobs saved nothing, wherever they ran."] if full else []
 
 
 def page_notes(found: Findings) -> list[str]:
     """What one must know to read the page of a scan."""
     unread = [f"{len(found.unread):,} jobs could not be read."] if found.unread else []
     missing = [f"{each.region} could not be read as a whole." for each in found.regions if each.why_not]
-    return [*_verdict_lines(found), *UNKNOWABLE, "A scan reads no tags: no job has a team.", *unread, *missing]
+    return [
+        *_verdict_lines(found),
+        *_billed_in_full(found),
+        *UNKNOWABLE,
+        "A scan reads no tags: no job has a team.",
+        *unread,
+        *missing,
+    ]
 
 
 def after(found: Findings) -> Sequence[tuple[str, str]]:
     """What the reader may want next."""
     if found.policy:
         return ((f"respot policy check {shlex.quote(one_line(found.policy))}", "what is suspicious in this file"),)
+    if not found.figures.jobs:
+        return (("respot scan --since 400d --regions us-east-1 eu-west-1", "a longer period, other regions"),)
     page = () if found.page else (("respot scan --output scan.html", "the same as a page, with each job"),)
     return (*page, ("respot scan --policy policy.yaml", "decide by that policy; docs/policies has others"))
 
@@ -221,6 +244,7 @@ def document(found: Findings) -> dict[str, Any]:
             "interruptions": figures.interruptions,
             "out_of_waiting_time": figures.out_of_time,
             "without_checkpoints": figures.without_checkpoints,
+            "billed_in_full": figures.billed_in_full,
             "ran_on_demand": None,
             "training_hours": _hours(totals.training),
             "billed_hours": _hours(totals.billed),

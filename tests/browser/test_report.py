@@ -74,6 +74,26 @@ def test_charts_are_drawn_and_have_words(open_page: Open, sample_page: str) -> N
     assert wide != narrow
 
 
+def test_no_words_of_a_chart_are_cut_off(open_page: Open) -> None:
+    """With the reader's font, which is wider than the one that the charts are measured with."""
+    html = page_of([*sample_receipts(60), hostile_receipt("x" * 63), receipt(*resumed_run())], with_charts=True)
+    page = open_page(html)
+    charts = page.evaluate(
+        "[...document.querySelectorAll('img')].flatMap(each => [each.src, each.previousElementSibling.srcset])"
+        ".map(each => atob(each.split(',')[1]))"
+    )
+    assert len(charts) == 8
+    for svg in charts:
+        page.set_content(f"<body style='margin:0'>{svg}", wait_until="commit")
+        cut = page.evaluate(
+            "(() => { const own = document.querySelector('svg').getBoundingClientRect();"
+            "return [...document.querySelectorAll('text')].filter(each => { const at = each.getBoundingClientRect();"
+            "return at.width && (at.left < own.left - 1 || at.right > own.right + 1) })"
+            ".map(each => each.textContent) })()"
+        )
+        assert cut == []
+
+
 def test_dark_pages_are_dark_with_dark_charts(open_page: Open, sample_page: str) -> None:
     light, dark = (open_page(sample_page, color_scheme=scheme) for scheme in ("light", "dark"))
     shade = "Math.max(...getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number))"
@@ -136,6 +156,12 @@ def test_it_can_be_printed(open_page: Open, sample_page: str) -> None:
     page.emulate_media(media="print", color_scheme="dark")
     assert not page.locator("nav").is_visible()
     assert overflow(page) == 0
+    unfold(page)
+    tables = page.locator(".wide")
+    cut = tables.evaluate_all(
+        "all => all.filter(each => each.scrollWidth > each.clientWidth).map(each => each.ariaLabel)"
+    )
+    assert cut == [], "paper cannot be scrolled"
     colours = page.evaluate("[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]")
     assert colours == ["rgb(255, 255, 255)", "rgb(21, 24, 30)"], "dark pages waste ink"
     document = page.pdf(format="A4", print_background=False)

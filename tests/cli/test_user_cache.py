@@ -51,3 +51,13 @@ def test_a_file_that_cannot_be_read_is_none(tmp_path: Path) -> None:
     (tmp_path / "bytes").write_bytes(b"\xff\xfe")
     assert read_cached(tmp_path / "bytes") is None
     assert read_cached(tmp_path / "missing") is None
+
+
+def test_a_user_without_a_home_keeps_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError
+
+    monkeypatch.setattr(Path, "home", homeless)
+    file = cache_folder({}, platform="linux") / "prices.json"
+    assert write_cached(file, "{}") is False
+    assert read_cached(file) is None

@@ -120,6 +120,16 @@ def test_an_interrupted_run_shows_each_interruption() -> None:
     assert run.events[0].words == "#1 was interrupted; instances again after 10 min"
 
 
+def test_what_became_of_an_interruption_is_said_as_it_was() -> None:
+    life = "Starting=0 Training=600 Interrupted=7200 Starting=7260 Training=9000 Interrupted=12600 Starting=12660"
+    ended = Page(page_of([receipt(run_attempt(f"{life} MaxWaitTimeExceeded=16200", billed=(9000, 3000)))])).text
+    assert "#1 was interrupted; instances again after 30 min" in ended
+    assert "#1 was interrupted; no instances until its end, 1 h 00 min later" in ended
+    assert ended.count("instances again after") == 1
+    waits = Page(page_of([receipt(run_attempt(life))])).text
+    assert "#1 was interrupted; no instances for 1 d 00 h until now" in waits
+
+
 @pytest.fixture(scope="module")
 def drawn() -> Page:
     """The sample with its charts, which take seconds."""

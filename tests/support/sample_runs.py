@@ -318,7 +318,7 @@ def _decided(
         number=number,
         decision=decision,
         decided_at=at,
-        checkpoint=checkpoint or None,
+        checkpoint=(checkpoint or None) if resumes else None,  # nothing is listed where nothing follows
         next_name=following if resumes else None,
         summary=summary,
     )

@@ -179,7 +179,7 @@ def test_without_pyarrow_the_message_says_how_to_get_it_before_anything_is_read(
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     assert main(["export", "--output", "runs.parquet"]) == 1
-    assert "pip install 'respot[parquet]'" in capsys.readouterr().err
+    assert "pipx install --force '.[parquet]'" in capsys.readouterr().err
     assert period.asked == []
     assert main(["export", "--output", "runs.jsonl"]) == 0
 
@@ -189,6 +189,25 @@ def test_what_cannot_be_read_is_counted_and_named(period: Period, capsys: pytest
     assert main(["export", "--output", "runs.jsonl"]) == 5
     assert "job#1 state could not be read: status is no text" in capsys.readouterr().err
     assert len(exported()) == 7
+
+
+def test_a_run_whose_figures_nobody_can_add_up_stops_no_other(
+    period: Period, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = run_attempt(FIRST_LIFE, billed=(7800, 2600), instance_count=10**15)
+    period.runs = (RecordedRun(run=RunId(f"{REGION}/broken/0"), attempts=(broken,)), *period.runs)
+    assert main(["export", "--output", "runs.jsonl"]) == 5
+    assert f"{REGION}/broken/0 could not be read" in capsys.readouterr().err
+    assert len(exported()) == 7
+
+
+def test_a_folder_in_the_files_place_is_said_before_anything_is_read(
+    period: Period, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("runs.jsonl").mkdir()
+    assert main(["export", "--output", "runs.jsonl"]) == 2
+    assert "runs.jsonl cannot be written" in capsys.readouterr().err
+    assert period.asked == []
 
 
 def test_a_region_is_chosen(period: Period) -> None:

@@ -1,5 +1,7 @@
 """An export that was cut off at any byte goes on without a doubled or a lost line."""
 
+import subprocess
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -72,3 +74,53 @@ def test_a_part_of_which_nobody_knows_anything_is_begun_again(tmp_path: Path) ->
 def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="cannot be written"):
         part(tmp_path / "missing").begin({})
+
+
+def test_nothing_goes_on_from_an_export_that_was_ended_just_when_it_was_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = part(tmp_path)
+    done.begin({"since": "last month"})
+    done.append(rows(1, 1))
+    replace = Path.replace
+
+    def killed(path: Path, target: Path) -> None:
+        replace(path, target)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        done.finish(done.path)
+    again = part(tmp_path)
+    assert again.begin({"since": "now"}) == {"since": "now"}
+    assert again.rows == 0
+
+
+def test_what_could_not_take_the_outputs_place_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "runs.jsonl").mkdir()
+    done = part(tmp_path)
+    done.begin({"since": "then"})
+    done.append(rows(1, 2))
+    with pytest.raises(CommandError, match="cannot be written"):
+        done.finish(done.path)
+    again = part(tmp_path)
+    assert again.begin({"since": "now"}) == {"since": "then"}
+    assert again.rows == 2
+
+
+def test_two_processes_do_not_write_one_file(tmp_path: Path) -> None:
+    writing = part(tmp_path)
+    writing.begin({})
+    writing.append(rows(1, 1))
+    script = (
+        "import sys; from pathlib import Path; from respot_cli.export.part_file import PartFile\n"
+        f"try: PartFile(Path(sys.argv[1]) / 'runs.jsonl', of={OF!r}).begin({{}})\n"
+        "except Exception as error: print(error)"
+    )
+    other = subprocess.run(  # noqa: S603 - our own words
+        [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert "another respot export writes" in other.stdout
+    again = part(tmp_path)
+    again.begin({})
+    assert again.rows == 1

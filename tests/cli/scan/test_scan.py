@@ -68,6 +68,14 @@ def test_the_figures_are_those_computed_by_hand(account: Account) -> None:
     }
 
 
+def test_spot_jobs_that_aws_billed_in_full_are_counted(account: Account) -> None:
+    """The nearest to "ran on demand" that Describe shows: a spot job whose billable time is all of its time."""
+    full = job("full-price", *START, ("Training", 600), *END, billed=1)
+    account.add([full, {**full, "TrainingJobName": "on-demand", "EnableManagedSpotTraining": False}, *JOBS])
+    assert account.document()["spot"]["billed_in_full"] == 1
+    assert "billed in full 1" in " ".join(account.run()[1].split())
+
+
 def test_the_planner_says_of_each_job_whether_respot_would_have_resumed_it(account: Account) -> None:
     account.add(JOBS)
     policy = account.document()["policy"]
@@ -107,9 +115,10 @@ def test_the_text_says_all_of_it_and_what_nobody_can_know(account: Account) -> N
         "Saved gross 70.0 %, 3.67 h, 5.57 USD",
         "Saved net 39.0 to 66.2 %, 1.01 to 3.09 h, 1.53 to 4.68 USD",
         "Respot would have resumed 3 of 5 jobs that did not complete.",
-        "Jobs that asked for spot and ran on demand are not counted",
+        "Which spot jobs ran on demand is not known",
     ):
         assert part in words
+    assert "s3://" not in words
 
 
 def test_a_scan_of_a_thousand_jobs_makes_ten_lists_and_a_thousand_descriptions_at_their_pace(account: Account) -> None:
@@ -260,9 +269,29 @@ def test_hostile_jobs_are_counted_and_shown_in_one_line(account: Account) -> Non
     assert "\u202e" not in out
 
 
+def test_a_job_whose_description_makes_no_sense_stops_no_other(account: Account) -> None:
+    account.add([job("odd", *START, ("Failed", 0), created=NOW - timedelta(days=1), SecondaryStatus=None), *JOBS])
+    code, out, err = account.run("--json")
+    found = json.loads(out)
+    assert code == 5
+    assert (found["jobs"], list(found["unread"])) == (len(JOBS), ["us-east-1/odd"])
+    assert "us-east-1/odd could not be read" in err
+
+
+def test_why_a_region_cannot_be_read_is_said_once_and_with_what_a_scan_needs(account: Account) -> None:
+    account.refused = {"us-east-1 ListTrainingJobs"}
+    _, _, err = account.run()
+    assert err.count("us-east-1") == 1
+    assert "try again later" not in err
+    assert err.rstrip().endswith(
+        "ask your administrator for this permission; respot scan --permissions prints what a scan needs"
+    )
+
+
 def test_an_account_without_jobs_has_nothing_to_show(account: Account) -> None:
     code, out, _ = account.run()
     assert code == 0
+    assert "--since 400d" in out
     assert "Jobs 0" in " ".join(out.split()).replace("Jobs  0", "Jobs 0")
 
 
