@@ -10,6 +10,8 @@ import pytest
 
 from respot import schema
 from respot.alerting.kinds import KIND_BY_STATUS
+from respot.alerting.weekly.digest import WeeklyOutcome, WeeklyRecord
+from respot.alerting.weekly.week import week_before
 from respot.aws.dynamodb.alerts import alert_item
 from respot.aws.dynamodb.attribute_values import Item, serialize
 from respot.aws.dynamodb.digests import digest_key, entry_item, window_item
@@ -30,6 +32,7 @@ from respot.aws.dynamodb.run_items import (
 from respot.aws.dynamodb.run_summaries import summary_item
 from respot.aws.dynamodb.starts import start_item
 from respot.aws.dynamodb.sweeps import progress_item
+from respot.aws.dynamodb.weekly import weekly_item
 from respot.jobs.job import JobId, JobRecord, JobSnapshot, Market
 from respot.jobs.lifecycle import ENDS, INTERRUPTED
 from respot.jobs.merge import reconcile
@@ -151,6 +154,15 @@ START = MeasuredStart(
 )
 POST = {schema.PK: "drill#1", schema.SK: schema.POST_KEY, schema.KIND: "drill-post"}
 STATUSES = (*KIND_BY_STATUS, *sorted(ENDS), "Starting", "Training", "Stopping", "Deleting", "NewInThe2030s")
+WEEKLY = WeeklyRecord(
+    week=week_before(CREATED).id,
+    outcome=WeeklyOutcome.SENT,
+    reason="all",
+    headline="h",
+    message_id="m",
+    settled_at=CREATED,
+)
+
 CASES: dict[str, tuple[Item, set[str]]] = {
     **{s: (recorded(s), shown(alert=s in KIND_BY_STATUS, recover=s in ENDS | {INTERRUPTED})) for s in STATUSES},
     "stopped, marked: alert declines it": (recorded("Stopped", "Stopped"), {ALERT, RECOVER}),
@@ -188,6 +200,7 @@ CASES: dict[str, tuple[Item, set[str]]] = {
     **{f"a drill: {s}": (recorded(s, job=a_drill().job), shown(alert=s in KIND_BY_STATUS)) for s in STATUSES},
     "the state of a drill": (state(a_drill().snapshot()), set()),
     "what Slack said to a drill": (serialize(POST), set()),
+    "a weekly digest": (weekly_item(week_before(CREATED), WEEKLY, RETENTION), set()),
 }
 
 

@@ -16,7 +16,7 @@ PAGES: Final = sorted(
     for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "tests").rglob("*.md"))
 )
 MOST_WORDS: Final = {"README.md": 900, "CONTRIBUTING.md": 600}
-MOST_WORDS_IN_ALL: Final = 39_000
+MOST_WORDS_IN_ALL: Final = 39_500
 TARGETS: Final = documents.make_targets((ROOT / "Makefile").read_text(encoding="utf-8"))
 
 
