@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,9 +22,11 @@ from local.proof.figures import chosen, conclude, mark, table, write
 from respot.settings import ALERT_LEASE_SECONDS
 
 ROUND_SECONDS: Final = 600.0
-"""The most for a round, and then for its queues to empty: three times the slowest round on a busy machine."""
+"""The most for a round, and in the end for the queues to empty: three times the slowest round on a busy machine."""
 QUIET_SECONDS: Final = 1.5
 """How long the queues must be empty before a round is judged: duplicates have arrived by then."""
+QUIET_WITHIN_SECONDS: Final = 20.0
+"""How long a round waits for that. A message that failed often is delayed for minutes: it finds its work done."""
 _POLL_SECONDS: Final = 0.4
 _LEASE_SECONDS: Final = 5
 """How long a dead `alert` holds back an alert here."""
@@ -45,6 +47,7 @@ class Round:
     counts: Counter[str]
     heal_seconds: float | None  # from the end of the fault, or of the last job, until everything was done
     judgement: Judgement
+    subjects: Subjects | None = None
 
     @property
     def was_felt(self) -> bool:
@@ -69,10 +72,12 @@ class Chaos:
     at: DeployedAccount
     between: Proxy
     cast: Cast
+    documents: list[dict[str, Any]] = field(default_factory=list)
 
     def play(self, fault: Fault, undisturbed: Fates | None = None) -> Round:
         """Inject one fault until all has healed, or the time for that is over."""
-        subjects, people = Subjects(self.at, fault, self.cast), People(self.at, f"{fault.name}-", fault.people)
+        subjects = Subjects(self.at, fault, self.cast, self.documents)
+        people = People(self.at, f"{fault.name}-", fault.people)
         # Functions must read the secret and the policy again: these calls are to be hit as well.
         route_functions(self.at, {_ROUND: fault.name})
         self.at.sweep()  # as every five minutes: else each creation lists the jobs of all rounds
@@ -98,14 +103,25 @@ class Chaos:
         if healed_at is None:
             # Late under the fault is reported as such; lost without it is worse.
             self._await(subjects, fault)
-        self._await_quiet()
+        self._await_quiet(QUIET_WITHIN_SECONDS)
         since = max(healing_since, subjects.last_end())
         return Round(
             fault=fault,
             counts=counts,
             heal_seconds=None if healed_at is None else max(0.0, healed_at - since),
             judgement=subjects.judge(undisturbed),
+            subjects=subjects,
         )
+
+    def judge_again(self, rounds: Sequence[Round]) -> list[Round]:
+        """Judge all rounds once the queues are empty: what was delayed beyond its round may have done harm since."""
+        self._await_quiet(ROUND_SECONDS)
+        judged: list[Round] = []
+        for each in rounds:
+            if each.subjects:
+                fates = judged[0].judgement.fates if judged else None
+                judged.append(replace(each, judgement=each.subjects.judge(fates)))
+        return judged
 
     def _lift(self) -> None:
         self.at.slack.accept()
@@ -128,9 +144,9 @@ class Chaos:
             time.sleep(_POLL_SECONDS)
         return None
 
-    def _await_quiet(self) -> None:
-        """Wait until the functions' queues have been empty for a moment: no round reaches into the next."""
-        quiet_since, deadline = time.time(), time.time() + ROUND_SECONDS
+    def _await_quiet(self, seconds: float) -> None:
+        """Wait, for that long at most, until the functions' queues have been empty for a moment."""
+        quiet_since, deadline = time.time(), time.time() + seconds
         while time.time() - quiet_since < QUIET_SECONDS and time.time() < deadline:
             if any(self.at.queue_depth(url) for url in _queues(self.at)):
                 quiet_since = time.time()
@@ -198,6 +214,8 @@ def main(
             console.print(f"{fault.name}: {fault.title} …", style="dim")
             rounds.append(there.play(fault, rounds[0].judgement.fates if rounds else None))
             console.print("  ", mark(good=not rounds[-1].faults), f"healed after {_healed(rounds[-1])}")
+        console.print("Waiting until nothing is delayed any more, to judge all again …", style="dim")
+        rounds = there.judge_again(rounds)
     console.print("", table(_COLUMNS, map(_row, rounds)), Text(_LEGEND, style="dim"))
     if times > 1:
         seconds = ", ".join(f"{each:.0f}" for each in healed_after(rounds)) or "never"

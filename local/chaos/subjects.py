@@ -63,8 +63,8 @@ class Judgement:
 class Subjects:
     """The jobs of one round, whose names begin with the fault's, and no others."""
 
-    def __init__(self, at: DeployedAccount, fault: Fault, cast: Cast) -> None:
-        """Name the jobs after the fault."""
+    def __init__(self, at: DeployedAccount, fault: Fault, cast: Cast, documents: list[dict[str, Any]]) -> None:
+        """Name the jobs after the fault. `documents` are the alerts received in all rounds; more are added to them."""
         self._at = at
         self._prefix = f"{fault.name}-"
         tags = {SPEED_TAG: f"{cast.speed:g}"} | ({DELIVERY_TAG: fault.delivery} if fault.delivery else {})
@@ -74,7 +74,7 @@ class Subjects:
         self.scenarios = {
             name: replace(kind, name=name, tags={**kind.tags, **tags}) for name, kind in self._kinds.items()
         }
-        self._documents: list[dict[str, Any]] = []
+        self._documents = documents
 
     def create(self) -> None:
         """Create all of them, as their owners would."""

@@ -2,13 +2,16 @@
 
 from collections import Counter
 from dataclasses import replace
+from typing import cast
 
 import pytest
 
 from local.chaos import runner
 from local.chaos.faults import UNDISTURBED, Fault
+from local.chaos.proxy import Proxy
 from local.chaos.runner import Round
-from local.chaos.subjects import Judgement
+from local.chaos.subjects import SMALL, Judgement, Subjects
+from local.demo.deployed import DeployedAccount
 
 SILENT = Counter(calls=10)
 FELT = Counter(calls=10, hit=3, killed=1)
@@ -69,3 +72,30 @@ def test_the_figures_are_of_the_rounds_with_a_fault() -> None:
         "healed, slowest": 9.0,
     }
     assert runner.to_figures([])["healed, slowest"] == 0
+
+
+class LateSubjects:
+    """Subjects of a round to which something happened after it was judged."""
+
+    def __init__(self, *, lost: str = "") -> None:
+        self.lost = lost
+        self.undisturbed: list[object] = []
+
+    def judge(self, undisturbed: object) -> Judgement:
+        self.undisturbed.append(undisturbed)
+        return Judgement(lost=[self.lost] if self.lost else [], fates={"job": ["Completed"]})
+
+
+def test_harm_that_is_done_after_its_round_is_found_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(runner.Chaos, "_await_quiet", lambda _, seconds: waited.append(seconds))
+    calm, late = LateSubjects(), LateSubjects(lost="an alert")
+    rounds = [
+        Round(fault=fault, counts=FELT, heal_seconds=1.0, judgement=Judgement(), subjects=cast("Subjects", subjects))
+        for fault, subjects in ((UNDISTURBED, calm), (THROTTLE, late))
+    ]
+    chaos = runner.Chaos(at=cast("DeployedAccount", None), between=cast("Proxy", None), cast=SMALL)
+    judged = chaos.judge_again(rounds)
+    assert [each.faults for each in judged] == [[], ["lost: an alert"]]
+    assert waited == [runner.ROUND_SECONDS]
+    assert (calm.undisturbed, late.undisturbed) == ([None], [{"job": ["Completed"]}])
