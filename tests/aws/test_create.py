@@ -226,3 +226,41 @@ def test_the_fake_sagemaker_keeps_the_promises_too() -> None:
     with pytest.raises(JobNameTakenError):
         port.create(REGION, request)
     assert [port.stop(REGION, each) for each in (name, name, "another")] == [True, True, False]
+
+
+def add_error(stub: Stubber, code: str, status: int = 400) -> None:
+    stub.add_client_error("create_training_job", code, "AWS's words", http_status_code=status)
+
+
+def test_a_throttled_creation_is_called_again(sagemaker: "SageMakerClient", stub: Stubber) -> None:
+    pauses: list[float] = []
+    jobs = SageMakerTrainingJobs(lambda _: sagemaker, pause=pauses.append)
+    add_error(stub, "ThrottlingException")
+    add_error(stub, "ThrottlingException")
+    stub.add_response("create_training_job", {"TrainingJobArn": arn_of(f"{NAME}-r2")})
+    assert jobs.create(REGION, REQUEST) == arn_of(f"{NAME}-r2")
+    assert pauses == [1, 2]
+
+
+def test_a_creation_that_is_throttled_for_longer_waits_in_the_queue(
+    sagemaker: "SageMakerClient", stub: Stubber
+) -> None:
+    jobs = SageMakerTrainingJobs(lambda _: sagemaker, pause=lambda _: None)
+    for _ in range(3):
+        add_error(stub, "ThrottlingException")
+    with pytest.raises(CreateLaterError) as raised:
+        jobs.create(REGION, REQUEST)
+    assert raised.value.reason is Postponement.THROTTLED
+
+
+@pytest.mark.parametrize(("code", "status"), [("InternalFailure", 500), ("ResourceLimitExceeded", 400)])
+def test_a_creation_is_not_called_again_after_any_other_answer(
+    sagemaker: "SageMakerClient", stub: Stubber, code: str, status: int
+) -> None:
+    """The first call may have created the job: a refusal of the second would not show that."""
+    pauses: list[float] = []
+    jobs = SageMakerTrainingJobs(lambda _: sagemaker, pause=pauses.append)
+    add_error(stub, code, status)
+    with pytest.raises(CreateLaterError):
+        jobs.create(REGION, REQUEST)
+    assert pauses == []

@@ -1,6 +1,7 @@
 """SageMaker's training jobs. Only this module and `job_lists` call SageMaker."""
 
 import re
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,6 +29,8 @@ _NOT_FOUND: Final = ("not found", "does not exist", "could not find")
 """Describe has no error code for a missing job, only a ValidationException with one of these texts."""
 _IN_STATUS: Final = re.compile(r"the training job is in status (?P<status>\w+)")
 """StopTrainingJob's answer for a job that has ended, as seen on AWS (github.com/awslabs/benchmark-ai/issues/928)."""
+_THROTTLED_AGAIN: Final = (1.0, 2.0)
+"""Pauses after which a throttled creation is called again, in seconds: as many and as long as botocore's at most."""
 _INDISPENSABLE: Final = ("TrainingJobName", "TrainingJobArn", "TrainingJobStatus", "SecondaryStatus")
 
 
@@ -38,11 +41,15 @@ class SageMakerTrainingJobs:
         self,
         client_of: Callable[[str], "SageMakerClient"],
         once_client_of: Callable[[str], "SageMakerClient"] | None = None,
+        *,
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:
         """`client_of` gives the SageMaker client of a region, `once_client_of` one that never repeats a call.
 
-        The second one creates: after a repetition a refusal would not show that the first call had no effect.
+        The second one creates: after a repetition a refusal would not show that the first call had no effect. Only a
+        throttle shows that: such a call is repeated here, after a pause.
         """
+        self._pause = pause
         self._client_of = client_of
         self._once_client_of = once_client_of or client_of
 
@@ -83,6 +90,16 @@ class SageMakerTrainingJobs:
 
     def create(self, region: str, request: Mapping[str, Any]) -> str:
         """See `RecoverableJobs.create`."""
+        for seconds in _THROTTLED_AGAIN:
+            try:
+                return self._create(region, request)
+            except CreateLaterError as error:
+                if error.reason is not Postponement.THROTTLED:
+                    raise
+            self._pause(seconds)
+        return self._create(region, request)
+
+    def _create(self, region: str, request: Mapping[str, Any]) -> str:
         job = f"{region}/{request.get('TrainingJobName')}"
         try:
             return self._once_client_of(region).create_training_job(**request)["TrainingJobArn"]
