@@ -46,7 +46,8 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployedAccou
 @pytest.fixture(scope="session")
 def two_regions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployedAccount]:
     """Respot in two regions, also for tests that need the account to themselves. They run one after another."""
-    with deployed_account(watched=[FAR], context=_context(tmp_path_factory)) as account:
+    context = {**_context(tmp_path_factory), "respot:weekly_digest": "true"}
+    with deployed_account(watched=[FAR], context=context) as account:
         yield account
 
 
@@ -59,7 +60,6 @@ def _context(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         # Narrower than as shipped, so that there are jobs that may not be stopped.
         "respot:stop_only_tagged": "true",
         "respot:reader_policy": "true",
-        "respot:weekly_digest": "true",
     }
 
 
