@@ -145,7 +145,7 @@ def test_the_report_has_the_figures_of_the_command(deployed: DeployedAccount, pr
         total = answer(deployed, "savings", *chosen)["total"]
         net = [f"{total['saved_net_percent'][bound]:.1f}" for bound in ("least", "most")]
         page = re.sub(r"<[^>]*>", " ", file.read_text(encoding="utf-8")).replace("\N{NO-BREAK SPACE}", " ")
-        words = " ".join(page.split())
+        words = " ".join(page.split()).replace("\N{MINUS SIGN}", "-")
         return (
             f"Saved, gross {total['saved_gross_percent']:.1f} %" in words and " to ".join(dict.fromkeys(net)) in words
         )

@@ -25,9 +25,10 @@ def answer_to(method: str, case: dict[str, Any], call: Callable[[SageMakerTraini
     """What the product makes of the case's error answer: what it returns, or the error it raises."""
     client = boto3.client("sagemaker", region_name=REGION)
     with Stubber(client) as stub:
-        stub.add_client_error(method, case["code"], case["message"], http_status_code=case.get("status", 400))
+        for _ in range(3):  # a throttled creation is called again
+            stub.add_client_error(method, case["code"], case["message"], http_status_code=case.get("status", 400))
         try:
-            return call(SageMakerTrainingJobs(lambda _: client))
+            return call(SageMakerTrainingJobs(lambda _: client, pause=lambda _: None))
         except errors.RespotError as error:
             return error
 
