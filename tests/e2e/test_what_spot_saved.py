@@ -6,7 +6,6 @@ The figures by hand come from what SageMaker describes and from what is in S3, n
 import csv
 import io
 import json
-import re
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -16,7 +15,6 @@ import pytest
 
 from local.demo.deployed import DeployedAccount
 from tests.support.deployed import respot
-from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.xdist_group("deployed-account")
 
@@ -133,24 +131,6 @@ def test_focus_has_a_row_for_each_job_that_was_billed(deployed: DeployedAccount,
     for name in (RESUMED_JOB, f"{RESUMED_JOB}-r2", PLAIN_JOB):
         billed = described(deployed, name)["BillableTimeInSeconds"]
         assert Decimal(rows[name]["BilledCost"]) == pytest.approx(Decimal(billed) * PRICE / HOUR, abs=Decimal("1e-8"))
-
-
-def test_the_report_has_the_figures_of_the_command(deployed: DeployedAccount, prices: str, tmp_path: Path) -> None:
-    """Other tests' jobs may end between the two: then both are asked again."""
-    file = tmp_path / "report.html"
-
-    def are_equal() -> bool:
-        chosen = ("--since", "1 d", "--prices", prices)
-        assert respot(deployed, "report", *chosen, "--output", str(file)).returncode == 0
-        total = answer(deployed, "savings", *chosen)["total"]
-        net = [f"{total['saved_net_percent'][bound]:.1f}" for bound in ("least", "most")]
-        page = re.sub(r"<[^>]*>", " ", file.read_text(encoding="utf-8")).replace("\N{NO-BREAK SPACE}", " ")
-        words = " ".join(page.split()).replace("\N{MINUS SIGN}", "-")
-        return (
-            f"Saved, gross {total['saved_gross_percent']:.1f} %" in words and " to ".join(dict.fromkeys(net)) in words
-        )
-
-    assert eventually(are_equal)
 
 
 def test_the_sums_are_there_without_a_price(deployed: DeployedAccount, tmp_path: Path) -> None:
