@@ -59,14 +59,7 @@ def document_of(totals: Totals) -> dict[str, Any]:
     """Sums as JSON: instance-hours, percent, money as text to the cent; what is not known is null."""
     net = totals.net_percent
     return {
-        "runs": totals.runs,
-        "attempts": totals.attempts,
-        "not_billed_yet": totals.unbilled,
-        "interruptions": totals.interruptions,
-        "training_hours": hours(totals.training),
-        "billed_hours": hours(totals.billed),
-        "saved_gross_hours": hours(totals.saved_gross),
-        "saved_gross_percent": percent(totals.gross_percent),
+        **_without_ranges(totals),
         "uninterrupted_hours": _range(totals.uninterrupted),
         "saved_net_hours": _range(totals.saved_net),
         "saved_net_percent": None if net is None else {"least": percent(net[0]), "most": percent(net[1])},
@@ -89,14 +82,7 @@ def row_of(totals: Totals) -> dict[str, object]:
     currency = next(iter(totals.money)) if len(totals.money) == 1 else ""
     money = totals.money[currency] if currency else None
     return {
-        "runs": totals.runs,
-        "attempts": totals.attempts,
-        "not_billed_yet": totals.unbilled,
-        "interruptions": totals.interruptions,
-        "training_hours": hours(totals.training),
-        "billed_hours": hours(totals.billed),
-        "saved_gross_hours": hours(totals.saved_gross),
-        "saved_gross_percent": percent(totals.gross_percent),
+        **_without_ranges(totals),
         "uninterrupted_hours_least": hours(totals.uninterrupted.low),
         "uninterrupted_hours_most": hours(totals.uninterrupted.high),
         "saved_net_hours_least": hours(totals.saved_net.low),
@@ -114,6 +100,20 @@ def row_of(totals: Totals) -> dict[str, object]:
         "lost_cost_most": to_the_cent(money.lost.high) if money else None,
         "hours_without_price": hours(totals.unpriced),
         **{f"{each.value.replace(' ', '_')}_elapsed_hours": hours(clock.of(each)) for each in TimeClass},
+    }
+
+
+def _without_ranges(totals: Totals) -> dict[str, Any]:
+    """The figures that are one number in each form."""
+    return {
+        "runs": totals.runs,
+        "attempts": totals.attempts,
+        "not_billed_yet": totals.unbilled,
+        "interruptions": totals.interruptions,
+        "training_hours": hours(totals.training),
+        "billed_hours": hours(totals.billed),
+        "saved_gross_hours": hours(totals.saved_gross),
+        "saved_gross_percent": percent(totals.gross_percent),
     }
 
 
