@@ -125,6 +125,19 @@ def since_option(words: str) -> timedelta:
     return span
 
 
+def progress_notes(every: int, more: str = "") -> Callable[[int], None]:
+    """Notes on stderr how many runs were read, once in so many; `more` ends the note."""
+    noted = 0
+
+    def on_progress(read: int) -> None:
+        nonlocal noted
+        if read // every > noted // every:
+            output.say(f"respot: {read:,} runs read{more}")
+        noted = read
+
+    return on_progress
+
+
 def read_period(found: Deployment, *, since: datetime, now: datetime, region: str | None = None) -> Period:
     """The receipts of the runs that go on, or ended since then, with notes of progress on stderr.
 
@@ -135,18 +148,13 @@ def read_period(found: Deployment, *, since: datetime, now: datetime, region: st
     receipts: list[RunReceipt] = []
     stored: dict[JobId, StoredFigures] = {}
     computed: dict[JobId, StoredFigures] = {}
-    noted = 0
 
     def on_unreadable(error: UnreadableItemError) -> None:
         unread[f"{error.partition} {error.sort_key}"] = error.why
 
-    def on_progress(read: int) -> None:
-        nonlocal noted
-        if read // _PROGRESS > noted // _PROGRESS:
-            output.say(f"respot: {read:,} runs read")
-        noted = read
-
-    runs = runs_of_period(found, since=since, now=now, on_unreadable=on_unreadable, on_progress=on_progress)
+    runs = runs_of_period(
+        found, since=since, now=now, on_unreadable=on_unreadable, on_progress=progress_notes(_PROGRESS)
+    )
     try:
         for run in runs:
             try:

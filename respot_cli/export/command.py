@@ -18,7 +18,7 @@ from respot_cli.export.parquet import arrow, write_parquet
 from respot_cli.export.part_file import PartFile
 from respot_cli.export.rows import VERSION, rows_of
 from respot_cli.next_commands import next_commands, to_document
-from respot_cli.period import runs_of_period
+from respot_cli.period import progress_notes, runs_of_period
 from respot_cli.prices import options as prices
 from respot_cli.prices.options import ChosenPrices
 from respot_cli.report.file import check
@@ -86,16 +86,9 @@ def _export(
     arguments: argparse.Namespace, found: Deployment, part: PartFile, priced: ChosenPrices, *, since: datetime
 ) -> dict[str, str]:
     unread: dict[str, str] = {}
-    noted = 0
 
     def on_unreadable(error: UnreadableItemError) -> None:
         unread[f"{error.partition} {error.sort_key}"] = error.why
-
-    def on_progress(read: int) -> None:
-        nonlocal noted
-        if read // _PROGRESS > noted // _PROGRESS:
-            output.say(f"respot: {read:,} runs read; Ctrl-C loses nothing")
-        noted = read
 
     try:
         for recorded in runs_of_period(
@@ -103,7 +96,7 @@ def _export(
             since=since,
             now=_now(),
             on_unreadable=on_unreadable,
-            on_progress=on_progress,
+            on_progress=progress_notes(_PROGRESS, "; Ctrl-C loses nothing"),
             without=frozenset(map(RunId, part.runs)),
         ):
             if arguments.region not in {None, recorded.run.partition("/")[0]}:
