@@ -6,6 +6,8 @@ UV     := $(BIN)/uv
 STAMP  := $(VENV)/.installed
 # Both the CDK CLI and jsii find the virtual environment's own Node.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Containers often forbid Python to write bytecode: then each of a thousand processes compiles every library again.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo chaos clients browser soak proof test coverage check format local deploy synth bench load backtest lock clean

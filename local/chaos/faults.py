@@ -119,13 +119,13 @@ FAULTS: Final = (
         name="all-at-once",
         title="a little of everything",
         rules=(
-            everywhere(0.1, error=_INTERNAL),
-            everywhere(0.05, reset=True),
-            everywhere(0.05, response=_CUT),
-            *throttled(SERVICES, 0.1),
+            everywhere(0.06, error=_INTERNAL),
+            everywhere(0.04, reset=True),
+            everywhere(0.04, response=_CUT),
+            *throttled(SERVICES, 0.06),
             everywhere(0.5, latency=_SPIKES),
         ),
-        # With more, two of three deliveries to `recover` fail, which makes thirty calls. Delays that double then have
+        # With more, two of three deliveries to `recover` fail, which makes fifty calls. Delays that double then have
         # no mean: the round would measure chance.
         deaths=0.01,
         delivery=_SHUFFLED,

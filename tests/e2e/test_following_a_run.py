@@ -95,6 +95,7 @@ def test_a_night_with_three_jobs_is_one_run(deployed: DeployedAccount) -> None:
         while not all(each.done() for each in clients):
             for row in rows_of(deployed, name):
                 seen.setdefault((row["attempt"], row["job"], row["run"]), set()).add(row["state"])
+            time.sleep(1)  # an attempt lasts seven, and the account needs the processor
         (run,) = {run for _, _, run in seen}
         assert list(seen) == [(1, name, run), (2, f"{name}-r2", run), (3, f"{name}-r3", run)]
         assert {"waiting", "running"} & set().union(*seen.values())

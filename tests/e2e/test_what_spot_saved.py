@@ -6,6 +6,7 @@ The figures by hand come from what SageMaker describes and from what is in S3, n
 import csv
 import io
 import json
+import re
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -131,6 +132,26 @@ def test_focus_has_a_row_for_each_job_that_was_billed(deployed: DeployedAccount,
     for name in (RESUMED_JOB, f"{RESUMED_JOB}-r2", PLAIN_JOB):
         billed = described(deployed, name)["BillableTimeInSeconds"]
         assert Decimal(rows[name]["BilledCost"]) == pytest.approx(Decimal(billed) * PRICE / HOUR, abs=Decimal("1e-8"))
+
+
+def test_the_report_has_the_figures_of_the_command(deployed: DeployedAccount, prices: str, tmp_path: Path) -> None:
+    """The page has one decimal, and JSON has two: rounded twice, they may differ in the last place."""
+    file, chosen = tmp_path / "report.html", ("--since", "1 d", "--prices", prices)
+    total = answer(deployed, "savings", *chosen)["total"]
+    done = respot(deployed, "report", *chosen, "--output", str(file))
+    assert done.returncode == 0, done.stderr
+    page = re.sub(r"<[^>]*>", " ", file.read_text(encoding="utf-8"))
+    (gross,) = percentages(r"Saved, gross (\S+) %", page)
+    assert gross == pytest.approx(total["saved_gross_percent"], abs=0.06)
+    net = percentages(r" (\S+?)(?: to (\S+))? % saved, net", done.stdout)
+    assert net[0] == pytest.approx(total["saved_net_percent"]["least"], abs=0.06)
+    assert net[-1] == pytest.approx(total["saved_net_percent"]["most"], abs=0.06)
+
+
+def percentages(pattern: str, text: str) -> list[float]:
+    found = re.search(pattern, " ".join(text.replace("\N{MINUS SIGN}", "-").split()))
+    assert found, text
+    return [float(each) for each in found.groups() if each]
 
 
 def test_the_sums_are_there_without_a_price(deployed: DeployedAccount, tmp_path: Path) -> None:
