@@ -65,24 +65,25 @@ class Checks:
         found: the deployment.
         now: the time.
         version: that of the command; `None` if it is not known.
+        region: only its parts are checked, and what all regions share; `None` for all watched ones.
     """
 
     found: Deployment
     now: datetime
     version: str | None
+    region: str | None = None
     _stacks: "dict[str, StackTypeDef]" = field(default_factory=dict)
 
     def questions(self) -> Iterator[Question]:
         """What is checked, in order, by name."""
-        regions = self.found.regions
-        others = [region for region in regions if region != self.found.region]
+        regions = self.found.regions if self.region is None else (self.region,)
 
         def named(check: str, region: str) -> str:
-            return f"{check} {region}" if others else check
+            return f"{check} {region}" if len(self.found.regions) > 1 else check
 
         yield "stack", self.stack
         yield "version", self.versions
-        for region in others:
+        for region in (region for region in regions if region != self.found.region):
             yield named("forwarder", region), partial(self.forwarder, region)
         for region in regions:
             yield named("bootstrap", region), partial(self.bootstrap, region)

@@ -8,7 +8,7 @@ from respot_cli import deployment, output
 from respot_cli.doctor.checks import Checks
 from respot_cli.doctor.finding import Finding, Verdict
 from respot_cli.doctor.view import Report, to_document
-from respot_cli.errors import ExitCode
+from respot_cli.errors import CommandError, ExitCode
 from respot_cli.version import installed_version
 
 
@@ -21,6 +21,7 @@ def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
         "Exits with 0 if nothing needs a fix (there may be warnings), with 1 if something does, "
         "and with 5 if something could not be checked and nothing else needs a fix.",
     )
+    parser.add_argument("--region", help="check only this region, and what all regions share (default: all watched)")
     output.add_options(parser)
     deployment.add_options(parser)
     parser.set_defaults(run=run)
@@ -29,7 +30,10 @@ def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
 def run(arguments: argparse.Namespace) -> int:
     """Check everything that can be checked."""
     found = deployment.find(arguments)
-    checks = Checks(found=found, now=datetime.now(UTC), version=installed_version())
+    if arguments.region not in {None, *found.regions}:
+        message = f"{arguments.region} is not watched by this deployment; it watches {', '.join(found.regions)}"
+        raise CommandError(message, ExitCode.NOT_FOUND)
+    checks = Checks(found=found, now=datetime.now(UTC), version=installed_version(), region=arguments.region)
     findings = list(checks.findings())
     output.show(arguments.format, Report(findings), to_document(findings))
     return exit_code([finding for _, finding in findings])

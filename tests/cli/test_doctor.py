@@ -555,6 +555,16 @@ def test_as_json_it_says_the_same(account: Account, capsys: pytest.CaptureFixtur
     assert "respot drill" in said["next"]
 
 
+def test_one_region_is_checked_with_what_all_share(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
+    account.alarm("mine", account.outputs["AlarmsTopicArn"], REGION)
+    assert main(["doctor", "--region", FAR, "--json"]) == 0
+    checks = [each["check"] for each in json.loads(capsys.readouterr().out)["checks"]]
+    assert checks == [check for check in account.findings() if REGION not in check]
+    assert {f"alarms {FAR}", "kill switch"} < {*checks}
+    assert main(["doctor", "--region", "mars-1"]) == 3
+    assert "mars-1 is not watched by this deployment; it watches us-east-1, eu-west-1" in capsys.readouterr().err
+
+
 def test_a_terminal_that_knows_only_ascii_can_tell_the_marks_apart() -> None:
     from respot_cli.doctor.view import _MARKS  # noqa: PLC0415 - the table itself
 
