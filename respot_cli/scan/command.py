@@ -91,8 +91,8 @@ def run(arguments: argparse.Namespace) -> int:
     found = _read(session, regions, since=now - arguments.since)
     if all(each.why_not is not None and not each.jobs for each in found):
         raise CommandError("; ".join(f"{each.region}: {each.why_not}" for each in found), ExitCode.AWS_UNAVAILABLE)
+    receipts = receipts_of(found, now=now)
     records = [record for each in found for record in each.jobs]
-    receipts = receipts_of(records, now=now)
     figures = figures_of(records, receipts, priced)
     findings = Findings(
         now=now,

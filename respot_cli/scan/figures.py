@@ -1,6 +1,6 @@
 """What a scan has found, in figures: the same receipts as those of a deployment, each job a run of its own."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,6 +15,7 @@ from respot.runs.run_state import RunAttempt
 from respot.savings.money import Prices
 from respot.savings.receipt import RunReceipt, receipt_of
 from respot.savings.totals import Totals, spot_runs, total
+from respot_cli.scan.reading import RegionJobs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +47,26 @@ class Figures:
     totals: Totals
 
 
-def receipts_of(records: Sequence[JobRecord], *, now: datetime) -> tuple[RunReceipt, ...]:
-    """The receipt of each job; the newest first."""
-    receipts = [
-        receipt_of(run_id(each.state.job), [_attempt(each, each.state)], now=now) for each in records if each.state
-    ]
+def receipts_of(regions: Iterable[RegionJobs], *, now: datetime) -> tuple[RunReceipt, ...]:
+    """The receipt of each job; the newest first.
+
+    A job whose figures cannot be is moved to those of its region that could not be read.
+    """
+    receipts = [receipt for found in regions for receipt in _receipts(found, now)]
     return tuple(sorted(receipts, key=lambda each: each.began, reverse=True))
+
+
+def _receipts(found: RegionJobs, now: datetime) -> list[RunReceipt]:
+    receipts, added_up = [], []
+    for record, state in [(each, each.state) for each in found.jobs if each.state]:
+        try:
+            receipts.append(receipt_of(run_id(state.job), [_attempt(record, state)], now=now))
+        except (ValueError, OverflowError) as error:
+            found.unread[state.job.name] = str(error)
+        else:
+            added_up.append(record)
+    found.jobs = added_up
+    return receipts
 
 
 def figures_of(records: Sequence[JobRecord], receipts: Sequence[RunReceipt], prices: Prices) -> Figures:

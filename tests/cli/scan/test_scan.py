@@ -278,6 +278,27 @@ def test_a_job_whose_description_makes_no_sense_stops_no_other(account: Account)
     assert "us-east-1/odd could not be read" in err
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"TrainingTimeInSeconds": 10**9},
+        {"BillableTimeInSeconds": 10**9},
+        {"ResourceConfig": {"InstanceType": "ml.g5.2xlarge", "InstanceCount": 20_000}},
+    ],
+)
+def test_a_job_whose_figures_cannot_be_stops_no_other(account: Account, odd: dict[str, Any], tmp_path: Path) -> None:
+    account.add(JOBS)
+    sound = account.document()
+    account.add([job("odd", *START, ("Training", 600), *END, **odd)])
+    for _ in range(2):  # the second time from what was kept
+        code, out, err = account.run("--json", "--output", str(tmp_path / "scan.html"))
+        found = json.loads(out)
+        assert code == 5
+        assert (found["jobs"], found["spot"], found["policy"]) == (len(JOBS), sound["spot"], sound["policy"])
+        assert list(found["unread"]) == ["us-east-1/odd"]
+        assert "respot: us-east-1/odd could not be read: odd has a " in err
+
+
 def test_why_a_region_cannot_be_read_is_said_once_and_with_what_a_scan_needs(account: Account) -> None:
     account.refused = {"us-east-1 ListTrainingJobs"}
     _, _, err = account.run()
