@@ -98,12 +98,13 @@ class AccountReader:
         return found
 
     def _listed(self, found: RegionJobs, since: datetime) -> list[Summary]:
-        while True:
-            try:
-                return list(self._list(found, since))
-            except StaleTokenError:
-                self.report(f"{found.region}: SageMaker has forgotten its place in the list: listing again")
-                found.unread.clear()
+        try:
+            return list(self._list(found, since))
+        except StaleTokenError:
+            self.report(f"{found.region}: SageMaker has forgotten its place in the list: listing again")
+            found.unread.clear()
+        # Once: what makes SageMaker refuse a token may make it refuse each one.
+        return list(self._list(found, since))
 
     def _list(self, found: RegionJobs, since: datetime) -> Iterator[Summary]:
         """The newest creation first; the list ends with the first page that has a job from before."""

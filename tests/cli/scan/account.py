@@ -79,6 +79,7 @@ class Account:
         at: when each call was made, in seconds of the clock.
         refused: regions and operations that AWS refuses, such as `us-east-1 ListTrainingJobs`.
         throttled: how many of the next calls are throttled.
+        forgotten: how many of the next tokens are refused.
         dies_after: calls after which Ctrl-C is pressed.
     """
 
@@ -90,6 +91,7 @@ class Account:
     at: list[float] = field(default_factory=list)
     refused: set[str] = field(default_factory=set)
     throttled: int = 0
+    forgotten: int = 0
     dies_after: int | None = None
     prices: FakePriceList = field(default_factory=FakePriceList)
 
@@ -143,6 +145,9 @@ class Account:
         jobs = sorted(self.jobs.get(region, ()), key=lambda each: each["CreationTime"], reverse=True)
         match operation:
             case "ListTrainingJobs":
+                if "NextToken" in parameters and self.forgotten:
+                    self.forgotten -= 1
+                    raise _error("ValidationException", "Invalid NextToken", operation)
                 begin, size = int(parameters.get("NextToken", "0")), parameters["MaxResults"]
                 names = ("TrainingJobName", "TrainingJobArn", "CreationTime", "LastModifiedTime", "TrainingJobStatus")
                 page = [{name: each[name] for name in names} for each in jobs[begin : begin + size]]

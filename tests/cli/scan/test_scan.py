@@ -133,6 +133,29 @@ def test_a_scan_of_a_thousand_jobs_makes_ten_lists_and_a_thousand_descriptions_a
         assert min(later - earlier for earlier, later in pairwise(times)) >= least - 1e-6
 
 
+def test_older_jobs_cost_one_more_list(account: Account) -> None:
+    """SageMaker would apply a filter to a page after it was taken: only an older job shows where the period begins."""
+    started = NOW - timedelta(days=1)
+    account.add(job(f"job-{n}", ("Starting", 60), ("Stopped", 0), created=started) for n in range(1000))
+    account.add(job(f"old-{n}", ("Starting", 60), ("Stopped", 0)) for n in range(250))
+    assert account.document("--since", "2 d")["jobs"] == 1000
+    assert account.calls.count("SageMaker.ListTrainingJobs") == 11
+    assert account.calls.count("SageMaker.DescribeTrainingJob") == 1000
+
+
+def test_a_list_whose_place_is_forgotten_is_read_again_once(account: Account) -> None:
+    account.add(job(f"job-{n}", ("Starting", 60), ("Stopped", 0)) for n in range(150))
+    account.forgotten = 1
+    assert account.document()["jobs"] == 150
+    assert account.calls.count("SageMaker.ListTrainingJobs") == 4
+    account.calls.clear()
+    account.forgotten = 1000
+    code, _, err = account.run()
+    assert code == 4
+    assert "Invalid NextToken" in err
+    assert account.calls.count("SageMaker.ListTrainingJobs") == 4
+
+
 def test_an_interrupted_scan_goes_on_where_it_stopped(account: Account) -> None:
     account.add(
         job(f"job-{n}", *START, ("Training", 60), *END, created=CREATED + timedelta(seconds=n)) for n in range(30)

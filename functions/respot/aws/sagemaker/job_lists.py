@@ -33,7 +33,8 @@ class SageMakerJobLists:
         place: dict[str, Any] = {"NextToken": token} if token else {}
         what = f"{region}: ListTrainingJobs"
         with asking(what):
-            # No filter: SageMaker would apply it to each page after the page was taken, and still count the calls.
+            # No filter: SageMaker would apply it to each page after the page was taken, and still count the calls
+            # (also that of a time: github.com/aws/aws-sdk/issues/486).
             try:
                 answer = self._client_of(region).list_training_jobs(
                     SortBy="CreationTime", SortOrder="Descending", MaxResults=_LONGEST_PAGE, **place
