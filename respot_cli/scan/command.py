@@ -78,16 +78,19 @@ def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
 def run(arguments: argparse.Namespace) -> int:
     """Scan the regions, and print what was found."""
     if arguments.permissions:
-        region = next(iter(arguments.regions or ()), os.environ.get("AWS_REGION", ""))
-        output.write(f"{json.dumps(least_policy(region), indent=2)}\n")
+        region = next(iter(arguments.regions or ()), None) or _session(arguments).region_name
+        output.write(f"{json.dumps(least_policy(region or ''), indent=2)}\n")
         return ExitCode.DONE
     now = _now()
     if arguments.output:
         file.check(arguments.output)
     policy = _policy(arguments.policy, now)
     session = _session(arguments)
+    regions = list(dict.fromkeys(arguments.regions or filter(None, [session.region_name])))
+    if not regions:
+        message = "no AWS region: name those to scan with --regions, or set AWS_REGION"
+        raise CommandError(message, ExitCode.USAGE)
     priced = prices.chosen_prices(arguments, session)
-    regions = list(dict.fromkeys(arguments.regions or [session.region_name]))
     found = _read(session, regions, since=now - arguments.since)
     if all(each.why_not is not None and not each.jobs for each in found):
         raise CommandError("; ".join(f"{each.region}: {each.why_not}" for each in found), ExitCode.AWS_UNAVAILABLE)
@@ -186,11 +189,7 @@ def _session(arguments: argparse.Namespace) -> "Session":
     from boto3.session import Session  # noqa: PLC0415 - help and wrong usage need not wait for it
 
     with asking_aws():
-        session = Session(profile_name=arguments.profile, region_name=os.environ.get("AWS_REGION") or None)
-    if session.region_name is None and not arguments.regions:
-        message = "no AWS region: name those to scan with --regions, or set AWS_REGION"
-        raise CommandError(message, ExitCode.USAGE)
-    return session
+        return Session(profile_name=arguments.profile, region_name=os.environ.get("AWS_REGION") or None)
 
 
 def _region(words: str) -> str:

@@ -239,6 +239,38 @@ def test_it_calls_nothing_but_what_the_least_policy_allows(
     assert account.calls == []
 
 
+@pytest.mark.parametrize(
+    ("variables", "arguments", "partition"),
+    [
+        ({"AWS_DEFAULT_REGION": "us-gov-west-1"}, (), "aws-us-gov"),
+        ({"AWS_REGION": "cn-north-1"}, (), "aws-cn"),
+        ({"AWS_DEFAULT_REGION": "us-gov-west-1"}, ("--regions", "us-east-1"), "aws"),
+        ({}, ("--profile", "china"), "aws-cn"),
+        ({}, (), "aws"),
+    ],
+)
+def test_the_least_policy_is_of_the_partition_that_a_scan_would_read(
+    variables: dict[str, str], arguments: tuple[str, ...], partition: str, account: Account, tmp_path: Path
+) -> None:
+    profiles = tmp_path / "config"
+    profiles.write_text("[profile china]\nregion = cn-north-1\n")
+    account.monkeypatch.delenv("AWS_DEFAULT_REGION")
+    for name, value in {"AWS_CONFIG_FILE": str(profiles), **variables}.items():
+        account.monkeypatch.setenv(name, value)
+    code, out, _ = account.run("--permissions", *arguments)
+    assert code == 0
+    assert f'"arn:{partition}:sagemaker:' in out
+    assert account.calls == []
+
+
+def test_without_a_region_nothing_is_read(account: Account, tmp_path: Path) -> None:
+    account.monkeypatch.delenv("AWS_DEFAULT_REGION")
+    account.monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    code, _, err = account.run()
+    assert (code, account.calls) == (2, [])
+    assert "--regions" in err
+
+
 def test_without_prices_it_shows_hours_and_says_why(account: Account) -> None:
     account.add(JOBS)
     account.prices.error = denied()
