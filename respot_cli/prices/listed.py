@@ -23,10 +23,9 @@ from respot_cli.user_cache import read_cached, write_cached
 if TYPE_CHECKING:
     from mypy_boto3_pricing import PricingClient
 
-FRESH_FOR: Final = timedelta(days=7)
-"""AWS announces changes of a price before they take effect, and they are months apart."""
-_SURELY_COMPLETE_FOR: Final = timedelta(days=1)
-"""A type that a younger cache lacks is not listed; an older one may be from before its launch."""
+FRESH_FOR: Final = timedelta(days=1)
+"""AWS announces changes of a price before they take effect, and they are months apart. Older prices may lack a type
+that was launched since."""
 _VERSION: Final = 1
 _SOURCE: Final = "AWS's price list"
 _TYPE: Final = re.compile(r"ml\.[a-z0-9-]+\.[a-z0-9-]+")
@@ -42,7 +41,9 @@ class _Known:
 
 @dataclass(slots=True, kw_only=True)
 class PriceListPrices:
-    """The prices of AWS's price list; a region is read when its first price is asked for.
+    """The prices of AWS's price list; a region is read when its first price is asked for, and never again.
+
+    A second read could find another price: the parts of a sum would not add up to it.
 
     Attributes:
         client_of: gives the client of the price list that has a region's prices; may raise CommandError.
@@ -54,7 +55,6 @@ class PriceListPrices:
     clock: Callable[[], datetime]
     folder: Path
     _known: dict[str, _Known | None] = field(default_factory=dict)
-    _asked: set[str] = field(default_factory=set)
     _why: dict[str, None] = field(default_factory=dict)
     _read_at: dict[str, datetime] = field(default_factory=dict)
 
@@ -71,8 +71,6 @@ class PriceListPrices:
         known = self._of(region)
         if known is None:
             return None
-        if instance_type not in known.prices and self.clock() - known.read_at > _SURELY_COMPLETE_FOR:
-            known = self._asked_for(region) or known
         listed = known.prices.get(instance_type)
         if listed is None:
             self._why[f"AWS's price list has no training price of {instance_type} in {region}"] = None
@@ -96,30 +94,26 @@ class PriceListPrices:
         if region not in self._known:
             kept = _parsed(read_cached(self._path(region)), region)
             fresh = kept is not None and timedelta() <= self.clock() - kept.read_at <= FRESH_FOR
-            self._known[region] = kept
-            if not fresh:
-                self._asked_for(region)
+            self._known[region] = kept if fresh else self._asked_for(region, kept)
         return self._known[region]
 
-    def _asked_for(self, region: str) -> _Known | None:
-        """Ask AWS, once a region; if that fails, older prices remain."""
-        if region in self._asked:
-            return self._known.get(region)
-        self._asked.add(region)
+    def _asked_for(self, region: str, older: _Known | None) -> _Known | None:
+        """What AWS lists; if it lists nothing, or does not answer, older prices remain."""
         now = self.clock()
         try:
             prices = training_prices(self.client_of(region), region)
         except (CommandError, UpstreamUnavailableError) as error:
-            older = self._known.get(region)
-            but = f"; prices of {older.read_at:%Y-%m-%d} are used" if older else ""
             help_ = "" if isinstance(error, CommandError) else f"; {advice(error.__cause__)}"
-            self._why[f"AWS's price list could not be read: {clause(str(error))}{help_}{but}"] = None
-            return older
-        found = _Known(read_at=now, prices={each.instance_type: each for each in prices})
-        self._known[region] = found
-        if prices:
-            write_cached(self._path(region), _text(region, found))
-        return found
+            why = f"AWS's price list could not be read: {clause(str(error))}{help_}"
+        else:
+            if prices:
+                found = _Known(read_at=now, prices={each.instance_type: each for each in prices})
+                write_cached(self._path(region), _text(region, found))
+                return found
+            why = f"AWS's price list has no training prices of {region}"
+        but = f"; prices of {older.read_at:%Y-%m-%d} are used" if older else ""
+        self._why[f"{why}{but}"] = None
+        return older
 
     def _path(self, region: str) -> Path:
         return self.folder / "prices" / f"{region}.json"

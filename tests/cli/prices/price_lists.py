@@ -18,7 +18,15 @@ def denied() -> ClientError:
 class FakePriceList:
     """A client of the price list: answers as the local account does, a page of `size` records at a time."""
 
-    def __init__(self, *, size: int = 2, error: Exception | None = None, more: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        size: int = 2,
+        error: Exception | None = None,
+        more: Sequence[str] = (),
+        lists_nothing: bool = False,
+    ) -> None:
+        self.lists_nothing = lists_nothing
         self.calls: list[dict[str, Any]] = []
         self.error = error
         self._size = size
@@ -28,6 +36,8 @@ class FakePriceList:
         self.calls.append(request)
         if self.error:
             raise self.error
+        if self.lists_nothing:
+            return {"FormatVersion": "aws_v1", "PriceList": []}
         found = [json.dumps(each) for each in matching(request["Filters"], request["ServiceCode"])] + self._more
         begin = int(request.get("NextToken", "0"))
         end = begin + self._size

@@ -17,7 +17,7 @@ def prices(client: FakePriceList, folder: Path, *, now: datetime = NOW) -> Price
     return PriceListPrices(client_of=lambda _: cast("Any", client), clock=lambda: now, folder=folder)
 
 
-def test_a_region_is_asked_once_and_kept_for_a_week(tmp_path: Path) -> None:
+def test_a_region_is_asked_once_and_kept_for_a_day(tmp_path: Path) -> None:
     client = FakePriceList(size=100)
     first = prices(client, tmp_path)
     assert all(first.on_demand("us-east-1", name, NOW) for name in ("ml.g5.2xlarge", "ml.m5.large", "ml.g5.2xlarge"))
@@ -31,7 +31,7 @@ def test_a_region_is_asked_once_and_kept_for_a_week(tmp_path: Path) -> None:
 
 def test_the_source_says_when_the_prices_were_read(tmp_path: Path) -> None:
     prices(FakePriceList(), tmp_path).on_demand("us-east-1", "ml.m5.large", NOW)
-    later = prices(FakePriceList(), tmp_path, now=NOW + timedelta(days=2))
+    later = prices(FakePriceList(), tmp_path, now=NOW + timedelta(hours=22))
     assert later.source == ""
     later.on_demand("us-east-1", "ml.m5.large", NOW)
     assert later.source == "on-demand prices of AWS's price list, read 2026-11-29"
@@ -74,6 +74,33 @@ def test_without_a_network_it_is_asked_once_however_many_types_are_missing(tmp_p
     found = prices(offline, tmp_path, now=NOW + timedelta(days=2))
     assert [found.on_demand("us-east-1", f"ml.new{n}.xlarge", NOW) for n in range(3)] == [None] * 3
     assert len(offline.calls) == 1
+
+
+@pytest.mark.parametrize("age", [timedelta(hours=12), timedelta(days=2)])
+def test_no_price_changes_while_a_command_runs(age: timedelta, tmp_path: Path) -> None:
+    """A type that is missing must not lead to a second read: the groups of a sum would not add up to it."""
+    prices(FakePriceList(), tmp_path).on_demand("us-east-1", "ml.g5.2xlarge", NOW)
+    client = FakePriceList(size=100)
+    moment = [NOW + age]
+    found = PriceListPrices(client_of=lambda _: cast("Any", client), clock=lambda: moment[0], folder=tmp_path)
+    first = found.on_demand("us-east-1", "ml.g5.2xlarge", NOW)
+    calls = len(client.calls)
+    moment[0] += timedelta(days=3)
+    assert found.on_demand("us-east-1", "ml.new.xlarge", NOW) is None
+    assert found.on_demand("us-east-1", "ml.g5.2xlarge", NOW) == first
+    assert len(client.calls) == calls
+
+
+def test_an_empty_list_discards_no_price(tmp_path: Path) -> None:
+    prices(FakePriceList(), tmp_path).on_demand("us-east-1", "ml.g5.2xlarge", NOW)
+    for days in (2, 3):
+        found = prices(FakePriceList(lists_nothing=True), tmp_path, now=NOW + timedelta(days=days))
+        assert found.on_demand("us-east-1", "ml.g5.2xlarge", NOW)
+        assert found.why_unknown == (
+            "AWS's price list has no training prices of us-east-1; prices of 2026-11-29 are used",
+        )
+    without = prices(FakePriceList(lists_nothing=True), tmp_path / "new")
+    assert without.on_demand("us-east-1", "ml.m5.large", NOW) is None
 
 
 @pytest.mark.parametrize(
