@@ -18,11 +18,11 @@ from rich.console import Console
 from respot.aws.dynamodb.keys import partition_of
 from respot.jobs.job import Market
 from respot.jobs.lifecycle import figures
-from respot.recovery.planning.run import RunId
+from respot.recovery.planning.run import RunId, run_id
 from respot.runs.period import RecordedRun, StoredFigures
 from respot.runs.run_state import RunAttempt
 from respot.savings.money import NO_PRICES, Prices
-from respot.savings.receipt import RunReceipt
+from respot.savings.receipt import RunReceipt, receipt_of
 from respot.savings.totals import Group, total, totals_by
 from respot.schema import PK, SK
 from respot_cli import deployment
@@ -197,6 +197,16 @@ def test_focus_writes_no_exponent() -> None:
         receipt(run_attempt("Starting=0 Training=60 Completed=360060", billed=(360_000, 1)), now=at(400_000))
     )
     assert (row["PricingQuantity"], row["x_BilledHours"]) == ("100", "0.000277778")
+
+
+def test_focus_names_each_row_by_its_run_and_attempt() -> None:
+    """The ARN is no key: a job that was deleted and created again has the same one."""
+    again = run_attempt("Starting=90000 Training=90060 Completed=93660", billed=(3600, 1200))
+    assert again.state
+    later = receipt_of(run_id(again.state.job), [again], now=NOW)
+    rows = rows_of(receipt(*resumed_run()), later)
+    assert (len(rows), len({row["ResourceId"] for row in rows})) == (3, 2)
+    assert len({(row["x_RunId"], row["x_AttemptNumber"]) for row in rows}) == 3
 
 
 def test_focus_has_the_net_figures_of_the_totals() -> None:
