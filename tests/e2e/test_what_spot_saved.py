@@ -7,7 +7,7 @@ import csv
 import io
 import json
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -160,3 +160,20 @@ def test_the_sums_are_there_without_a_price(deployed: DeployedAccount, tmp_path:
     document = answer(deployed, "savings", "--since", "1 d", "--prices", str(file))
     assert document["total"]["money"] == {}
     assert document["total"]["saved_net_hours"]["most"] > 0
+
+
+def test_a_scan_needs_no_ledger_to_say_what_respot_would_have_resumed(
+    deployed: DeployedAccount, prices: str, tmp_path: Path
+) -> None:
+    # Five jobs a second: those of other tests would take long. A minute is for the command to begin.
+    age = datetime.now(UTC) - min(described(deployed, name)["CreationTime"] for name in (RESUMED_JOB, PLAIN_JOB))
+    since, file = f"{age.total_seconds() + 60:.0f} s", tmp_path / "scan.html"
+    found = answer(deployed, "scan", "--since", since, "--prices", prices, "--output", str(file))
+    assert (found["account"], found["unread"]) == (deployed.account.account_id, {})
+    decided = {each["job"]: (each["secondary_status"], each["resumes"]) for each in found["policy"]["decisions"]}
+    assert decided[RESUMED_JOB] == ("MaxWaitTimeExceeded", True)
+    assert PLAIN_JOB not in decided
+    assert found["spot"]["completed"] >= 2
+    page = file.read_text(encoding="utf-8")
+    for name in (RESUMED_JOB, PLAIN_JOB):
+        assert name in page
