@@ -7,9 +7,11 @@ from typing import Any
 
 from respot.jobs.formatting import iso
 from respot.jobs.job import JobId, JobState
-from respot.recovery.policy.policy import AccountPolicy, Policy, resolve
+from respot.recovery.planning.left_alone import why_left_alone
+from respot.recovery.policy.policy import AccountPolicy, resolve
 from respot.runs.run_state import RunState
 from respot.runs.summary import RunSummary, first_job
+from respot_cli.show.next_step import Step, planned_step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,14 +23,12 @@ class Row:
         most_attempts: how many attempts it may have; `None` if nobody asked to resume it, or that is not known.
         deadline: when it is to be done; `None` if nobody said.
         next_step: what happens next; `None` if nothing is planned.
-        next_at: when, as far as it is known.
     """
 
     summary: RunSummary
     most_attempts: int | None = None
     deadline: datetime | None = None
-    next_step: str | None = None
-    next_at: datetime | None = None
+    next_step: Step | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,31 +97,21 @@ def rows_of(
 
 def _row(summary: RunSummary, state: JobState | None, account: AccountPolicy | None) -> Row:
     resolved = resolve(account, state, role=state.role_arn) if account and state else None
-    policy = resolved.policy if resolved and not resolved.bad_tags and not summary.parent else None
-    if policy is None or not policy.resume:
-        return Row(summary=summary, next_step=summary.next_step, next_at=summary.next_at)
-    step, at = summary.next_step, summary.next_at
-    if step is None and summary.state is RunState.WAITING:
-        step, at = _waits_until(summary, policy)
+    step = planned_step(summary, state, resolved)
+    if state is None or resolved is None or why_left_alone(state, resolved):
+        return Row(summary=summary, next_step=step)
+    policy = resolved.policy
     return Row(
         summary=summary,
         most_attempts=policy.max_attempts,
         deadline=summary.began + policy.deadline if isinstance(policy.deadline, timedelta) else policy.deadline,
         next_step=step,
-        next_at=at,
     )
-
-
-def _waits_until(summary: RunSummary, policy: Policy) -> tuple[str | None, datetime | None]:
-    """Until when the policy lets the job wait, before recovery has checked it."""
-    if policy.give_up_waiting_after is None or not policy.ladder or policy.dry_run:
-        return None, None
-    return "moves to the next pool if it still waits", summary.since + policy.give_up_waiting_after
 
 
 def to_document(row: Row) -> dict[str, Any]:
     """A row as JSON: times are ISO 8601 UTC; what is not known is null."""
-    summary = row.summary
+    summary, step = row.summary, row.next_step
     return {
         "run": summary.run,
         "region": summary.job.region,
@@ -135,8 +125,8 @@ def to_document(row: Row) -> dict[str, Any]:
         "job": summary.job.name,
         "market": summary.market,
         "instance_type": summary.instance_type,
-        "next_step": row.next_step,
-        "next_at": row.next_at and iso(row.next_at),
+        "next_step": step and step.words,
+        "next_at": step and step.at and iso(step.at),
         "deadline": row.deadline and iso(row.deadline),
         "end_id": summary.end_id,
         "owner": summary.parent and {"owner": summary.parent.owner, "identifier": summary.parent.identifier},

@@ -71,8 +71,9 @@ def _what_next(row: Row) -> str:
     if row.next_step is None:  # the job's name and its pool are in the row already
         doing = summary.reason.removeprefix(f"{summary.job.name} ").removeprefix("is in ")
         return _cut(doing.partition(" on ")[0])
-    at = f"{row.next_at:%H:%M} UTC, {row.next_at:%d %b}: " if row.next_at else ""
-    return _cut(f"{at}{row.next_step}")
+    step = row.next_step
+    at = f"{step.at:%H:%M} UTC, {step.at:%d %b}: " if step.at else ""
+    return _cut(f"{at}{step.words}")
 
 
 def _cut(words: str) -> str:

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from typing import Final, assert_never
 
 from respot.jobs.formatting import clause
-from respot.recovery.planning.cause import Cause
+from respot.recovery.planning.cause import Cause, Obstacle
 from respot.recovery.planning.ending import TRIGGERS_TO_CHOOSE, Budget
-from respot.recovery.policy.policy import Resolved
 
 KILL_SWITCH: Final = "/Respot/kill-switch"
 """The parameter's name, unless the stack was renamed."""
@@ -52,21 +51,23 @@ def advice(cause: Cause | None, facts: Facts) -> tuple[str, ...]:
     return (*_for_the_next(cause, facts), *_for_today(cause, facts))
 
 
-def while_it_lives(resolved: Resolved | None, *, waits: bool) -> tuple[str, ...]:
-    """What would change the course of a job that has not ended; `resolved` is its present policy, if it is known."""
-    if resolved is None:
-        return ()
-    policy = resolved.policy
-    if not policy.resume:
-        return _for_the_next(Cause.OPTED_OUT if resolved.opted_out else Cause.NOT_ASKED, Facts(reason="", lives=True))
-    if not waits:
-        return ("Nothing: it runs, and Respot decides by this policy when it ends.",)
-    if policy.deadline is None and (policy.give_up_waiting_after is None or not policy.ladder):
-        return (
-            "Capacity: SageMaker starts it then.",
-            "For the next job, `give_up_waiting_after` and a `ladder`: Respot then ends a wait, for another pool.",
-        )
-    return ("Capacity. Without it, Respot goes on by the limit or the deadline of its policy.",)
+def while_it_lives(left: Obstacle | None) -> tuple[str, ...]:
+    """What would change the course of a job that runs; `left` is why Respot does nothing about it."""
+    if left:
+        return _for_the_next(left.cause, Facts(reason=left.reason, lives=True))
+    return ("Nothing: it runs, and Respot decides by this policy when it ends.",)
+
+
+def while_it_waits(left: Obstacle | None, *, limited: bool) -> tuple[str, ...]:
+    """The same for a job that waits; `limited` says whether Respot ends the wait before SageMaker does."""
+    if left:
+        return while_it_lives(left)
+    if limited:
+        return ("Capacity. Without it, Respot goes on by the limit or the deadline of its policy.",)
+    return (
+        "Capacity: SageMaker starts it then.",
+        "For the next job, a `ladder` and `give_up_waiting_after` below MaxWait: Respot then goes to another pool.",
+    )
 
 
 def _for_today(cause: Cause, facts: Facts) -> tuple[str, ...]:

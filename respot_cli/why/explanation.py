@@ -4,16 +4,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from respot.jobs.job import JobState
-from respot.recovery.planning.cause import Cause
+from respot.jobs.formatting import clause
+from respot.jobs.job import JobState, Market
+from respot.recovery.planning.cause import Cause, Obstacle
+from respot.recovery.planning.left_alone import why_left_alone, why_nothing_is_done
+from respot.recovery.planning.wait_limit import limit_end, why_no_limit
 from respot.recovery.planning.waiting import waiting_since
 from respot.recovery.policy.policy import Resolved
 from respot.recovery.records import DecisionRecord, NoticeKind, Outcome
 from respot.runs.run_state import RunAttempt, RunState, Situation, situation_of
 from respot.runs.summary import first_job
 from respot_cli.show.history import History
-from respot_cli.show.next_step import Step, is_stopping
-from respot_cli.why.advice import Facts, advice, while_it_lives
+from respot_cli.show.next_step import is_stopping, max_wait_end, next_step_of
+from respot_cli.why.advice import Facts, advice, while_it_lives, while_it_waits
 
 NOBODY_ASKED: Final = (
     "Nobody has asked Respot to resume this job. That is the default: it records, alerts and starts nothing."
@@ -28,7 +31,8 @@ class Wait:
         since: since when.
         message: SageMaker's words.
         limit: the policy's limit; `None` without one.
-        limit_at: when Respot acts by it; `None` if it does not, since no ladder names another pool.
+        limit_at: when Respot acts by it; `None` if it does not.
+        no_limit: why it does not, in words an operator reads.
         ends_at: when MaxWaitTimeInSeconds is over, if the job has one.
         deadline: when the work must be done, if there is a deadline.
         on_demand_by: the latest on-demand start, in words of the decision before this job.
@@ -38,6 +42,7 @@ class Wait:
     message: str | None = None
     limit: timedelta | None = None
     limit_at: datetime | None = None
+    no_limit: str | None = None
     ends_at: datetime | None = None
     deadline: datetime | None = None
     on_demand_by: str | None = None
@@ -54,6 +59,7 @@ class Explanation:
         about: the attempt with the run's last decision; `None` if there is none yet.
         wait: the wait of its last job; `None` if it does not wait.
         resolved: the policy that its last job has now; `None` if a decision names it, or if it cannot be read.
+        left: why Respot does nothing about its last job by that policy; `None` if it does.
         changes: what would change it, or what it comes to.
     """
 
@@ -63,6 +69,7 @@ class Explanation:
     about: RunAttempt | None
     wait: Wait | None
     resolved: Resolved | None
+    left: Obstacle | None
     changes: tuple[str, ...]
 
     @property
@@ -95,30 +102,33 @@ def explain(history: History, *, resolved: Resolved | None, kill_switch: str) ->
     about = next((each for each in reversed(history.run) if each.decision), None)
     waits = situation.state is RunState.WAITING and last.state is not None
     wait = _wait(last, last.state, about, resolved) if waits and last.state else None
+    left = why_nothing_is_done(last.state, resolved) if last.state and resolved else None
+    alive = _of_a_live_job(last.state, wait, left) if last.state and resolved else ()
     return Explanation(
-        history=replace(history, next_step=_at_the_limit(last, wait) or history.next_step),
+        history=replace(history, next_step=next_step_of(history.run, history.stop_intent, resolved)),
         situation=situation,
-        note=_note(last, resolved),
+        note=_note(last, left),
         about=about,
         wait=wait,
         resolved=resolved,
-        changes=_changes(history, situation, resolved, kill_switch),
+        left=left,
+        changes=_changes(history, situation, alive, kill_switch),
     )
 
 
-def _note(last: RunAttempt, resolved: Resolved | None) -> str:
-    cause = last.decision.decision.cause if last.decision else None
-    unasked = resolved is not None and not resolved.policy.resume and not resolved.opted_out
-    return NOBODY_ASKED if unasked or cause is Cause.NOT_ASKED else ""
+def _note(last: RunAttempt, left: Obstacle | None) -> str:
+    decided = last.decision.decision.cause if last.decision else None
+    if Cause.NOT_ASKED in {decided, left and left.cause}:
+        return NOBODY_ASKED
+    return f"Respot does nothing about this job: {clause(left.reason)}." if left else ""
 
 
 def _wait(last: RunAttempt, state: JobState, about: RunAttempt | None, resolved: Resolved | None) -> Wait | None:
     since = waiting_since(last.transitions)
     if since is None:
         return None
-    policy = resolved.policy if resolved and resolved.policy.resume else None
-    limit = policy.give_up_waiting_after if policy else None
-    deadline = policy.deadline if policy else None
+    limit = resolved.policy.give_up_waiting_after if resolved and resolved.policy.resume else None
+    deadline = resolved.policy.deadline if resolved and not why_left_alone(state, resolved) else None
     if isinstance(deadline, timedelta):
         run = about.decision.run if about and about.decision else None
         deadline = (first_job(run).created if run else state.job.created) + deadline
@@ -126,24 +136,24 @@ def _wait(last: RunAttempt, state: JobState, about: RunAttempt | None, resolved:
         since=since,
         message=state.status_message,
         limit=limit,
-        limit_at=since + limit if policy and limit and policy.ladder else None,
-        ends_at=state.job.created + state.max_wait if state.max_wait else None,
+        limit_at=limit_end(state, since, resolved) if resolved else None,
+        no_limit=why_no_limit(state, resolved) if resolved else None,
+        ends_at=max_wait_end(state),
         deadline=deadline,
         on_demand_by=about.decision.decision.inputs.get("on_demand_by") if about and about.decision else None,
     )
 
 
-def _at_the_limit(last: RunAttempt, wait: Wait | None) -> Step | None:
-    """What the policy's limit has happen, until recovery notes more; `None` if that comes first, or nothing does."""
-    if wait is None or wait.limit_at is None or (wait.ends_at and wait.ends_at <= wait.limit_at):
-        return None
-    noted = last.next_step if last.next_step and last.next_step.noted_at >= wait.since else None
-    if noted and noted.at and abs(noted.at - wait.limit_at) > timedelta(seconds=1):
-        return None  # something else comes first
-    return Step(words="if it still waits then, Respot stops it and goes on in another pool", at=wait.limit_at)
+def _of_a_live_job(state: JobState, wait: Wait | None, left: Obstacle | None) -> tuple[str, ...]:
+    """What would change the course of a job that has not ended."""
+    if wait is None:
+        return while_it_lives(left)
+    by_limit = wait.limit_at is not None and not (wait.ends_at and wait.ends_at <= wait.limit_at)
+    by_deadline = wait.deadline is not None and state.market is not Market.ON_DEMAND
+    return while_it_waits(left, limited=by_limit or by_deadline)
 
 
-def _changes(history: History, situation: Situation, resolved: Resolved | None, kill_switch: str) -> tuple[str, ...]:
+def _changes(history: History, situation: Situation, alive: tuple[str, ...], kill_switch: str) -> tuple[str, ...]:
     last = history.run[-1]
     if situation.state is RunState.COMPLETED:
         return advice(Cause.COMPLETED, Facts(reason=situation.reason))
@@ -156,7 +166,7 @@ def _changes(history: History, situation: Situation, resolved: Resolved | None, 
         return _of_a_delay(history, last, kill_switch)
     if is_stopping(history.stop_intent):
         return ("Nothing: Respot stops the job, and then decides on the next attempt.",)
-    return while_it_lives(resolved, waits=situation.state is RunState.WAITING)
+    return alive
 
 
 def _of_a_delay(history: History, last: RunAttempt, kill_switch: str) -> tuple[str, ...]:

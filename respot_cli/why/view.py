@@ -46,7 +46,7 @@ def _facts(found: Explanation, now: datetime) -> Iterator[tuple[str, list[tuple[
     if found.wait:
         yield "Its wait", _of_the_wait(found, now)
     if found.resolved:
-        asked = "resume it" if found.resolved.policy.resume else "leave it alone"
+        asked = "do nothing about it" if found.left else "resume it"
         settings = ", ".join(found.resolved.sources)
         yield (
             "Its policy now",
@@ -80,7 +80,7 @@ def _of_the_wait(found: Explanation, now: datetime) -> list[tuple[str, str]]:
     if wait.limit_at:
         limit = f"{limit}, over at {readable(wait.limit_at)}"
     elif limit:
-        limit = f"{limit}, but the policy has no ladder: there is no other pool to go on to"
+        limit = f"{limit}, without effect: {wait.no_limit}"
     return [
         ("Since", f"{readable(wait.since)} ({in_words(max(now - wait.since, now - now))})"),
         ("SageMaker says", wait.message or "nothing"),

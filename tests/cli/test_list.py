@@ -62,7 +62,7 @@ def run_of(name: str, situation: RunState, **others: Any) -> RunSummary:  # noqa
 
 
 def shown(*runs: RunSummary, width: int = 150, policy: Any = POLICY, **states: Any) -> str:  # noqa: ANN401 - as above
-    known = {each.job: state(each.job, tags=dict(each.tags), **states) for each in runs}
+    known = {each.job: state(each.job, tags=dict(each.tags), parent=each.parent, **states) for each in runs}
     console = Console(width=width, highlight=False)
     with console.capture() as captured:
         console.print(
@@ -96,9 +96,11 @@ def test_a_run_that_trains_shows_its_status_and_its_pool_once() -> None:
 
 def test_a_run_that_waits_shows_until_when_the_policy_lets_it_wait() -> None:
     waiting = run_of("patient", RunState.WAITING)
-    assert f"{at(30_000 + 3 * 3600):%H:%M} UTC, 16 Sep: moves to the next pool" in shown(waiting, width=200)
+    assert f"{at(30_000 + 3 * 3600):%H:%M} UTC, 16 Sep: moves to the next pool" in shown(
+        waiting, width=200, max_wait=None
+    )
     told = replace(waiting, next_step="its latest on-demand start", next_at=at(40_000))
-    assert "moves to the next pool" not in shown(told, width=200)
+    assert "moves to the next pool" not in shown(told, width=200, max_wait=None)
 
 
 def test_a_run_that_has_ended_shows_why() -> None:

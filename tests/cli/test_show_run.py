@@ -83,7 +83,7 @@ def test_a_run_of_one_attempt_has_no_axis_of_its_own() -> None:
 
 def test_a_wait_ends_with_capacity_or_with_maxwait() -> None:
     history = history_of(*stored(WAITS))
-    words = "SageMaker starts it as soon as it has spot ml.g5.2xlarge, or ends it when MaxWaitTimeInSeconds is over"
+    words = "SageMaker starts it with capacity, or ends it when MaxWaitTimeInSeconds is over"
     assert step_of(history) == {"reason": words, "at": "2026-09-16T15:00:00.000Z"}
     assert "When   about 2026-09-16 15:00 UTC (in 10 min)" in shown(history, seconds=21000)
     assert "When   about 2026-09-16 15:00 UTC (16 min ago)" in shown(history, seconds=21600 + 960)
@@ -111,7 +111,7 @@ def test_a_stop_of_respots_own_comes_before_all_else() -> None:
     runs.record_stop_intent(intent)
     assert step_of(history_of(ledger, runs))["reason"].startswith("SageMaker stops the job, as Respot asks it to")
     runs.withdraw_stop_intent(intent, "waits no longer")
-    assert step_of(history_of(ledger, runs))["reason"].startswith("SageMaker starts it as soon as")
+    assert step_of(history_of(ledger, runs))["reason"].startswith("SageMaker starts it with capacity")
 
 
 def planned(kind: OutcomeKind | None = None) -> tuple[MemoryLedger, MemoryRunStore]:

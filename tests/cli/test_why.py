@@ -185,7 +185,7 @@ def test_a_wait_says_since_when_what_for_its_limit_and_its_deadline() -> None:
         "Respot decides once the job has ended",
     ):
         assert words in text
-    assert "if it still waits then, Respot stops it and goes on in another pool" in text
+    assert "moves to the next pool if it still waits" in text
     document = to_document(told.explained(limited))
     assert (document["wait"]["limit_seconds"], document["next_step"]["at"]) == (7200, "2026-09-16T12:02:00.000Z")
 
@@ -193,8 +193,12 @@ def test_a_wait_says_since_when_what_for_its_limit_and_its_deadline() -> None:
 @pytest.mark.parametrize(
     ("settings", "limit", "words"),
     [
-        ({}, "none by a policy", "`give_up_waiting_after` and a `ladder`"),
-        ({"give_up_waiting_after": timedelta(hours=2)}, "the policy has no ladder", "and a `ladder`"),
+        ({}, "none by a policy", "a `ladder` and `give_up_waiting_after` below MaxWait"),
+        (
+            {"give_up_waiting_after": timedelta(hours=2)},
+            "2 h 00 min, without effect: the policy has no ladder",
+            "a `ladder` and",
+        ),
         ({"deadline": timedelta(hours=9)}, "none by a policy", "by the limit or the deadline of its policy"),
     ],
 )
@@ -233,7 +237,7 @@ def test_a_limit_that_recovery_has_noted_is_said_in_words_that_do_not_age() -> N
     found = told.explained(policy(give_up_waiting_after=timedelta(hours=2), ladder=parse_ladder("spot:1 on-demand")))
     step = found.history.next_step
     assert step
-    assert (step.words, step.at) == ("if it still waits then, Respot stops it and goes on in another pool", limit)
+    assert (step.words, step.at) == ("moves to the next pool if it still waits", limit)
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,25 @@ def test_a_job_that_waits_with_a_deadline_has_its_latest_start(env: RecoveryEnvi
     assert summary.next_at == env.schedules.schedules[job]
 
 
+@pytest.mark.parametrize(
+    ("is_owned", "reason"), [(True, "owned by a pipeline execution (p)"), (False, "has waited 1 h 00 min")]
+)
+def test_the_end_of_a_limit_is_no_time_for_a_job_that_is_not_stopped_then(
+    env: RecoveryEnvironment,
+    is_owned: bool,  # noqa: FBT001 - a case
+    reason: str,
+) -> None:
+    env.set_policy(give_up_waiting_after=timedelta(hours=2), dry_run=not is_owned)
+    env.set_ladder("spot:2 on-demand:2")
+    job = env.submit()
+    if is_owned:
+        env.set_tag("p", "sagemaker:pipeline-execution-arn")
+    env.clock.pass_by(timedelta(hours=1))
+    summary = delivered(env, job)
+    assert reason in (summary.next_step or "")
+    assert summary.next_at is None
+
+
 @pytest.mark.parametrize("minutes", [0, 5, 59])
 def test_after_a_refused_stop_people_read_when_the_next_one_is_asked_for(
     env: RecoveryEnvironment, minutes: float

@@ -117,8 +117,9 @@ class WaitTimeout:
         again = next_check(live, seen.history, resolved, now=now)
         if reason := reason_to_keep_waiting(live, seen.history, resolved, now=now):
             self.latest_start.keep(live.job, again)
+            since = waiting_since(seen.history)
             # S3 need not be asked.
-            return WaitDecision(stop=False, reason=reason, until=limit_end(resolved.policy, seen.history))
+            return WaitDecision(stop=False, reason=reason, until=since and limit_end(live, since, resolved))
         forbidden = self._why_forbidden(live)
         if forbidden and resolved.policy.deadline is None:
             return WaitDecision(stop=False, reason=forbidden)  # people need no warning

@@ -13,6 +13,7 @@ from respot.recovery.planning.context import PlanContext
 from respot.recovery.planning.deadline import Forecast, forecast, longest_start, return_to_spot, work_expected
 from respot.recovery.planning.decision import DECIDED_WITHIN, Action, Decision, Outlook, RefusedPool, is_silent
 from respot.recovery.planning.ending import Budget, Trigger
+from respot.recovery.planning.left_alone import why_left_alone
 from respot.recovery.planning.placement import choose_placement, rung_for
 from respot.recovery.planning.run import Attempt, Run, run_id
 from respot.recovery.policy.policy import AccountPolicy, Policy, Resolved, opts_out, resolve
@@ -104,8 +105,7 @@ def _nothing(cause: Cause, reason: str, inputs: dict[str, str]) -> Decision:
 def _not_ours(run: Run, resolved: Resolved, inputs: dict[str, str]) -> Decision | None:
     """Why Respot does not continue the job: nothing failed, nobody asked, or somebody else decides.
 
-    Unreadable tags are checked before "nobody asked", since one of them may ask, unless the owner opted out by a
-    readable tag. People are notified where they may have expected another attempt.
+    People are notified where they may have expected another attempt.
     """
     state, policy, ending = run.last.state, resolved.policy, run.ending
     # Respot's own stop follows the wait limit, a setting of its own.
@@ -117,16 +117,10 @@ def _not_ours(run: Run, resolved: Resolved, inputs: dict[str, str]) -> Decision 
         return _nothing(Cause.NOT_ENDED, reason, inputs)
     if state.status == "Completed":
         return _nothing(Cause.COMPLETED, "completed: nothing to do", inputs)
-    if not policy.resume and resolved.opted_out:
-        return _nothing(Cause.OPTED_OUT, resolved.opted_out, inputs)
-    if not policy.resume and not resolved.bad_tags:
-        reason = f"not asked to resume this job ({', '.join(resolved.sources)})"
-        return _nothing(Cause.NOT_ASKED, reason, inputs)
-    if resolved.bad_tags:
-        return _refused(Cause.BAD_TAGS, "; ".join(resolved.bad_tags), inputs)
-    if state.parent:
-        owner = f"{state.parent.owner} ({state.parent.identifier})"
-        return _refused(Cause.OWNED, f"owned by a {owner}, which decides itself", inputs, notify=expected)
+    if left := why_left_alone(state, resolved):
+        if left.cause in {Cause.OPTED_OUT, Cause.NOT_ASKED}:
+            return _nothing(left.cause, left.reason, inputs)
+        return _refused(left.cause, left.reason, inputs, notify=expected or left.cause is Cause.BAD_TAGS)
     if ending.by_a_person or ending.uncertain:
         cause = Cause.STOP_UNCLEAR if ending.uncertain else Cause.STOPPED_BY_A_PERSON
         return _refused(cause, ending.description, inputs, notify=ending.uncertain)

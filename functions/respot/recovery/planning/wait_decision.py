@@ -103,9 +103,9 @@ def decide_wait(
     if context.kill_switch:  # S3 was not asked: a forecast would take saved work for lost
         return WaitDecision(stop=False, reason=context.kill_switch)
     found = forecast(context.run, resolved.policy, context.start_history, now=now, sweep=context.sweep_interval)
-    within = within_limit(resolved.policy, since, resolved, now=now)
+    within = within_limit(since, resolved, now=now)
     if within:
-        end = limit_end(resolved.policy, transitions)
+        end = limit_end(live, since, resolved)
         kept = _by_deadline(live, context, found, now=now) if found else WaitDecision(stop=False, reason=within)
         if kept:
             return replace(kept, until=min(filter(None, (kept.until, end)), default=None))

@@ -11,6 +11,7 @@ from typing import Final
 from respot.jobs.formatting import in_words
 from respot.jobs.job import DEFAULT_MAX_RUNTIME, JobState, Market, Transition
 from respot.recovery.planning.attempt import may_be_attempt
+from respot.recovery.planning.left_alone import why_left_alone, why_nothing_is_done
 from respot.recovery.planning.waiting import is_waiting, unknown_message, waiting_since, waits_from
 from respot.recovery.policy.policy import AccountPolicy, Policy, Resolved, resolve
 
@@ -68,36 +69,45 @@ def reason_to_keep_waiting(
 ) -> str | None:
     """Why the job is left waiting, by job and policy alone; `None` if they give no reason."""
     policy, since = resolved.policy, waiting_since(transitions)
-    if words := unknown_message(state):
-        return f"whether it waits for capacity is not known: SageMaker says {words!r}"
+    if unknown := _unknown(state):
+        return unknown
     if since is None or not is_waiting(state, transitions, now=now):
         return f"does not wait for capacity, it is {state.status}/{state.secondary_status}"
-    if resolved.bad_tags:
-        return "; ".join(resolved.bad_tags)
-    if not policy.resume:
-        return f"not asked to resume this job ({', '.join(resolved.sources)})"
-    if state.parent:
-        return f"owned by a {state.parent.owner} ({state.parent.identifier}), which decides itself"
-    return None if may_be_due(state, policy, now=now) else within_limit(policy, since, resolved, now=now)
+    if left := why_left_alone(state, resolved):
+        return left.reason
+    return None if may_be_due(state, policy, now=now) else within_limit(since, resolved, now=now)
 
 
-def within_limit(policy: Policy, since: datetime, resolved: Resolved, *, now: datetime) -> str | None:
+def within_limit(since: datetime, resolved: Resolved, *, now: datetime) -> str | None:
     """Why the job has not waited for too long by the policy's limit; `None` if it has."""
-    if policy.give_up_waiting_after is None:
+    limit = resolved.policy.give_up_waiting_after
+    if limit is None or not resolved.policy.ladder:
+        return _unlimited(resolved)
+    return f"has waited {in_words(now - since)} of {in_words(limit)}" if now - since <= limit else None
+
+
+def limit_end(state: JobState, since: datetime, resolved: Resolved) -> datetime | None:
+    """When the policy's limit has Respot stop a job that has waited since then; `None` if it does not."""
+    limit = resolved.policy.give_up_waiting_after
+    return None if limit is None or why_no_limit(state, resolved) else since + limit
+
+
+def why_no_limit(state: JobState, resolved: Resolved) -> str | None:
+    """Why Respot stops the job for no limit, however long it waits; `None` if it does."""
+    if left := why_nothing_is_done(state, resolved):
+        return left.reason
+    return _unknown(state) or _unlimited(resolved)
+
+
+def _unknown(state: JobState) -> str | None:
+    words = unknown_message(state)
+    return f"whether it waits for capacity is not known: SageMaker says {words!r}" if words else None
+
+
+def _unlimited(resolved: Resolved) -> str | None:
+    if resolved.policy.give_up_waiting_after is None:
         return f"no policy limits its waiting ({', '.join(resolved.sources)})"
-    if not policy.ladder:
-        return "the policy has no ladder: there is no other pool to go on to"
-    if now - since <= policy.give_up_waiting_after:
-        return f"has waited {in_words(now - since)} of {in_words(policy.give_up_waiting_after)}"
-    return None
-
-
-def limit_end(policy: Policy, transitions: Sequence[Transition]) -> datetime | None:
-    """When a waiting job has waited for as long as the policy allows; `None` if it limits no wait."""
-    since = waiting_since(transitions)
-    if since is None or policy.give_up_waiting_after is None or not policy.ladder or not policy.resume:
-        return None
-    return since + policy.give_up_waiting_after
+    return None if resolved.policy.ladder else "the policy has no ladder: there is no other pool to go on to"
 
 
 def may_be_due(state: JobState, policy: Policy, *, now: datetime) -> bool:
@@ -129,10 +139,10 @@ def next_check(
 
     A job that has been preparing for too long counts as waiting from a moment that is known.
     """
-    policy, deadline, due = resolved.policy, _latest_deadline(live, resolved.policy), due_from(live, resolved.policy)
+    deadline, due = _latest_deadline(live, resolved.policy), due_from(live, resolved.policy)
     if deadline is None or due is None or waiting_since(transitions) is None or live.market is Market.ON_DEMAND:
         return None
-    if policy.dry_run or resolved.bad_tags or live.parent:
+    if why_nothing_is_done(live, resolved):
         return None
     if due > now:
         return due
