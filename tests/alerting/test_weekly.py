@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from respot.alerting.weekly import text
 from respot.alerting.weekly.week import week_before
+from respot.jobs.job import Market
 from respot.runs.run_state import RunState
 from respot.savings.pools import pools_of
 from respot.savings.receipt import RunReceipt
@@ -73,7 +74,7 @@ def test_the_figures_are_those_of_respot_savings_and_pools(receipts: list[RunRec
     assert digest.totals == total(on_spot)
     assert digest.totals.lost == together(each.lost for each in on_spot)
     assert sum(digest.ended.values()) + digest.on_demand_runs == len(receipts)
-    bad = [each for each in pools_of(on_spot) if each.interruptions or each.waits.without]
+    bad = [each for each in pools_of(receipts) if each.interruptions or each.waits.without]
     assert list(digest.pools) == bad[:3]
 
 
@@ -97,6 +98,21 @@ def test_the_worst_pools_are_three_with_those_below_ten_hours_at_the_end() -> No
     assert text.pool_words(worst[0]) == "2 interruptions in 24.9 instance-hours, 8.0 per 100; median wait 1 min"
 
 
+def test_a_pool_that_interrupts_is_worse_than_one_that_has_a_rate_of_zero() -> None:
+    calm = "Starting=0 Training=60 Completed=40000"
+    calm_types = [f"ml.calm{number}" for number in range(3)]
+    receipts = [of_type(each, script) for each in calm_types for script in (calm, "Starting=0 Stopped=600")]
+    worst = weekly_digest([*receipts, of_type("ml.bad")]).pools
+    assert [each.pool.instance_type for each in worst] == ["ml.bad", "ml.calm0", "ml.calm1"]
+
+
+def test_a_pool_on_demand_has_the_waits_of_all_runs() -> None:
+    """Not only of those that asked for spot: `respot pools` counts these, too."""
+    in_vain = receipt(run_attempt("Starting=0 Stopped=600", market=Market.ON_DEMAND))
+    (pool,) = weekly_digest([*ended_receipts()[:1], in_vain]).pools
+    assert (pool.pool.market, pool.waits.without) == (Market.ON_DEMAND, 1)
+
+
 def test_the_whole_text() -> None:
     assert text.plain(weekly_digest()).splitlines() == [
         "Week 2026-W38: 2 runs on spot ended, 1 interruption, 2.2 to 3.3 instance-hours saved net",
@@ -115,7 +131,7 @@ def test_the_whole_text() -> None:
         "  lost training    0.2 to 1.2",
         "  saved, net       2.2 to 3.3   (55.9 to 65.2 %)",
         "",
-        "1 run that never asked for spot: not in these figures.",
+        "1 run that never asked for spot: in no figure but the pools.",
         "",
         "Interruptions: 1",
         "Worst pools:",

@@ -69,19 +69,26 @@ def test_percentiles_are_the_nearest_rank() -> None:
 
 
 def test_the_worst_pool_comes_first_and_on_demand_waits_are_seen() -> None:
+    """By rate; then those that interrupted in too few hours for one; then those that did not interrupt."""
     long = "Starting=0 Training=600 Interrupted=72600 MaxWaitTimeExceeded=80000"
     short = "Starting=0 Training=600 Interrupted=4200 MaxWaitTimeExceeded=8000"
     calm = "Starting=0 Training=600 Completed=72600"
     pools = pools_of(
         [
+            receipt(run_attempt(calm, instance_type="ml.c5.xlarge")),
             receipt(run_attempt(calm, market=Market.ON_DEMAND)),
+            receipt(run_attempt("Starting=0 Stopped=600", market=Market.ON_DEMAND)),
+            receipt(run_attempt("Starting=0 Stopped=600", instance_type="ml.p4d.24xlarge")),
+            receipt(run_attempt("Starting=0 Stopped=600", instance_type="ml.p4d.24xlarge")),
             receipt(run_attempt(short, instance_type="ml.p3.2xlarge")),
             receipt(run_attempt(long)),
         ]
     )
     assert [(each.pool.market, each.pool.instance_type, each.rate) for each in pools] == [
         ("spot", "ml.g5.2xlarge", 0.05),
-        ("on-demand", "ml.g5.2xlarge", 0.0),
         ("spot", "ml.p3.2xlarge", None),
+        ("spot", "ml.p4d.24xlarge", None),
+        ("on-demand", "ml.g5.2xlarge", 0.0),
+        ("spot", "ml.c5.xlarge", 0.0),
     ]
-    assert pools[1].waits.got == minutes(10)
+    assert (pools[3].waits.got, pools[3].waits.without) == (minutes(10), 1)

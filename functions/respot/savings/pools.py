@@ -106,7 +106,10 @@ class PoolFigures:
 
 
 def pools_of(receipts: Iterable[RunReceipt]) -> Sequence[PoolFigures]:
-    """The pools of these runs, the worst first: by rate, then those without a rate by interruptions."""
+    """The pools of these runs, the worst first.
+
+    By rate; then those that interrupted in too little time for a rate, by interruptions; then by waits in vain.
+    """
     attempts: dict[Pool, list[AttemptReceipt]] = defaultdict(list)
     for receipt in receipts:
         for attempt in receipt.attempts:
@@ -167,5 +170,5 @@ def _held(attempt: AttemptReceipt) -> timedelta:
     return held * (attempt.instance_count or 1)
 
 
-def _badness(figures: PoolFigures) -> tuple[bool, float, int, Pool]:
-    return figures.rate is None, -(figures.rate or 0.0), -figures.interruptions, figures.pool
+def _badness(figures: PoolFigures) -> tuple[float, int, int, Pool]:
+    return -(figures.rate or 0.0), -figures.interruptions, -figures.waits.without, figures.pool

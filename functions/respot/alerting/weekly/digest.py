@@ -55,8 +55,8 @@ class WeeklyDigest:
         region: of the hub, which watches all regions.
         ended: how many runs on spot ended in each state.
         totals: the sum of these runs.
-        on_demand_runs: runs that never asked for spot: in no other figure.
-        pools: the worst pools of these runs, the worst first.
+        on_demand_runs: runs that never asked for spot: in no figure but the pools.
+        pools: the worst pools of all runs, the worst first, as in `respot pools`.
         coverage: how much of the week this is.
     """
 
@@ -122,15 +122,12 @@ def digest_of(
         ended={state: states[state] for state in END_STATES},
         totals=total(on_spot),
         on_demand_runs=len(receipts) - len(on_spot),
-        pools=worst_of(on_spot),
+        pools=worst_of(receipts),
         coverage=coverage,
     )
 
 
 def worst_of(receipts: Sequence[RunReceipt]) -> tuple[PoolFigures, ...]:
-    """The pools that interrupted most, by rate; those below 10 instance-hours, which have none, follow by their number.
-
-    A pool that interrupted no job, and let none wait in vain, is none of them.
-    """
+    """The worst pools. One that interrupted no job, and let none wait in vain, is none of them."""
     bad = (each for each in pools_of(receipts) if each.interruptions or each.waits.without)
     return tuple(bad)[:WORST_POOLS]

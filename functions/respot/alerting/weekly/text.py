@@ -156,7 +156,7 @@ def _bad_pools(digest: WeeklyDigest) -> str:
 def _wrapped(digest: WeeklyDigest) -> list[str]:
     """What the reader must know of the figures, one sentence a line."""
     on_demand = digest.on_demand_runs
-    others = f"{_count(on_demand, 'run')} that never asked for spot: not in these figures." if on_demand else ""
+    others = f"{_count(on_demand, 'run')} that never asked for spot: in no figure but the pools." if on_demand else ""
     return [each for each in (_unbilled(digest).strip(), others, missing(digest)) if each]
 
 
