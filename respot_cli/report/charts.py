@@ -6,7 +6,9 @@ Each is an image of its own: words of others in it can be no markup of the page,
 import base64
 import re
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
+from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
 from respot.savings.wall_clock import TimeClass
@@ -75,7 +77,7 @@ def saved_by_day(rows: Sequence[Row], alternative: str) -> Chart:
     def draw(*, narrow: bool) -> Any:  # noqa: ANN401 - altair's charts share no base
         import altair as alt  # noqa: PLC0415 - an extra
 
-        x = alt.X("day:T", title=None, axis=_days(narrow=narrow))
+        x = alt.X("day:T", title=None, scale=alt.Scale(type="utc"), axis=_days(rows, narrow=narrow))
         scale = alt.Scale(domain=["gross", "net"], range=[_GROSS, _NET])
         label = "datum.label == 'net' ? 'net of repeated work, at least' : 'gross, by AWS'"
         legend = alt.Legend(
@@ -129,7 +131,7 @@ def time_by_day(rows: Sequence[Row], alternative: str, *, unit: str) -> Chart:
             alt.Chart({"values": ranked})
             .mark_bar(stroke=_PAPER, strokeWidth=0.5)
             .encode(
-                x=alt.X("day:T", timeUnit="utcyearmonthdate", title=None, axis=_days(narrow=narrow)),
+                x=alt.X("day:T", timeUnit="utcyearmonthdate", title=None, axis=_days(rows, narrow=narrow)),
                 y=alt.Y("sum(time):Q", title=None, axis=_figures(f"format(datum.value, ',') + ' {unit}'")),
                 color=alt.Color("kind:N", scale=scale, legend=legend, sort=None),
                 order=alt.Order("rank:Q"),
@@ -232,11 +234,20 @@ def _address(svg: str) -> str:
     return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
 
 
-def _days(*, narrow: bool) -> "alt.Axis":
+def _days(rows: Sequence[Row], *, narrow: bool) -> "alt.Axis":
+    """A mark at every day, or at every so many: the library's own may be hours of one day."""
     import altair as alt  # noqa: PLC0415 - an extra
 
+    days = [datetime.fromisoformat(row["day"]).replace(tzinfo=UTC) for row in rows]
+    count = (max(days) - min(days)).days + 1
+    marks = [min(days) + timedelta(days=day) for day in range(0, count, ceil(count / (5 if narrow else 10)))]
     return alt.Axis(
-        format="%d %b", tickCount=4 if narrow else 9, labelOverlap="greedy", grid=False, labelFlush=True, labelPadding=6
+        format="%d %b",
+        values=[each.timestamp() * 1000 for each in marks],
+        labelOverlap="greedy",
+        grid=False,
+        labelFlush=True,
+        labelPadding=6,
     )
 
 
