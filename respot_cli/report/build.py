@@ -35,7 +35,7 @@ _MEANINGS: Final[Mapping[str, str]] = {
     TimeClass.TRAINING: "training whose work was kept",
     charts.DOUBTFUL: "training that may have been lost: no checkpoint shows it",
     TimeClass.LOST: "training that was repeated or thrown away",
-    TimeClass.INTERRUPTED: "from an interruption until there were instances again",
+    TimeClass.INTERRUPTED: "from an interruption or restart until there were instances again",
     TimeClass.STARTING: "instances start the container",
     TimeClass.DOWNLOADING: "instances download image and data",
     TimeClass.UPLOADING: "instances upload the model",

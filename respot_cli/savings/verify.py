@@ -113,12 +113,25 @@ def _of_timeline(receipt: RunReceipt) -> Iterator[str]:
         length = segments[-1].ended - receipt.began
         if abs(receipt.wall_clock.total - length) > _TOLERANCE:
             yield f"{receipt.name}: its classes of time are {in_words(receipt.wall_clock.total)} of {in_words(length)}"
-    interruptions = sum(each.status == INTERRUPTED for each in segments)
-    if interruptions > receipt.interruptions:
-        yield f"{receipt.name}: {interruptions} interruptions on its timeline, {receipt.interruptions} in its jobs"
     for attempt in receipt.attempts:
-        if abs(attempt.kept.low + attempt.lost.high - attempt.trained) > _TOLERANCE:
-            yield f"{attempt.name}: what was kept and what was lost is not what was trained"
+        yield from _of_attempt(attempt)
+
+
+def _of_attempt(attempt: AttemptReceipt) -> Iterator[str]:
+    if any(each.length < timedelta() for each in attempt.segments):
+        yield f"{attempt.name}: a part of its time ends before it begins"
+    # What the ledger wrote after the end is on no timeline.
+    interruptions = sum(attempt.ended is None or each <= attempt.ended for each in attempt.interrupted)
+    drawn = sum(each.status == INTERRUPTED and not each.held for each in attempt.segments)
+    if drawn != interruptions:
+        yield f"{attempt.name}: {drawn} interruptions on its timeline, {interruptions} in its transitions"
+    for what, span, whole in (
+        ("training kept", attempt.kept, attempt.trained),
+        ("training lost", attempt.lost, attempt.trained),
+        ("the same work, uninterrupted,", attempt.uninterrupted, attempt.training),
+    ):
+        if span and whole is not None and not timedelta() <= span.low <= span.high <= whole:
+            yield f"{attempt.name}: {what} is {in_words(span.low)} to {in_words(span.high)}, of {in_words(whole)}"
 
 
 def _of_sums(receipts: Sequence[RunReceipt], summed: Totals, team_tag: str) -> Iterator[str]:

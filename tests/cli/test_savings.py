@@ -15,6 +15,7 @@ import boto3
 import pytest
 from rich.console import Console
 
+import respot.savings.receipt
 from respot.aws.dynamodb.keys import partition_of
 from respot.jobs.job import Market
 from respot.jobs.lifecycle import figures
@@ -23,7 +24,10 @@ from respot.runs.period import RecordedRun, StoredFigures
 from respot.runs.run_state import RunAttempt
 from respot.savings.money import NO_PRICES, Prices
 from respot.savings.receipt import RunReceipt, receipt_of
+from respot.savings.span import Span, exactly
 from respot.savings.totals import Group, total, totals_by
+from respot.savings.wall_clock import Segment
+from respot.savings.work import Kept, kept_of
 from respot.schema import PK, SK
 from respot_cli import deployment
 from respot_cli.deployment import Deployment
@@ -267,6 +271,12 @@ OVERLAPPING: Final = run_attempt("Starting=8300 Training=8350 Completed=14160", 
             id="its end is not written yet",
         ),
         pytest.param((run_attempt("Starting=0 Downloading=100 Completed=500 Training=510 Deleting=900"),), id="late"),
+        pytest.param((run_attempt("Starting=0 Training=100 Completed=500 Interrupted=510"),), id="late interruption"),
+        pytest.param((run_attempt("Starting=0 Training=100 Interrupted=200 Training=200"),), id="a short interruption"),
+        pytest.param(
+            (run_attempt("Starting=0 Interrupted=100 Training=400 Completed=500", training_started=at(200)),),
+            id="instances before the next status",
+        ),
     ],
 )
 def test_verify_says_nothing_of_an_honest_ledger(attempts: Sequence[RunAttempt]) -> None:
@@ -299,6 +309,42 @@ def test_verify_finds_what_differs() -> None:
     longer = [receipt(run_attempt("Starting=0 Training=60 Completed=3660", billed=(1800, 600)))]
     (said,) = verify(longer, {}, {}, total(longer)).counted_otherwise
     assert "AWS counts 30 min of training time, the transitions show instances for 1 h 00 min" in said
+
+
+def test_verify_finds_more_work_kept_than_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    def doubled(attempts: Sequence[RunAttempt], lines: Sequence[Segment]) -> Kept:
+        kept = kept_of(attempts, lines)
+        return replace(kept, spans={each: exactly(each.length * 2) for each in kept.spans})
+
+    monkeypatch.setattr(respot.savings.receipt, "kept_of", doubled)
+    broken = [receipt(resumed_run()[0])]
+    assert verify(broken, {}, {}, total(broken)).differences == (
+        "spot-job: a part of its time ends before it begins",
+        "spot-job: training kept is 4 h 00 min to 4 h 00 min, of 2 h 00 min",
+        "spot-job: training lost is -2 h 00 min to -2 h 00 min, of 2 h 00 min",
+        "spot-job: the same work, uninterrupted, is 4 h 10 min to 4 h 10 min, of 2 h 10 min",
+    )
+
+
+@pytest.mark.parametrize(("low", "high"), [(-1, 10), (9, 8), (0, 20_000)])
+@pytest.mark.parametrize("figure", ["kept", "lost", "uninterrupted"])
+def test_verify_finds_a_figure_beyond_its_whole(figure: str, low: float, high: float) -> None:
+    found = receipt(*resumed_run())
+    first, second = found.attempts
+    wrong: Any = {figure: Span(low=timedelta(seconds=low), high=timedelta(seconds=high))}
+    broken = [replace(found, attempts=(replace(first, **wrong), second))]
+    (said,) = verify(broken, {}, {}, total(broken)).differences
+    assert said.startswith("spot-job: ")
+
+
+def test_verify_finds_an_interruption_that_broke_nothing_off() -> None:
+    found = receipt(run_attempt("Starting=0 Training=100 Interrupted=200 Training=200 Completed=300"))
+    (attempt,) = found.attempts
+    without = tuple(each for each in attempt.segments if each.status != "Interrupted")
+    broken = [replace(found, attempts=(replace(attempt, segments=without),))]
+    assert verify(broken, {}, {}, total(broken)).differences == (
+        "spot-job: 0 interruptions on its timeline, 1 in its transitions",
+    )
 
 
 # --- the command ----------------------------------------------------------------------------------------------------

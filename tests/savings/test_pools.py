@@ -61,6 +61,11 @@ def test_instances_that_were_lost_at_once_were_there() -> None:
     assert pool.waits.got == minutes(10, 5, 10)
 
 
+def test_instances_that_were_back_within_a_second_were_waited_for() -> None:
+    pool = only(pools_of([receipt(run_attempt("Starting=0 Training=60 Interrupted=600 Training=600 Completed=1600"))]))
+    assert (pool.interruptions, pool.waits.got) == (1, minutes(1, 0))
+
+
 def test_percentiles_are_the_nearest_rank() -> None:
     """The usual example: of 15, 20, 35, 40, 50 the median is 35; of ten values the ninth is p90."""
     assert Waits(got=minutes(15, 20, 35, 40, 50)).p50 == timedelta(minutes=35)

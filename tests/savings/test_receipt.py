@@ -152,6 +152,30 @@ def test_an_interruption_leaves_a_range_where_nobody_saw_the_checkpoints(attempt
     assert receipt(attempt).kept == kept
 
 
+@pytest.mark.parametrize(("status", "interruptions"), [("Interrupted", 1), ("Restarting", 0)])
+def test_a_break_without_a_length_is_a_break(status: str, interruptions: int) -> None:
+    """SageMaker's times may have whole seconds: the next status can begin in the second of the interruption.
+
+    By hand: of 1000 s + 2900 s of training, the first 1000 s may be lost, and the second download of 100 s is repeated.
+    4100 s of training time are 3000 s to 4000 s uninterrupted, and 1000 s are billed.
+    """
+    life = f"Starting=0 Downloading=100 Training=200 {status}=1200 Downloading=1200 Training=1300 Completed=4200"
+    found = receipt(run_attempt(life, billed=(4100, 1000)))
+    assert (found.interruptions, found.kept, found.lost) == (interruptions, span(2900, 3900), span(0, 1000))
+    assert (found.attempts[0].repeated, found.uninterrupted) == (span(100), span(3000, 4000))
+    assert found.net_percent == pytest.approx((100 * (1 - 1 / 3), 75))
+    assert found.wall_clock.total == timedelta(seconds=4200)
+
+
+def test_a_break_within_the_time_of_the_attempt_before_is_a_break() -> None:
+    """The clocks differ: the second attempt was interrupted before the first one's end, by the first one's clock."""
+    first, _ = resumed_run()
+    second = run_attempt(
+        "Starting=8000 Training=8100 Interrupted=8200 Training=8300 Completed=9400", 2, checkpoint_uri=None
+    )
+    assert receipt(first, second).kept == span(1000)
+
+
 def test_an_end_of_its_own_breaks_work_off_once_another_attempt_follows() -> None:
     first = run_attempt("Starting=0 Training=100 MaxRuntimeExceeded=3700", checkpoint_uri=None)
     assert receipt(first).kept == span(3600)

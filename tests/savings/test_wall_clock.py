@@ -16,6 +16,7 @@ from respot.runs.run_state import RunAttempt
 from respot.savings.receipt import receipt_of
 from respot.savings.totals import Group, total, totals_by
 from respot.savings.wall_clock import TimeClass, timeline, wall_clock
+from respot_cli.savings.verify import verify
 from tests.support.builders import at, job_id
 from tests.support.lifecycles import Life, lives
 from tests.support.receipts import NOW, receipt, resubmission, resumed_run, run_attempt
@@ -77,6 +78,7 @@ def test_the_classes_add_up_for_any_lifecycle(life: Life, following: Life, shift
         assert sum((each.billed for each in parts), timedelta()) == whole.billed
         assert sum((each.lost.high for each in parts), timedelta()) == whole.lost.high
         assert sum(each.attempts for each in parts) == whole.attempts
+    assert verify([found], {}, {}, whole).differences == ()
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from respot.jobs.job import JobId, JobState, Market, Parent
-from respot.jobs.lifecycle import INTERRUPTED, has_held_instances, is_terminal
+from respot.jobs.lifecycle import INTERRUPTED, has_held_instances, in_order, is_terminal
 from respot.recovery.checkpoints.checkpoint import Checkpoint
 from respot.recovery.planning.run import RunId
 from respot.recovery.records import DecisionRecord
@@ -44,7 +44,7 @@ class AttemptReceipt:
         ended: when it ended; `None` while it lives.
         status: TrainingJobStatus, also if the job was deleted since.
         secondary_status: SecondaryStatus with which it ended, or that it has.
-        interruptions: how often SageMaker interrupted it.
+        interrupted: when SageMaker interrupted it, each time.
         training: TrainingTimeInSeconds, as instance-time; 0 for a job that ended without instances.
         billed: BillableTimeInSeconds, as instance-time; 0 for a job that ended without instances.
         trained: instance-time in the status Training, by the transitions.
@@ -71,7 +71,7 @@ class AttemptReceipt:
     ended: datetime | None
     status: str
     secondary_status: str
-    interruptions: int
+    interrupted: tuple[datetime, ...]
     training: timedelta | None
     billed: timedelta | None
     trained: timedelta
@@ -81,6 +81,11 @@ class AttemptReceipt:
     uninterrupted: Span | None
     segments: tuple[Segment, ...]
     decision: DecisionRecord | None = None
+
+    @property
+    def interruptions(self) -> int:
+        """How often SageMaker interrupted it."""
+        return len(self.interrupted)
 
     @property
     def saved_gross(self) -> timedelta | None:
@@ -339,7 +344,7 @@ def _receipt(
         ended=ended_at(attempt),
         status=attempt.ended_as,
         secondary_status=_last_status(attempt),
-        interruptions=sum(each.status == INTERRUPTED for each in attempt.transitions),
+        interrupted=tuple(each.started for each in in_order(attempt.transitions) if each.status == INTERRUPTED),
         training=training,
         billed=billed,
         trained=every,

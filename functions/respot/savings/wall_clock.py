@@ -34,7 +34,7 @@ class TimeClass(StrEnum):
     LOST = "lost"
     """Training that a later attempt had to repeat, or that was thrown away since spot ended the run."""
     INTERRUPTED = "interrupted"
-    """From an interruption until there are instances again."""
+    """From an interruption or a restart by SageMaker until there are instances again."""
     UPLOADING = "uploading"
     BETWEEN = "between attempts"
     """From the end of an attempt until its successor was created."""
@@ -54,7 +54,7 @@ _FIRST: Final = "Starting"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """A stretch of a run's time in one class.
+    """A stretch of a run's time in one class. Only an interruption may have no length.
 
     Attributes:
         attempt: number of the attempt that it belongs to; the time between two attempts belongs to the later one.
@@ -146,8 +146,9 @@ def timeline(attempts: Sequence[RunAttempt], *, now: datetime) -> tuple[Segment,
             found.append(_between(attempt.number, reached, began))
         reached = began if reached is None else max(reached, began)
         for segment in _segments(attempt, attempt.state, now):
-            ended = min(segment.ended, now)
-            if ended > reached:
+            ended = max(min(segment.ended, now), reached)
+            # An interruption within one second of SageMaker's times breaks work off, too.
+            if ended > reached or segment.time_class is TimeClass.INTERRUPTED:
                 found.append(replace(segment, began=reached, ended=ended))
                 reached = ended
     last = attempts[-1]

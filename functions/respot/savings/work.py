@@ -1,8 +1,8 @@
 """Which training of a run was kept: by what the decisions recorded of checkpoints, else within honest bounds.
 
-A run works until something breaks it off: an interruption, or an end after which another attempt follows, or that AWS
-caused. At each break, what is left is what checkpoints hold. An end of the run's own (completed, failed by its code,
-stopped by its user) breaks nothing off: on demand it would have come at the same point.
+A run works until something breaks it off: an interruption, a restart, or an end after which another attempt follows,
+or that AWS caused. At each break, what is left is what checkpoints hold. An end of the run's own (completed, failed by
+its code, stopped by its user) breaks nothing off: on demand it would have come at the same point.
 
 ml-goodput-measurement calls what is lost "wasted progress from disruption": "time that was spent on productive training
 but lost due to a disruption" (README, https://github.com/AI-Hypercomputer/ml-goodput-measurement). As there, work of a
