@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Final
 
+from respot.jobs.lifecycle import INTERRUPTED
 from respot.recovery.planning.decision import Action
 from respot.recovery.records import DecisionRecord
 from respot.runs.run_state import RunState
@@ -106,7 +107,7 @@ def _saved(receipt: RunReceipt) -> str:
 def _lane(attempt: AttemptReceipt, receipt: RunReceipt, axis: Axis, detail: Detail) -> Lane:
     parts = []
     # Neighbours of one class are one part: the page needs them no more exactly.
-    for kind, group in groupby(attempt.segments, key=_kind):
+    for kind, group in groupby((each for each in attempt.segments if each.length), key=_kind):
         own = [*group]
         left = axis.place(own[0].began)
         parts.append(Part(kind=kind, left=left, width=axis.place(own[-1].ended) - left))
@@ -117,7 +118,7 @@ def _lane(attempt: AttemptReceipt, receipt: RunReceipt, axis: Axis, detail: Deta
         marks=[
             *(Mark(kind="decision", left=axis.place(each.decided_at)) for each in _decisions(attempt)),
             *(Mark(kind="checkpoint", left=axis.place(each)) for each in _saved_in(attempt, receipt)),
-            *(Mark(kind="interruption", left=axis.place(each.began)) for each in _interruptions(attempt)),
+            *(Mark(kind="interruption", left=axis.place(each)) for each in attempt.interrupted),
         ][: detail.marks],
     )
 
@@ -149,12 +150,13 @@ def _in_words(attempt: AttemptReceipt) -> str:
     return f"Attempt {attempt.number}, {_lane_words(attempt)}: {lengths or 'not reported yet'}."
 
 
-def _interruptions(attempt: AttemptReceipt) -> Iterator[Segment]:
-    """The moments of its interruptions."""
+def _restarts(attempt: AttemptReceipt) -> Iterator[datetime]:
+    """When SageMaker took its instances without an interruption, such as after an error of its own."""
     before = None
     for each in attempt.segments:
-        if each.time_class is TimeClass.INTERRUPTED and before is not TimeClass.INTERRUPTED:
-            yield each
+        begins = each.time_class is TimeClass.INTERRUPTED and before is not TimeClass.INTERRUPTED
+        if begins and each.status != INTERRUPTED:
+            yield each.began
         before = each.time_class
 
 
@@ -173,8 +175,10 @@ def _events(receipt: RunReceipt) -> Iterator[Event]:
         yield Event(kind="checkpoint", at=checkpoint.saved_at, words=f"{name(checkpoint.name)} was saved{size}")
     for attempt in receipt.attempts:
         number = f"#{attempt.number}"
-        for each in _interruptions(attempt):
-            yield Event(kind="interruption", at=each.began, words=f"{number} was interrupted; {_after(each, attempt)}")
+        for each in attempt.interrupted:
+            yield Event(kind="interruption", at=each, words=f"{number} was interrupted; {_after(each, attempt)}")
+        for each in _restarts(attempt):
+            yield Event(kind="", at=each, words=f"{number} was restarted; {_after(each, attempt)}")
         if attempt.ended:
             yield Event(kind="", at=attempt.ended, words=f"{number} ended as {name(attempt.secondary_status)}")
         for record in _decisions(attempt):
@@ -189,15 +193,14 @@ def _decisions(attempt: AttemptReceipt) -> Iterator[DecisionRecord]:
         yield record
 
 
-def _after(first: Segment, attempt: AttemptReceipt) -> str:
-    """What became of an interruption."""
-    later = [each for each in attempt.segments if each.began >= first.began]
-    again = next((each for each in later if each.held), None)
+def _after(began: datetime, attempt: AttemptReceipt) -> str:
+    """What became of an interruption or a restart."""
+    again = next((each.began for each in attempt.segments if each.held and each.began >= began), None)
     if again:
-        return f"instances again after {length(again.began - first.began)}"
-    if attempt.ended:
-        return f"no instances until its end, {length(attempt.ended - first.began)} later"
-    return f"no instances for {length(later[-1].ended - first.began)} until now"
+        return f"instances again {f'after {length(again - began)}' if again > began else 'at once'}"
+    until = max((each.ended for each in attempt.segments), default=began)
+    without = length(max((attempt.ended or until) - began, timedelta()))
+    return f"no instances until its end, {without} later" if attempt.ended else f"no instances for {without} until now"
 
 
 _ACTIONS: Final = {

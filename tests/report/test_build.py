@@ -130,6 +130,7 @@ def test_any_life_is_drawn_within_its_axis(life: list[tuple[str, int]], now: int
     for lane in run.lanes:
         assert all(part.left >= 0 and part.width >= 0 and part.left + part.width <= 100.001 for part in lane.parts)
         assert all(0 <= mark.left <= 100 for mark in lane.marks)
+        assert sum(mark.kind == "interruption" for mark in lane.marks) == drawn.interruptions
     assert list(run.events) == sorted(run.events, key=lambda each: each.at)
 
 

@@ -130,6 +130,34 @@ def test_what_became_of_an_interruption_is_said_as_it_was() -> None:
     assert "#1 was interrupted; no instances for 1 d 00 h until now" in waits
 
 
+@pytest.mark.parametrize(
+    ("life", "interruptions"),
+    [
+        pytest.param("Training=100 Restarting=200 Training=300", [], id="a restart"),
+        pytest.param(
+            "Training=100 Interrupted=200 Starting=250 Interrupted=260 Training=300",
+            *(["instances again after 1 min", "instances again after 40 s"],),
+            id="twice without instances",
+        ),
+        pytest.param("Training=100 Interrupted=200 Training=200", ["instances again at once"], id="within a second"),
+        pytest.param(
+            "Training=100 Restarting=200 Interrupted=250 Training=300", ["instances again after 50 s"], id="both"
+        ),
+    ],
+)
+def test_marks_and_events_are_as_many_as_the_interruptions_counted(life: str, interruptions: list[str]) -> None:
+    found = receipt(run_attempt(f"Starting=0 {life} Completed=400", billed=(300, 100)))
+    report = report_of([found], SUBJECT, with_charts=False)
+    ((run,),) = (day.runs for day in report.days)
+    assert [each.words for each in run.events if each.kind == "interruption"] == [
+        f"#1 was interrupted; {words}" for words in interruptions
+    ]
+    assert [mark.kind for mark in run.lanes[0].marks] == ["interruption"] * len(interruptions)
+    assert next(each.value for each in report.tiles if each.label == "Interruptions") == str(len(interruptions))
+    restarts = [each.words for each in run.events if "restarted" in each.words]
+    assert restarts == (["#1 was restarted; instances again after 1 min"] if "Restarting" in life else [])
+
+
 @pytest.fixture(scope="module")
 def drawn() -> Page:
     """The sample with its charts, which take seconds."""
