@@ -322,7 +322,7 @@ _CLASS: Final[Mapping[str, str]] = {TimeClass.TRAINING: "productive training", T
 
 def _by_team(spot: Sequence[RunReceipt], prices: Prices, work: Unit, tag: str, *, with_charts: bool) -> Section:
     teams = totals_by(Group.TEAM, spot, prices, team_tag=tag)
-    table = _saved_table(f"By the tag {name(tag)}", name(tag).capitalize(), teams, work, unknown="without this tag")
+    table = _saved_table(f"By the tag {name(tag)}", name(tag), teams, work, unknown="without this tag")
     chart: Chart | None = None
     ranked = sorted(teams.items(), key=lambda item: item[1].saved_net.low, reverse=True)[:_MOST_BARS]
     if with_charts and len(ranked) > 1:

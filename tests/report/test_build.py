@@ -1,5 +1,6 @@
 """What each section of the report says, by hand."""
 
+from dataclasses import replace
 from typing import Final
 
 import pytest
@@ -49,6 +50,13 @@ def test_a_run_that_cost_more_than_on_demand_has_saved_nothing() -> None:
     report = reported(receipt(run_attempt(life, billed=(3100, 3000), checkpoint_uri=None)))
     assert [(part.kind, part.width) for part in report.bill] == [("paid", 100)]
     assert report.headline[1].startswith("\N{MINUS SIGN}")
+
+
+def test_a_teams_tag_keeps_its_spelling() -> None:
+    subject = replace(SUBJECT, team_tag="CostCenter")
+    table = section(report_of([receipt(*resumed_run())], subject, with_charts=False), "teams").table
+    assert table is not None
+    assert (table.columns[0], table.caption) == ("CostCenter", "By the tag CostCenter")
 
 
 def test_training_that_may_be_lost_is_a_class_of_its_own_and_all_add_up() -> None:
