@@ -242,6 +242,13 @@ def test_prices_in_two_currencies_are_not_added(account: Account, tmp_path: Path
     assert not any(call.startswith("Pricing") for call in account.calls)
 
 
+def test_nothing_is_below_zero_by_a_rounded_hair(account: Account) -> None:
+    account.add([job("full-price", *START, ("Training", 3600), *END, billed=1.0002)])
+    words = " ".join(account.run()[1].split())
+    assert "Saved gross 0.0 %, " in words
+    assert "Saved net 0.0 %, " in words
+
+
 def test_a_region_that_cannot_be_read_stops_no_other(account: Account) -> None:
     for region in ("us-east-1", "eu-west-1", "us-west-2"):
         account.add([{**each} for each in JOBS], region=region)
