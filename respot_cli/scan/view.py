@@ -12,7 +12,7 @@ from respot.jobs.formatting import clause, iso, readable
 from respot.savings.money import Amount, ByCurrency, Money, to_the_cent
 from respot.savings.span import Span, exactly
 from respot.savings.totals import Totals
-from respot.savings.words import between, figure, percents
+from respot.savings.words import between, figure, of_hours, percents
 from respot_cli.next_commands import next_commands, to_document
 from respot_cli.scan.findings import UNKNOWABLE, Findings
 from respot_cli.scan.verdicts import Verdict
@@ -86,11 +86,11 @@ def _saved(percent: str, length: str, money: str) -> str:
 
 
 def _gross_percent(totals: Totals) -> str:
-    return "" if totals.gross_percent is None else f"{figure(totals.gross_percent, 1)} %"
+    return "" if totals.gross_percent is None else f"{figure(totals.gross_percent, 1)} %{of_hours(totals)}"
 
 
 def _net_percent(totals: Totals) -> str:
-    return "" if totals.net_percent is None else f"{percents(totals.net_percent)} %"
+    return "" if totals.net_percent is None else f"{percents(totals.net_percent)} %{of_hours(totals)}"
 
 
 def _gross(money: ByCurrency) -> str:
@@ -247,6 +247,7 @@ def document(found: Findings) -> dict[str, Any]:
             "lost_hours": _span(totals.lost),
             "saved_gross_hours": _hours(totals.saved_gross),
             "saved_net_hours": _span(totals.saved_net),
+            "percent_of": totals.percent_of.value,
             "saved_gross_percent": totals.gross_percent,
             "saved_net_percent": totals.net_percent and list(totals.net_percent),
             "unpriced_hours": _hours(totals.unpriced),
