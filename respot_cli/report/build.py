@@ -1,6 +1,6 @@
 """Builds the report from receipts: which questions it answers, in which words and figures."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -8,11 +8,12 @@ from itertools import groupby
 from typing import Any, Final
 
 from respot.jobs.formatting import readable
-from respot.savings.money import NO_PRICES, Amount, Prices, to_the_cent
+from respot.savings.money import NO_PRICES, Amount, Money, Prices, to_the_cent
 from respot.savings.pools import PoolFigures, Waits, pools_of
 from respot.savings.receipt import RunReceipt
 from respot.savings.totals import UNKNOWN, Group, Totals, spot_runs, total, totals_by
 from respot.savings.wall_clock import TimeClass, WallClock
+from respot.savings.words import MARKED, mark, of_hours
 from respot_cli.report import charts
 from respot_cli.report.gantt import DOUBTFUL, KINDS, LEGEND, detail_for, run_view
 from respot_cli.report.view_model import Chart, Day, Part, Report, Section, Table, Tile
@@ -99,9 +100,9 @@ def report_of(
     elapsed = unit_for(whole.wall_clock.total)
     by_day = totals_by(Group.DAY, spot, prices)
     sections = [
-        _over_time(by_day, work, with_charts=with_charts),
+        _over_time(by_day, whole, work, with_charts=with_charts),
         _where_time_went(by_day, whole, elapsed, with_charts=with_charts),
-        _by_team(spot, prices, work, subject.team_tag, with_charts=with_charts),
+        _by_team(spot, prices, whole, work, subject.team_tag, with_charts=with_charts),
         _pools(receipts, with_charts=with_charts),
     ]
     return Report(
@@ -109,21 +110,27 @@ def report_of(
         period=f"{readable(subject.since)} to {readable(subject.until)}",
         where=name(subject.where),
         written=subject.until,
-        headline=("Saved by spot, net of repeated work", _headline(whole)),
+        headline=(f"Saved by spot, net of repeated work{_of_what(whole)}", _headline(whole)),
         lead=_lead(whole, work),
         bill=_bill(whole, work),
         tiles=_tiles(receipts, spot, whole, work),
         sections=[each for each in sections if each.table and each.table.rows],
         legend=LEGEND,
-        days=_days(receipts, subject.team_tag),
+        days=_days(receipts, whole, prices, subject.team_tag),
         notes=_notes(whole, subject, work, len(receipts), with_charts=with_charts),
     )
 
 
-def headline_of(receipts: Sequence[RunReceipt]) -> str:
+def headline_of(receipts: Sequence[RunReceipt], prices: Prices) -> str:
     """The same figure in a sentence."""
-    whole = total(spot_runs(receipts))
-    return "nothing to compare" if whole.net_percent is None else f"{percent(whole.net_percent)} saved, net"
+    whole = total(spot_runs(receipts), prices)
+    if whole.net_percent is None:
+        return "nothing to compare"
+    return f"{percent(whole.net_percent)}{of_hours(whole)} saved, net"
+
+
+def _of_what(whole: Totals) -> str:
+    return f" ({of_hours(whole).strip()})" if of_hours(whole) and whole.net_percent else ""
 
 
 def _headline(whole: Totals) -> str:
@@ -136,31 +143,47 @@ def _headline(whole: Totals) -> str:
 def _lead(whole: Totals, work: Unit) -> str:
     if whole.net_percent is None:
         return "No spot run of this period has useful work that AWS has billed. There is nothing to compare yet."
-    unit = f"instance-{work.name}"
+    awss = f"AWS's own formula gives {percent(whole.gross_percent)}: it counts repeated work as saved, too."
+    if whole.currency:
+        money = whole.money[whole.currency]
+        return (
+            f"Spot runs were billed {_cents(money.billed)} {whole.currency}, at on-demand prices. "
+            f"Uninterrupted and on demand, the same useful work costs {_money(money.uninterrupted)}. {awss}"
+        )
     return (
-        f"Spot runs were billed {work.short(whole.billed)} {unit}. "
-        f"Uninterrupted and on demand, the same useful work takes {work.short(whole.uninterrupted)}. "
-        f"AWS's own figure is {percent(whole.gross_percent)}: it counts repeated work as saved, too."
+        f"Spot runs were billed {work.short(whole.billed)} instance-{work.name}. "
+        f"Uninterrupted and on demand, the same useful work takes {work.short(whole.uninterrupted)}. {awss}"
     )
 
 
 def _bill(whole: Totals, work: Unit) -> Sequence[Part]:
-    """What was paid of what the same work costs on demand."""
-    on_demand = whole.uninterrupted.high
-    longest = max(on_demand, whole.billed)
-    if not longest or whole.net_percent is None:
+    """What was paid of what the same work costs on demand at most."""
+    if whole.net_percent is None:
         return ()
-    paid = whole.billed / longest * 100
-    parts = [Part(kind="paid", left=0, width=paid, words=f"billed: {work.words(whole.billed)}")]
+    billed = _priced(whole, whole, lambda money: _cents(money.billed)) or work.words(whole.billed)
+    paid = min(100 - whole.net_percent[1], 100)
+    parts = [Part(kind="paid", left=0, width=paid, words=f"billed: {billed}")]
     if paid < 100:
-        parts.append(
-            Part(kind="saved", left=paid, width=100 - paid, words=f"saved, net: {work.words(whole.saved_net)}")
-        )
+        saved = f"saved, net: {_net(whole, whole, work)}"
+        parts.append(Part(kind="saved", left=paid, width=100 - paid, words=saved))
     return parts
+
+
+def _net(of: Totals, whole: Totals, work: Unit) -> str:
+    """In money or in time, as the percentages of the whole."""
+    return _priced(of, whole, lambda money: _money(money.saved_net)) or work.words(of.saved_net)
+
+
+def _priced(of: Totals, whole: Totals, shown: Callable[[Money], str]) -> str:
+    """An amount with its currency; empty if the percentages of the whole are of time."""
+    if whole.currency is None:
+        return ""
+    return f"{shown(of.money.get(whole.currency, Money()))}\N{NO-BREAK SPACE}{whole.currency}"
 
 
 def _tiles(receipts: Sequence[RunReceipt], spot: Sequence[RunReceipt], whole: Totals, work: Unit) -> list[Tile]:
     goodput = whole.wall_clock.goodput
+    gross = _priced(whole, whole, lambda money: _cents(money.saved_gross)) or work.words(whole.saved_gross)
     tiles = [
         Tile(label="Runs", value=f"{len(receipts):,}", note=f"{len(spot):,} of them on spot"),
         Tile(label="Interruptions", value=f"{whole.interruptions:,}", note=f"in {count(whole.attempts, 'attempt')}"),
@@ -170,13 +193,13 @@ def _tiles(receipts: Sequence[RunReceipt], spot: Sequence[RunReceipt], whole: To
             note="productive training, of all time",
         ),
         Tile(label="Lost training", value=work.words(whole.lost), note="instance-time, repeated or thrown away"),
-        Tile(label="Saved, gross", value=percent(whole.gross_percent), note=work.words(whole.saved_gross)),
+        Tile(label="Saved, gross", value=percent(whole.gross_percent), note=gross),
     ]
     tiles += [
         Tile(
             label=f"Saved, net, in {currency}",
             value=_money(money.saved_net),
-            note=f"gross {to_the_cent(money.saved_gross):,}; at on-demand prices",
+            note=f"gross {_cents(money.saved_gross)}; at on-demand prices",
         )
         for currency, money in whole.money.items()
     ]
@@ -196,21 +219,27 @@ def _saved_columns(work: Unit) -> tuple[str, ...]:
     return ("Runs", f"Billed ({work.sign})", f"On demand ({work.sign})", "Gross", "Net", "Interruptions")
 
 
-def _saved_row(key: str, of: Totals, work: Unit) -> tuple[str, ...]:
+def _saved_row(key: str, of: Totals, whole: Totals, work: Unit) -> tuple[str, ...]:
     is_billed = of.unbilled < of.attempts
     return (
         key,
         f"{of.runs:,}",
         work.figure(of.billed if is_billed else None),
         work.figure(of.uninterrupted if is_billed else None),
-        percent(of.gross_percent),
-        percent(of.net_percent),
+        _marked(of.gross_percent, of, whole),
+        _marked(of.net_percent, of, whole),
         f"{of.interruptions:,}",
     )
 
 
-def _saved_table(caption: str, title: str, sums: Mapping[str, Totals], work: Unit, *, unknown: str) -> Table:
-    rows = [_saved_row(name(key) if key else unknown, of, work) for key, of in sums.items()]
+def _marked(value: float | tuple[float | None, float] | None, of: Totals, whole: Totals) -> str:
+    return NOT_KNOWN if value is None else percent(value) + mark(of, whole)
+
+
+def _saved_table(
+    caption: str, title: str, sums: Mapping[str, Totals], whole: Totals, work: Unit, *, unknown: str
+) -> Table:
+    rows = [_saved_row(name(key) if key else unknown, of, whole, work) for key, of in sums.items()]
     money = sorted({currency for of in sums.values() for currency in of.money})
     for currency in money:
         rows = [
@@ -218,7 +247,9 @@ def _saved_table(caption: str, title: str, sums: Mapping[str, Totals], work: Uni
             for row, of in zip(rows, sums.values(), strict=True)
         ]
     columns = (title, *_saved_columns(work), *(f"Net, {currency}" for currency in money))
-    return Table(caption=caption, columns=columns, rows=rows[:_MOST_ROWS], figures=_figures(columns), note=_rest(rows))
+    marked = f"{MARKED}." if any(cell.endswith("*") for row in rows for cell in row[1:]) else ""
+    note = " ".join(filter(None, (marked, _rest(rows))))
+    return Table(caption=caption, columns=columns, rows=rows[:_MOST_ROWS], figures=_figures(columns), note=note)
 
 
 def _rest(rows: Sequence[object]) -> str:
@@ -230,8 +261,9 @@ def _figures(columns: Sequence[str]) -> frozenset[int]:
     return frozenset(range(1, len(columns)))
 
 
-def _over_time(sums: Mapping[str, Totals], work: Unit, *, with_charts: bool) -> Section:
-    table = _saved_table("Savings by the day on which attempts ended (UTC)", "Day", sums, work, unknown="not ended")
+def _over_time(sums: Mapping[str, Totals], whole: Totals, work: Unit, *, with_charts: bool) -> Section:
+    caption = "Savings by the day on which attempts ended (UTC)"
+    table = _saved_table(caption, "Day", sums, whole, work, unknown="not ended")
     rows: list[dict[str, Any]] = []
     for day, of in sums.items():
         if day == UNKNOWN:
@@ -320,27 +352,36 @@ def _times(clock: WallClock) -> dict[TimeClass | str, timedelta]:
 _CLASS: Final[Mapping[str, str]] = {TimeClass.TRAINING: "productive training", TimeClass.LOST: "lost training"}
 
 
-def _by_team(spot: Sequence[RunReceipt], prices: Prices, work: Unit, tag: str, *, with_charts: bool) -> Section:
+def _by_team(
+    spot: Sequence[RunReceipt], prices: Prices, whole: Totals, work: Unit, tag: str, *, with_charts: bool
+) -> Section:
     teams = totals_by(Group.TEAM, spot, prices, team_tag=tag)
-    table = _saved_table(f"By the tag {name(tag)}", name(tag).capitalize(), teams, work, unknown="without this tag")
+    table = _saved_table(f"By the tag {name(tag)}", name(tag), teams, whole, work, unknown="without this tag")
     chart: Chart | None = None
-    ranked = sorted(teams.items(), key=lambda item: item[1].saved_net.low, reverse=True)[:_MOST_BARS]
+    ranked = sorted(teams.items(), key=lambda item: _least_net(item[1], whole, work), reverse=True)[:_MOST_BARS]
     if with_charts and len(ranked) > 1:
         rows = [
             {
                 "name": name(key) if key else "without this tag",
-                "value": of.saved_net.low / work.length,
-                "said": f"{work.words(of.saved_net)}  ({percent(of.net_percent)})",
+                "value": _least_net(of, whole, work),
+                "said": f"{_net(of, whole, work)}  ({_marked(of.net_percent, of, whole)})",
             }
             for key, of in ranked
         ]
-        chart = charts.bars(rows, title=f"saved, net, in instance-{work.name}")
+        chart = charts.bars(rows, title=f"saved, net, in {whole.currency or f'instance-{work.name}'}")
     more = [
-        _saved_table(caption, title, totals_by(group, spot, prices, team_tag=tag), work, unknown="not known")
+        _saved_table(caption, title, totals_by(group, spot, prices, team_tag=tag), whole, work, unknown="not known")
         for group, caption, title in _GROUPS
     ]
     lead = "A run's attempts count where each of them ran. The groups of a table add up to the total."
     return Section(anchor="teams", title="Who saved what", lead=lead, table=table, chart=chart, more=more)
+
+
+def _least_net(of: Totals, whole: Totals, work: Unit) -> float:
+    """In money or in time, as the percentages of the whole: bars of one chart have one scale."""
+    if whole.currency:
+        return float(of.money.get(whole.currency, Money()).saved_net.low)
+    return of.saved_net.low / work.length
 
 
 def _pools(receipts: Sequence[RunReceipt], *, with_charts: bool) -> Section:
@@ -434,20 +475,34 @@ def _length(span: timedelta | None) -> str:
     return NOT_KNOWN if span is None else length(span)
 
 
-def _days(receipts: Sequence[RunReceipt], team_tag: str) -> list[Day]:
+def _days(receipts: Sequence[RunReceipt], whole: Totals, prices: Prices, team_tag: str) -> list[Day]:
     newest_first = sorted(receipts, key=lambda each: each.began, reverse=True)[:MOST_RUNS]
     detail = detail_for(len(newest_first))
     days, so_far = [], 0
     for day, of_day in groupby(newest_first, key=lambda each: each.began.astimezone(UTC).date()):
-        runs = [run_view(each, detail, team_tag=team_tag) for each in of_day]
+        runs = [run_view(each, detail, team_tag=team_tag, saved=_saved(each, whole, prices)) for each in of_day]
         is_open = not days or so_far + len(runs) <= _OPEN_RUNS
         so_far += len(runs)
         days.append(Day(title=f"{day:%A, %d %B %Y}", runs=runs, is_open=is_open))
     return days
 
 
+def _saved(receipt: RunReceipt, whole: Totals, prices: Prices) -> str:
+    """What spot saved a run; empty until AWS has billed all of it."""
+    if not receipt.on_spot or receipt.gross_percent is None:
+        return ""
+    own = total([receipt], prices)
+    of = of_hours(own) if whole.money else ""
+    gross = f"{percent(own.gross_percent, 0)} gross"
+    if own.net_percent is None:
+        return f"no useful work; {gross}{of}"
+    low, high = own.net_percent
+    net = percent((None if low is None or low < 0 < high else low, high), 0)
+    return f"saved {net} net, {gross}{of}"
+
+
 _NET: Final = (
-    "Net is 1 minus billed time divided by on-demand time: what all attempts of the spot runs were billed, "
+    "Net is 1 minus the quotient of two figures: what all attempts of the spot runs were billed, "
     "and what their useful work takes uninterrupted and on demand. "
     "Useful work is training that was neither repeated nor thrown away, with one start and one upload for each run."
 )
@@ -455,7 +510,7 @@ _NET: Final = (
 
 def _notes(whole: Totals, subject: Subject, work: Unit, runs: int, *, with_charts: bool) -> list[str]:
     notes = [
-        f"Billed time and savings are in instance-{work.name}: elapsed time times the number of instances.",
+        f"Billed time and saved time are in instance-{work.name}: elapsed time times the number of instances.",
         _NET,
         "Where no checkpoint says how much of the training before an interruption was kept, a figure has a range.",
         "Goodput is productive training divided by all of the time, waiting included.",
@@ -465,10 +520,14 @@ def _notes(whole: Totals, subject: Subject, work: Unit, runs: int, *, with_chart
             "Money is at on-demand prices: billable time times the price of the instance type. "
             "AWS scales billable time such that this product is the cost. Discounts and taxes are left out."
         )
+        notes.append(
+            "Percentages of savings are of money if all that was billed has a price in one currency. "
+            "Otherwise they are of instance-hours."
+        )
         if whole.unpriced:
             notes.append(f"{work.words(whole.unpriced)} of billed instance-time have no known price.")
     else:
-        notes.append("No prices are known here. All figures are in time.")
+        notes.append("No prices are known here. All figures are in time: percentages are of instance-hours.")
     if whole.unbilled:
         notes.append(f"{count(whole.unbilled, 'attempt')} without a bill of AWS: not in the figures of savings.")
     if not with_charts:

@@ -83,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
         from rich.console import Group  # noqa: PLC0415 - a script that wants JSON does not load it
         from rich.text import Text  # noqa: PLC0415 - as above
 
-        said = f"{arguments.output}: {count(len(read.receipts), 'run')}, {headline_of(read.receipts)}"
+        said = f"{arguments.output}: {count(len(read.receipts), 'run')}, {headline_of(read.receipts, prices)}"
         output.show("text", Group(Text(said), Text(), next_commands(*_NEXT)), {})
     read.say_what_is_missing()
     for why in prices.why_unknown[:_MOST_NOTES]:

@@ -15,7 +15,7 @@ from respot.savings.totals import Group, key_of
 from respot.savings.wall_clock import Segment, TimeClass
 from respot_cli.report.axis import Axis
 from respot_cli.report.view_model import Event, Lane, Mark, Part, Run
-from respot_cli.report.words import length, name, percent
+from respot_cli.report.words import length, name
 
 KINDS: Final[Mapping[TimeClass, str]] = {
     each: "between" if each is TimeClass.BETWEEN else str(each) for each in TimeClass
@@ -66,8 +66,8 @@ def detail_for(runs: int) -> Detail:
     )
 
 
-def run_view(receipt: RunReceipt, detail: Detail, *, team_tag: str) -> Run:
-    """The run, to draw."""
+def run_view(receipt: RunReceipt, detail: Detail, *, team_tag: str, saved: str) -> Run:
+    """The run, to draw; `saved` says what spot saved it."""
     segments = receipt.segments
     start = min((each.began for each in segments), default=receipt.began)
     axis = Axis(start=start, end=max((each.ended for each in segments), default=start))
@@ -85,23 +85,12 @@ def run_view(receipt: RunReceipt, detail: Detail, *, team_tag: str) -> Run:
         ],
         time=f"began {receipt.began:%d %b %H:%M}, {length(axis.whole)} in all",
         is_short=axis.whole < _SHORT,
-        saved=_saved(receipt),
+        saved=saved,
         alternative=" ".join(_in_words(each) for each in receipt.attempts),
         ticks=[*axis.ticks()] if segments else [],
         lanes=[_lane(each, receipt, axis, detail) for each in receipt.attempts] if segments else [],
         events=_shortened(events, detail.events),
     )
-
-
-def _saved(receipt: RunReceipt) -> str:
-    if not receipt.on_spot or receipt.gross_percent is None:
-        return ""
-    gross = f"{percent(receipt.gross_percent, 0)} gross"
-    if receipt.net_percent is None:
-        return f"no useful work; {gross}"
-    low, high = receipt.net_percent
-    net = percent((None if low is None or low < 0 < high else low, high), 0)
-    return f"saved {net} net, {gross}"
 
 
 def _lane(attempt: AttemptReceipt, receipt: RunReceipt, axis: Axis, detail: Detail) -> Lane:

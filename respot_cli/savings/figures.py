@@ -113,6 +113,7 @@ def _without_ranges(totals: Totals) -> dict[str, Any]:
         "training_hours": hours(totals.training),
         "billed_hours": hours(totals.billed),
         "saved_gross_hours": hours(totals.saved_gross),
+        "percent_of": totals.percent_of.value,
         "saved_gross_percent": percent(totals.gross_percent),
     }
 

@@ -15,6 +15,7 @@ from respot.savings.money import Amount, Money, to_the_cent
 from respot.savings.span import Span, exactly
 from respot.savings.totals import UNKNOWN, Group, Totals
 from respot.savings.wall_clock import TimeClass
+from respot.savings.words import MARKED, between, figure, mark, percents
 from respot_cli.next_commands import next_commands
 from respot_cli.period import Period
 from respot_cli.rows import Rows
@@ -45,8 +46,9 @@ def render(savings: Savings, *, commands: Sequence[tuple[str, str]]) -> Renderab
     summed = savings.summed
     if not summed.runs:
         return Lines(Text(f"No run on spot since {readable(savings.period.since)}."), Text(), next_commands(*commands))
-    detail = _groups(savings.groups, savings.by, _digits(summed)) if savings.by else _time(summed)
-    notes = [Text(each) for each in _notes(summed, savings.price_source)]
+    detail = _groups(savings.groups, savings.by, summed) if savings.by else _time(summed)
+    marked = [MARKED] if any(_marked(each, summed) for each in savings.groups.values()) else []
+    notes = [Text(each) for each in (*marked, *_notes(summed, savings.price_source))]
     verified = [Text(), *_verified(savings.verification)] if savings.verification else []
     title = Text(_title(savings.period, summed))
     return Lines(
@@ -75,9 +77,9 @@ def _sums(summed: Totals) -> Rows:
             Text(share),
         ]
 
-    currencies = list(summed.money)
+    currencies, percent_of = list(summed.money), f"% of {summed.currency or 'hours'}"
     return Rows(
-        columns=["", "Instance-hours", *currencies, "Percent"],
+        columns=["", "Instance-hours", *currencies, percent_of],
         rows=[
             line("Training time", exactly(summed.training), lambda money: _exact(money.trained)),
             line("Billed", exactly(summed.billed), lambda money: _exact(money.billed)),
@@ -91,11 +93,12 @@ def _sums(summed: Totals) -> Rows:
             line("The same work, uninterrupted", summed.uninterrupted, lambda money: money.uninterrupted),
             line("Saved, net", summed.saved_net, lambda money: money.saved_net, _net(summed)),
         ],
-        right=("Instance-hours", *currencies, "Percent"),
+        right=("Instance-hours", *currencies, percent_of),
     )
 
 
-def _groups(groups: Mapping[str, Totals], by: Group, digits: int) -> Rows:
+def _groups(groups: Mapping[str, Totals], by: Group, summed: Totals) -> Rows:
+    digits = _digits(summed)
     currencies = list(dict.fromkeys(currency for each in groups.values() for currency in each.money))
     columns = [by.title(), "Runs", "Billed h", "Gross %", "Net %", "Lost h", *_titles(currencies)]
     return Rows(
@@ -105,8 +108,8 @@ def _groups(groups: Mapping[str, Totals], by: Group, digits: int) -> Rows:
                 Text(one_line(key) if key != UNKNOWN else _WITHOUT[by]),
                 Text(f"{each.runs:,}"),
                 Text(_hours(exactly(each.billed), digits)),
-                Text(_percent(each.gross_percent)),
-                Text(_net(each)),
+                Text(_percent(each.gross_percent) + _marked(each, summed)),
+                Text(_net(each, mark(each, summed))),
                 Text(_hours(each.lost, digits)),
                 *(Text(_amount(each.money[one].saved_net) if one in each.money else "") for one in currencies),
             ]
@@ -114,6 +117,10 @@ def _groups(groups: Mapping[str, Totals], by: Group, digits: int) -> Rows:
         ],
         right=columns[1:],
     )
+
+
+def _marked(group: Totals, summed: Totals) -> str:
+    return "" if group.gross_percent is None else mark(group, summed)
 
 
 def _titles(currencies: Sequence[str]) -> list[str]:
@@ -144,7 +151,7 @@ def _notes(summed: Totals, price_source: str) -> Iterator[str]:
     """What the reader must know of the figures."""
     goodput = summed.wall_clock.goodput
     if goodput is not None:
-        yield f"Goodput, the share of productive training: {_between(100 * goodput[0], 100 * goodput[1], 1)} %."
+        yield f"Goodput, the share of productive training: {between(100 * goodput[0], 100 * goodput[1], 1)} %."
     if summed.wall_clock.doubtful >= timedelta(seconds=1):
         doubtful = in_words(summed.wall_clock.doubtful)
         yield f"{doubtful} of training may have been lost, too: checkpoints do not say. Hence the ranges."
@@ -183,7 +190,7 @@ def _exact(amount: Decimal) -> Amount:
 
 
 def _hours(span: Span, digits: int) -> str:
-    return _between(span.low / _HOUR, span.high / _HOUR, digits)
+    return between(span.low / _HOUR, span.high / _HOUR, digits)
 
 
 def _digits(summed: Totals) -> int:
@@ -196,22 +203,11 @@ def _amount(amount: Amount) -> str:
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
-def _between(low: float, high: float, digits: int) -> str:
-    least, most = _number(low, digits), _number(high, digits)
-    return least if least == most else f"{least} to {most}"
-
-
 def _percent(value: float | None) -> str:
-    return "" if value is None else _number(value, 1)
+    return "" if value is None else figure(value, 1)
 
 
-def _number(value: float, digits: int) -> str:
-    """Rounded, and never a zero with a sign."""
-    return f"{round(value, digits) + 0.0:,.{digits}f}"
-
-
-def _net(totals: Totals) -> str:
+def _net(totals: Totals, marked: str = "") -> str:
     if totals.net_percent is None:
         return "" if totals.unbilled == totals.attempts else "no useful work"
-    least, most = totals.net_percent
-    return f"at most {_number(most, 1)}" if least is None else _between(least, most, 1)
+    return percents(totals.net_percent) + marked

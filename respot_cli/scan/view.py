@@ -11,6 +11,8 @@ from respot.alerting.text import one_line
 from respot.jobs.formatting import clause, iso, readable
 from respot.savings.money import Amount, ByCurrency, Money, to_the_cent
 from respot.savings.span import Span, exactly
+from respot.savings.totals import Totals
+from respot.savings.words import between, figure, of_hours, percents
 from respot_cli.next_commands import next_commands, to_document
 from respot_cli.scan.findings import UNKNOWABLE, Findings
 from respot_cli.scan.verdicts import Verdict
@@ -69,8 +71,8 @@ def _figures(found: Findings) -> list[tuple[str, str]]:
     rows += [
         ("Trained on spot", f"{hours(totals.training)}, billed {hours(totals.billed)} (instance-hours)"),
         ("Training lost", hours_between(totals.lost)),
-        ("Saved gross", _saved(_percent(totals.gross_percent), hours(totals.saved_gross), _gross(totals.money))),
-        ("Saved net", _saved(_percents(totals.net_percent), hours_between(totals.saved_net), _net(totals.money))),
+        ("Saved gross", _saved(_gross_percent(totals), hours(totals.saved_gross), _gross(totals.money))),
+        ("Saved net", _saved(_net_percent(totals), hours_between(totals.saved_net), _net(totals.money))),
     ]
     return rows
 
@@ -83,17 +85,12 @@ def _saved(percent: str, length: str, money: str) -> str:
     return ", ".join(filter(None, (percent, length, money)))
 
 
-def _percent(share: float | None) -> str:
-    return "" if share is None else f"{share:.1f} %"
+def _gross_percent(totals: Totals) -> str:
+    return "" if totals.gross_percent is None else f"{figure(totals.gross_percent, 1)} %{of_hours(totals)}"
 
 
-def _percents(shares: tuple[float | None, float] | None) -> str:
-    if shares is None:
-        return ""
-    least, most = shares
-    if least is None:
-        return f"at most {most:.1f} %"
-    return f"{most:.1f} %" if f"{least:.1f}" == f"{most:.1f}" else f"{least:.1f} to {most:.1f} %"
+def _net_percent(totals: Totals) -> str:
+    return "" if totals.net_percent is None else f"{percents(totals.net_percent)} %{of_hours(totals)}"
 
 
 def _gross(money: ByCurrency) -> str:
@@ -118,8 +115,7 @@ def hours_between(span: Span) -> str:
     """`2.00 to 5.13 h`; `2.00 h` if there is no doubt; never `-0.00 h`."""
     hour = timedelta(hours=1)
     digits = 2 if max(abs(span.low), abs(span.high)) >= hour or not (span.low or span.high) else 4
-    low, high = (f"{round(each / hour, digits) + 0.0:,.{digits}f}" for each in (span.low, span.high))
-    return f"{high} h" if low == high else f"{low} to {high} h"
+    return f"{between(span.low / hour, span.high / hour, digits)} h"
 
 
 def _row(verdict: Verdict) -> list[str]:
@@ -251,6 +247,7 @@ def document(found: Findings) -> dict[str, Any]:
             "lost_hours": _span(totals.lost),
             "saved_gross_hours": _hours(totals.saved_gross),
             "saved_net_hours": _span(totals.saved_net),
+            "percent_of": totals.percent_of.value,
             "saved_gross_percent": totals.gross_percent,
             "saved_net_percent": totals.net_percent and list(totals.net_percent),
             "unpriced_hours": _hours(totals.unpriced),
@@ -296,7 +293,7 @@ def _decision(verdict: Verdict) -> dict[str, Any]:
 
 
 def _hours(length: timedelta) -> float:
-    return round(length / timedelta(hours=1), 6)
+    return round(length / timedelta(hours=1), 6) + 0.0
 
 
 def _span(span: Span) -> list[float]:

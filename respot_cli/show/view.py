@@ -101,7 +101,7 @@ def savings_line(history: History, *, now: datetime) -> Text:
     if percent is None or state.billable_time is None or state.training_time is None:
         return Text(f"{spent}. SageMaker has not reported yet what it bills.")
     billed = f"{in_words(state.billable_time)} of {in_words(state.training_time)} billed"
-    return Text.assemble(f"{spent}. ", (f"Saved {percent:.0f} %", "bold green"), f" ({billed}).")
+    return Text.assemble(f"{spent}. ", (f"Saved {percent:z.0f} %", "bold green"), f" ({billed}).")
 
 
 def _happened(history: History) -> list[tuple[datetime, str, str]]:

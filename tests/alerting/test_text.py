@@ -146,8 +146,9 @@ def test_an_interrupted_job_that_runs_again_does_not_wait() -> None:
         (500, None, "; SageMaker does not say yet what it bills."),
         (500, 100, "; billed 1 min of 8 min: 80 % saved."),
         (0, 0, "; billed 0 s of 0 s."),
+        (500, 501, "; billed 8 min of 8 min: 0 % saved."),
     ],
-    ids=["not known", "half known", "known", "nothing trained"],
+    ids=["not known", "half known", "known", "nothing trained", "below zero by a hair"],
 )
 def test_the_cost_says_what_was_billed_and_saved(training: int | None, billable: int | None, words: str) -> None:
     spans = [None if number is None else timedelta(seconds=number) for number in (training, billable)]

@@ -127,9 +127,9 @@ def test_the_whole_text() -> None:
         "Instance-hours",
         "  trained          5.4",
         "  billed           1.8",
-        "  saved, gross     3.6   (67.4 % by AWS's formula)",
+        "  saved, gross     3.6   (67.4 % of instance-hours saved by AWS's formula)",
         "  lost training    0.2 to 1.2",
-        "  saved, net       2.2 to 3.3   (55.9 to 65.2 %)",
+        "  saved, net       2.2 to 3.3   (55.9 to 65.2 % of instance-hours)",
         "",
         "1 run that never asked for spot: in no figure but the pools.",
         "",
@@ -147,7 +147,8 @@ def test_one_sentence_has_the_figures_and_the_worst_pools() -> None:
     said = text.what_happened(weekly_digest())
     assert said == (
         "Of 2 runs on spot that ended, 1 completed and 1 failed. SageMaker interrupted them once. "
-        "Billed: 1.8 of 5.4 instance-hours (67.4 % by AWS's formula). Lost training: 0.2 to 1.2. "
+        "Billed: 1.8 of 5.4 instance-hours (67.4 % of instance-hours saved by AWS's formula). "
+        "Lost training: 0.2 to 1.2. "
         "Saved net of what was lost and repeated: 2.2 to 3.3. "
         "Worst pool: ml.p3.2xlarge in us-east-1 (spot) (1 interruption in 2.1 instance-hours, median wait 1 min)."
     )

@@ -41,7 +41,16 @@ from respot_cli.savings.verify import verify
 from respot_cli.savings.view import render
 from tests.support.builders import ACCOUNT, REGION, at, job_id
 from tests.support.moto_aws import TABLE
-from tests.support.receipts import NOW, OnePrice, receipt, resumed_run, run_attempt
+from tests.support.receipts import (
+    NOW,
+    TWO_PRICES,
+    OnePrice,
+    PriceOf,
+    cheap_and_expensive,
+    receipt,
+    resumed_run,
+    run_attempt,
+)
 from tests.support.stored_runs import named, write
 
 if TYPE_CHECKING:
@@ -52,8 +61,14 @@ IN_DOUBT: Final = run_attempt(f"{TWICE} Completed=4200", billed=(3100, 1000), ta
 ON_DEMAND: Final = run_attempt("Starting=0 Training=60 Completed=3660", billed=(3600, 3600), market=Market.ON_DEMAND)
 
 
-def shown(*receipts: RunReceipt, by: Group | None = None, price: str = "", width: int = 120) -> str:
-    prices: Prices = OnePrice(price) if price else NO_PRICES
+def shown(
+    *receipts: RunReceipt,
+    by: Group | None = None,
+    price: str = "",
+    width: int = 120,
+    prices: Prices = NO_PRICES,
+) -> str:
+    prices = OnePrice(price) if price else prices
     savings = Savings(
         period=Period(since=at(0), now=NOW, receipts=receipts, stored={}, computed={}, unread={}),
         receipts=receipts,
@@ -102,6 +117,27 @@ def test_where_perhaps_nothing_was_useful_only_the_most_is_said() -> None:
     assert lines(shown(receipt(lost)))["Saved, net"][1] == "at most 67.7"
     nothing = run_attempt(f"{TWICE} MaxWaitTimeExceeded=4200", billed=(3300, 1000), checkpoint_uri=None)
     assert lines(shown(receipt(nothing)))["Saved, net"] == ["-0.2778", "no useful work"]
+
+
+def test_percentages_say_what_they_are_of() -> None:
+    """Of money 20.2 and -59.0 %, and of hours 55 and 40 %: tests/savings/test_totals.py has them by hand."""
+    runs = [receipt(*each) for each in cheap_and_expensive()]
+    of_money = shown(*runs, by=Group.TEAM, prices=PriceOf(TWO_PRICES))
+    assert "% of USD" in of_money
+    assert lines(of_money)["Saved, gross"] == ["11.00", "66.58", "20.2"]
+    assert lines(of_money)["Saved, net"] == ["6.00", "-97.28", "-59.0"]
+    assert lines(of_money)["speech"] == ["1", "8.00", "20.0", "-60.0", "5.00", "-98.32"]
+    assert "*" not in of_money
+    without = shown(*runs, by=Group.TEAM)
+    assert "% of hours" in without
+    assert lines(without)["Saved, net"] == ["6.00", "40.0"]
+    assert "*" not in without
+    some = shown(*runs, by=Group.TEAM, prices=PriceOf({"ml.m5.large": TWO_PRICES["ml.m5.large"]}))
+    assert "% of hours" in some
+    assert lines(some)["Saved, net"] == ["6.00", "1.04", "40.0"]
+    assert lines(some)["vision"] == ["1", "1.00", "90.0", "90.0", "0.00", "1.04"]
+    assert lines(some)["speech"] == ["1", "8.00", "20.0*", "-60.0*", "5.00"]
+    assert "* of instance-hours" in some
 
 
 def test_groups_show_each_team_and_no_control_character() -> None:
@@ -394,6 +430,37 @@ def test_the_forms_have_equal_figures(
     assert round(sum(Decimal(each["BilledCost"]) for each in focus), 2) == Decimal("1.72")
     text = lines(said())
     assert text["Billed"] == ["1.37", "1.72"]
+
+
+def test_json_and_csv_say_what_percentages_are_of(
+    ledger: "DynamoDBClient", tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number, attempts in enumerate(cheap_and_expensive()):
+        write(ledger, *named(attempts, f"run-{number}"))
+
+    def of(*rows: str) -> tuple[Any, ...]:
+        file = tmp_path / "prices.csv"
+        file.write_text("\n".join(("region,instance_type,per_hour,currency", *rows, "")))
+        found = []
+        for chosen in ("json", "csv"):
+            assert main(["savings", "--prices", str(file), "--format", chosen]) == ExitCode.DONE
+            found.append(capsys.readouterr().out)
+        whole = json.loads(found[0])["total"]
+        (row,) = csv.DictReader(io.StringIO(found[1]))
+        net = whole["saved_net_percent"]
+        assert (row["percent_of"], float(row["saved_gross_percent"])) == (
+            whole["percent_of"],
+            whole["saved_gross_percent"],
+        )
+        assert (
+            {float(row[f"saved_net_percent_{each}"]) for each in ("least", "most")} == {net["least"]} == {net["most"]}
+        )
+        return whole["percent_of"], whole["saved_gross_percent"], net["most"]
+
+    cheap, expensive = (f"us-east-1,{name},{amount},{currency}" for name, (amount, currency) in TWO_PRICES.items())
+    assert of(cheap, expensive) == ("money", 20.24, -58.95)
+    assert of(cheap) == ("instance_hours", 55, 40)
+    assert of(cheap, expensive.replace("USD", "EUR")) == ("instance_hours", 55, 40)
 
 
 def test_verify_notices_a_transition_that_somebody_deleted(

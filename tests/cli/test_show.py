@@ -397,6 +397,12 @@ NOT_REPORTED = "SageMaker has not reported yet what it bills."
             "Saved 75 % (16 min of 1 h 06 min billed).",
             id="billed, market unknown",
         ),
+        pytest.param(
+            "Starting=0 Completed=4000",
+            {"training_time": timedelta(seconds=4000), "billable_time": timedelta(seconds=4001)},
+            "Saved 0 % (1 h 06 min of 1 h 06 min billed).",
+            id="below zero by a hair",
+        ),
         pytest.param("Starting=0 Stopped=4000", {"market": None}, NOT_REPORTED, id="market unknown"),
         pytest.param("Starting=0 Stopping=3900 Stopped=4000", {}, NOTHING_BILLED, id="never launched"),
     ],

@@ -143,7 +143,7 @@ def test_the_report_has_the_figures_of_the_command(deployed: DeployedAccount, pr
     page = re.sub(r"<[^>]*>", " ", file.read_text(encoding="utf-8"))
     (gross,) = percentages(r"Saved, gross (\S+) %", page)
     assert gross == pytest.approx(total["saved_gross_percent"], abs=0.06)
-    net = percentages(r" (\S+?)(?: to (\S+))? % saved, net", done.stdout)
+    net = percentages(r" (\S+?)(?: to (\S+))? %(?: of instance-hours)? saved, net", done.stdout)
     assert net[0] == pytest.approx(total["saved_net_percent"]["least"], abs=0.06)
     assert net[-1] == pytest.approx(total["saved_net_percent"]["most"], abs=0.06)
 

@@ -1,5 +1,6 @@
 """What each section of the report says, by hand."""
 
+from dataclasses import replace
 from typing import Final
 
 import pytest
@@ -11,7 +12,7 @@ from respot_cli.report.build import report_of
 from respot_cli.report.view_model import Report, Section
 from respot_cli.report.words import NOT_KNOWN
 from tests.support.builders import at
-from tests.support.receipts import receipt, resumed_run, run_attempt
+from tests.support.receipts import TWO_PRICES, PriceOf, cheap_and_expensive, receipt, resumed_run, run_attempt
 from tests.support.records import decision_record
 from tests.support.sample_report import SUBJECT, sample_receipts
 from tests.support.stored_runs import named
@@ -49,6 +50,61 @@ def test_a_run_that_cost_more_than_on_demand_has_saved_nothing() -> None:
     report = reported(receipt(run_attempt(life, billed=(3100, 3000), checkpoint_uri=None)))
     assert [(part.kind, part.width) for part in report.bill] == [("paid", 100)]
     assert report.headline[1].startswith("\N{MINUS SIGN}")
+
+
+def cells(report: Report, anchor: str) -> list[dict[str, str]]:
+    table = section(report, anchor).table
+    assert table is not None
+    rows = [[cell.replace("\N{NO-BREAK SPACE}", " ") for cell in row] for row in table.rows]
+    return [dict(zip(table.columns, row, strict=True)) for row in rows]
+
+
+def test_percentages_bars_and_words_are_of_money_where_it_is_known() -> None:
+    """Billed 262.30 of 165.01, since the expensive run lost half of its work; of hours, 9 of 15 were billed."""
+    runs = [receipt(*each) for each in cheap_and_expensive()]
+    report = report_of(runs, SUBJECT, prices=PriceOf(TWO_PRICES), with_charts=True)
+    assert report.headline == ("Saved by spot, net of repeated work", "\N{MINUS SIGN}59.0\N{NO-BREAK SPACE}%")
+    assert "were billed 262.30 USD" in report.lead
+    assert "the same useful work costs 165.01." in report.lead
+    assert [(part.kind, part.width) for part in report.bill] == [("paid", 100)]
+    teams = {row["team"]: (row["Gross"], row["Net"]) for row in cells(report, "teams")}
+    assert teams == {"vision": ("90.0 %", "90.0 %"), "speech": ("20.0 %", "\N{MINUS SIGN}60.0 %")}
+    chart = section(report, "teams").chart
+    assert chart is not None
+    assert chart.alternative.replace("\N{NO-BREAK SPACE}", " ") == (
+        "Saved, net, in USD: vision: 1.04 USD  (90.0 %); speech: \N{MINUS SIGN}98.32 USD  (\N{MINUS SIGN}60.0 %)."
+    )
+
+
+def test_percentages_of_hours_say_so_beside_money() -> None:
+    runs = [receipt(*each) for each in cheap_and_expensive()]
+    report = report_of(runs, SUBJECT, prices=PriceOf({"ml.m5.large": TWO_PRICES["ml.m5.large"]}), with_charts=False)
+    assert report.headline[0] == "Saved by spot, net of repeated work (of instance-hours)"
+    assert report.headline[1] == "40.0\N{NO-BREAK SPACE}%"
+    teams = {row["team"]: row["Net"] for row in cells(report, "teams")}
+    assert teams == {"vision": "90.0 %", "speech": "\N{MINUS SIGN}60.0 %*"}
+    table = section(report, "teams").table
+    assert table is not None
+    assert table.note == "* of instance-hours."
+    saved = {run.saved.replace("\N{NO-BREAK SPACE}", " ") for day in report.days for run in day.runs}
+    assert saved == {"saved 90 % net, 90 % gross", "saved \N{MINUS SIGN}60 % net, 20 % gross of instance-hours"}
+
+
+def test_a_run_on_two_types_has_percentages_of_money() -> None:
+    """Billed 2,600 s at 1 and 1,320 s at 10, of 6,900 s and 3,660 s: 63.7 % net; of hours, it would be 62.9 %."""
+    first, second = resumed_run()
+    assert second.state is not None
+    moved = replace(second, state=replace(second.state, instance_type="ml.p3.2xlarge"))
+    prices = PriceOf({"ml.g5.2xlarge": ("1", "USD"), "ml.p3.2xlarge": ("10", "USD")})
+    ((run,),) = (day.runs for day in report_of([receipt(first, moved)], SUBJECT, prices=prices).days)
+    assert run.saved.replace("\N{NO-BREAK SPACE}", " ") == "saved 64 % net, 67 % gross"
+
+
+def test_a_teams_tag_keeps_its_spelling() -> None:
+    subject = replace(SUBJECT, team_tag="CostCenter")
+    table = section(report_of([receipt(*resumed_run())], subject, with_charts=False), "teams").table
+    assert table is not None
+    assert (table.columns[0], table.caption) == ("CostCenter", "By the tag CostCenter")
 
 
 def test_training_that_may_be_lost_is_a_class_of_its_own_and_all_add_up() -> None:

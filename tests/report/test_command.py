@@ -16,7 +16,7 @@ from respot_cli.report import charts, command
 from respot_cli.savings import command as savings_command
 from tests.support.builders import ACCOUNT, REGION
 from tests.support.moto_aws import TABLE, aws, dynamodb
-from tests.support.receipts import NOW, resumed_run, run_attempt
+from tests.support.receipts import NOW, TWO_PRICES, cheap_and_expensive, resumed_run, run_attempt
 from tests.support.stored_runs import named, write
 
 if TYPE_CHECKING:
@@ -69,9 +69,25 @@ def test_the_report_and_respot_savings_have_the_same_figures(
     shown = re.search(r"Goodput ([\d.]+) to ([\d.]+) %", page)
     assert shown
     assert [float(each) for each in shown.groups()] == pytest.approx([goodput["least"], goodput["most"]], abs=0.06)
-    assert f"billed {found['billed_hours'] * 60:.1f} instance-minutes" in page
+    assert f"billed {money['billed']} USD, at on-demand prices" in page
     assert f" {found['billed_hours'] * 60:.2f} " in page
     assert "respot savings" in said.out
+
+
+def test_the_headline_says_what_it_is_a_percentage_of(
+    ledger: "DynamoDBClient", capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number, attempts in enumerate(cheap_and_expensive()):
+        write(ledger, *named(attempts, f"run-{number}"))
+    rows = [f"us-east-1,{name},{amount},{currency}" for name, (amount, currency) in TWO_PRICES.items()]
+    for known, headline in (
+        (rows, "\N{MINUS SIGN}59.0 % saved, net"),
+        (rows[:1], "40.0 % of instance-hours saved, net"),
+    ):
+        Path("prices.csv").write_text("\n".join(("region,instance_type,per_hour,currency", *known)), encoding="ascii")
+        assert main(["report", "--prices", "prices.csv"]) == ExitCode.DONE
+        said = capsys.readouterr().out.replace("\N{NO-BREAK SPACE}", " ")
+        assert f"report.html: 2 runs, {headline}" in " ".join(said.split())
 
 
 def test_json_says_where_the_file_is(ledger: "DynamoDBClient", capsys: pytest.CaptureFixture[str]) -> None:

@@ -62,11 +62,20 @@ def test_the_resumed_run_by_hand() -> None:
     """3,920 s billed, 10,560 s (176 min) uninterrupted, 11,760 s trained: 62.9 % net, 66.7 % gross; 2.32 at 1.2575."""
     page = Page(page_of([receipt(*resumed_run())], prices=OnePrice("1.2575"))).text.replace("\N{NO-BREAK SPACE}", " ")
     assert "Saved by spot, net of repeated work 62.9 %" in page
+    assert "billed 1.37 USD, at on-demand prices" in page
+    assert "the same useful work costs 3.69." in page
+    assert "Saved, gross 66.7 % 2.74 USD" in page
+    assert "Lost training 10.0 min" in page
+    assert "Saved, net, in USD 2.32 gross 2.74" in page
+
+
+def test_the_resumed_run_by_hand_without_a_price() -> None:
+    page = Page(page_of([receipt(*resumed_run())])).text.replace("\N{NO-BREAK SPACE}", " ")
+    assert "Saved by spot, net of repeated work (of instance-hours) 62.9 %" in page
     assert "billed 65.3 instance-minutes" in page
     assert "the same useful work takes 176" in page
     assert "Saved, gross 66.7 % 131 min" in page
     assert "Lost training 10.0 min" in page
-    assert "Saved, net, in USD 2.32 gross 2.74" in page
     assert "Goodput 72.0 %" in page  # 10,200 s of 14,160 s
     assert "productive training 72.0 %" in page
     assert "#1 spot ml.g5.2xlarge, MaxWaitTimeExceeded, billed 43 min" in page
@@ -279,5 +288,5 @@ def test_what_has_no_price_is_said() -> None:
 def test_on_demand_runs_count_in_no_savings() -> None:
     alone = receipt(run_attempt("Starting=0 Training=10 Completed=900", billed=(890, 890), market=Market.ON_DEMAND))
     page = Page(page_of([receipt(*resumed_run()), alone])).text.replace("\N{NO-BREAK SPACE}", " ")
-    assert "Saved by spot, net of repeated work 62.9 %" in page
+    assert "Saved by spot, net of repeated work (of instance-hours) 62.9 %" in page
     assert "Runs 2 1 of them on spot" in page

@@ -211,6 +211,14 @@ def test_a_weekly_digest_reads_like_one() -> None:
     keeps_slacks_rules(render(json.dumps(weekly_document(weekly_digest([], found=1)))))
 
 
+def test_hours_are_never_a_zero_with_a_sign() -> None:
+    document = weekly_document(weekly_digest())
+    document["week"] |= {"saved_gross_seconds": -60, "saved_net_seconds": {"least": -120, "most": 60}}
+    fields = [field["text"] for field in render(json.dumps(document)).blocks[2]["fields"]]
+    assert "*Saved, gross*\n0.0 instance-hours" in fields
+    assert "*Saved, net*\n0.0 instance-hours" in fields
+
+
 @pytest.mark.parametrize("words", HOSTILE, ids=lambda words: ascii(words)[:20])
 def test_hostile_words_of_a_weekly_digest_are_never_markup(words: str) -> None:
     document = weekly_document(weekly_digest([of_type(words)]))

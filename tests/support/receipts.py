@@ -1,5 +1,6 @@
 """Builders of runs for receipts: each fills what a test is not about."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -92,3 +93,30 @@ class OnePrice:
 
     def on_demand(self, region: str, instance_type: str, at: datetime) -> Price | None:  # noqa: ARG002 - the port's signature
         return self._price
+
+
+class PriceOf:
+    """The price of each of these instance types, with its currency."""
+
+    def __init__(self, prices: Mapping[str, tuple[str, str]]) -> None:
+        self._prices = {instance_type: OnePrice(*price) for instance_type, price in prices.items()}
+
+    def on_demand(self, region: str, instance_type: str, at: datetime) -> Price | None:
+        found = self._prices.get(instance_type)
+        return found.on_demand(region, instance_type, at) if found else None
+
+
+TWO_PRICES: Final = {"ml.m5.large": ("0.115", "USD"), "ml.p4d.24xlarge": ("32.7726", "USD")}
+
+
+def cheap_and_expensive() -> list[tuple[RunAttempt, ...]]:
+    """Two runs of ten hours: a cheap type at a tenth, and an expensive one that lost half of them, at four fifths."""
+    cheap = run_attempt("Starting=0 Training=100 Completed=36100", billed=(36_000, 3_600), instance_type="ml.m5.large")
+    expensive = run_attempt(
+        "Starting=0 Training=100 Interrupted=18100 Starting=18200 Training=18300 Completed=36300",
+        billed=(36_000, 28_800),
+        checkpoint_uri=None,
+        instance_type="ml.p4d.24xlarge",
+        tags={"team": "speech"},
+    )
+    return [(cheap,), (expensive,)]

@@ -179,7 +179,7 @@ def _billed(alert: Alert) -> str:
     if state.billable_time is None or state.training_time is None:
         return "SageMaker does not say yet what it bills"
     percent = savings_percent(training=state.training_time, billable=state.billable_time)
-    saved = "" if percent is None else f": {percent:.0f} % saved"
+    saved = "" if percent is None else f": {percent:z.0f} % saved"
     return f"billed {in_words(state.billable_time)} of {in_words(state.training_time)}{saved}"
 
 

@@ -11,7 +11,8 @@ All lengths of a receipt are instance-time: elapsed time times the number of ins
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Final
+from decimal import Decimal
+from typing import Final, TypeVar
 
 from respot.jobs.job import JobId, JobState, Market, Parent
 from respot.jobs.lifecycle import INTERRUPTED, has_held_instances, in_order, is_terminal
@@ -196,24 +197,29 @@ class RunReceipt:
     @property
     def net_percent(self) -> tuple[float | None, float] | None:
         """See `net_percent`; `None` also if it is not known."""
-        known = self.uninterrupted is not None and self.billed is not None
-        return net_percent(self.uninterrupted or NO_TIME, self.billed or timedelta()) if known else None
+        if self.uninterrupted is None or self.billed is None:
+            return None
+        return net_percent(self.uninterrupted.low, self.uninterrupted.high, self.billed)
 
 
-def gross_percent(training: timedelta, billed: timedelta) -> float | None:
+_Measure = TypeVar("_Measure", timedelta, Decimal)
+"""Instance-time, or money of one currency."""
+
+
+def gross_percent(training: _Measure, billed: _Measure) -> float | None:
     """AWS's formula, 0 to 100; `None` if nothing trained."""
-    return (training - billed) / training * 100 if training else None
+    return float((training - billed) / training * 100) if training else None
 
 
-def net_percent(uninterrupted: Span, billed: timedelta) -> tuple[float | None, float] | None:
+def net_percent(least: _Measure, most: _Measure, billed: _Measure) -> tuple[float | None, float] | None:
     """`1 - billed / uninterrupted` in percent, least and greatest: below zero if it cost more than on demand.
 
-    `None` if no work was useful; the least is `None` if perhaps none was.
+    `least` and `most` bound what the same work takes uninterrupted. `None` if no work was useful; the least percentage
+    is `None` if perhaps none was.
     """
-    if not uninterrupted.high:
+    if not most:
         return None
-    least, most = ((1 - billed / each) * 100 if each else None for each in (uninterrupted.low, uninterrupted.high))
-    return least, most or 0.0
+    return float((1 - billed / least) * 100) if least else None, float((1 - billed / most) * 100)
 
 
 _MOST_INSTANCES: Final = 10_000

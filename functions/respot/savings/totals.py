@@ -23,6 +23,13 @@ class Group(StrEnum):
     MARKET = "market"
 
 
+class PercentOf(StrEnum):
+    """What savings are a percentage of."""
+
+    MONEY = "money"
+    INSTANCE_HOURS = "instance_hours"
+
+
 UNKNOWN = ""
 """The key of attempts that have no such tag, type, market or day."""
 
@@ -44,6 +51,7 @@ class Totals:
         wall_clock: where the elapsed time went.
         money: the same in money, by currency, as far as prices are known.
         unpriced: billed instance-time without a price.
+        unpriced_attempts: attempts that AWS has billed for some time, and that have no price.
     """
 
     runs: int = 0
@@ -58,6 +66,7 @@ class Totals:
     wall_clock: WallClock = field(default_factory=lambda: WallClock(times={}))
     money: ByCurrency = field(default_factory=dict)
     unpriced: timedelta = timedelta()
+    unpriced_attempts: int = 0
 
     @property
     def saved_gross(self) -> timedelta:
@@ -70,14 +79,35 @@ class Totals:
         return self.uninterrupted.minus(self.billed)
 
     @property
+    def currency(self) -> str | None:
+        """The currency in which all that AWS has billed is priced; `None` if a price is missing, or there are several.
+
+        An hour of one type may cost hundreds of times as much as one of another: percentages of hours can contradict
+        the money beside them, even in sign. Therefore they are of money wherever it is known.
+        """
+        billed = [currency for currency, money in self.money.items() if money.trained or money.billed]
+        return billed[0] if len(billed) == 1 and not self.unpriced_attempts else None
+
+    @property
+    def percent_of(self) -> PercentOf:
+        """What both percentages are of."""
+        return PercentOf.MONEY if self.currency else PercentOf.INSTANCE_HOURS
+
+    @property
     def gross_percent(self) -> float | None:
-        """AWS's formula, 0 to 100; `None` if nothing trained."""
+        """AWS's formula, 0 to 100, of `percent_of`; `None` if nothing trained."""
+        if self.currency:
+            money = self.money[self.currency]
+            return gross_percent(money.trained, money.billed)
         return gross_percent(self.training, self.billed)
 
     @property
     def net_percent(self) -> tuple[float | None, float] | None:
-        """See `receipt.net_percent`."""
-        return net_percent(self.uninterrupted, self.billed)
+        """See `receipt.net_percent`; of `percent_of`."""
+        if self.currency:
+            money = self.money[self.currency]
+            return net_percent(money.uninterrupted.low, money.uninterrupted.high, money.billed)
+        return net_percent(self.uninterrupted.low, self.uninterrupted.high, self.billed)
 
     def __add__(self, other: "Totals") -> "Totals":
         """Both together; their runs must be different ones."""
@@ -94,6 +124,7 @@ class Totals:
             wall_clock=self.wall_clock + other.wall_clock,
             money=together(self.money, other.money),
             unpriced=self.unpriced + other.unpriced,
+            unpriced_attempts=self.unpriced_attempts + other.unpriced_attempts,
         )
 
 
@@ -169,4 +200,5 @@ def _of_attempt(attempt: AttemptReceipt, prices: Prices) -> Totals:
         wall_clock=attempt.wall_clock,
         money=money,
         unpriced=timedelta() if money else billed or timedelta(),
+        unpriced_attempts=int(is_billed and not money and bool(attempt.training or attempt.billed)),
     )

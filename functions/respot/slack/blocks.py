@@ -158,7 +158,7 @@ def _week(document: Mapping[str, Any]) -> SlackMessage:
 
 
 def _hours(seconds: float) -> str:
-    return f"{seconds / 3600:,.1f}"
+    return f"{seconds / 3600:z,.1f}"
 
 
 def _hour_range(seconds: Mapping[str, float]) -> str:

@@ -278,6 +278,8 @@ def test_without_prices_it_shows_hours_and_says_why(account: Account) -> None:
     words = " ".join(out.split())
     assert code == 0
     assert "USD" not in words
+    assert "Saved gross 70.0 % of instance-hours, 3.67 h" in words
+    assert "Saved net 39.0 to 66.2 % of instance-hours, 1.01 to 3.09 h" in words
     assert "Hours only. AWS's price list could not be read" in words
     assert "ask your administrator for this permission." in words
 
@@ -294,7 +296,33 @@ def test_prices_in_two_currencies_are_not_added(account: Account, tmp_path: Path
         "EUR": "1.63",  # 2,940 s
         "USD": "5.57",
     }
+    assert found["spot"]["percent_of"] == "instance_hours"
     assert not any(call.startswith("Pricing") for call in account.calls)
+
+
+def test_percentages_are_of_money_where_prices_are_known(account: Account, tmp_path: Path) -> None:
+    """4,200 s at 10 USD an hour, billed in full, and as many at 1 USD and three tenths: of hours, it would be 35 %."""
+    expensive = {"InstanceType": "ml.p3.2xlarge", "InstanceCount": 1, "VolumeSizeInGB": 30}
+    full = job("full-price", *START, ("Training", 3600), *END, billed=1, ResourceConfig=expensive)
+    account.add([full, job("cheap", *START, ("Training", 3600), *END)])
+    file = tmp_path / "prices.csv"
+    file.write_text(
+        "region,instance_type,per_hour,currency\nus-east-1,ml.g5.2xlarge,1,USD\nus-east-1,ml.p3.2xlarge,10,USD\n"
+    )
+    spot = account.document("--prices", str(file))["spot"]
+    assert spot["percent_of"] == "money"
+    assert spot["saved_gross_percent"] == pytest.approx(100 * (1 - 10.3 / 11))
+    assert spot["saved_net_percent"] == pytest.approx([100 * (1 - 10.3 / 11)] * 2)
+    words = " ".join(account.run("--prices", str(file))[1].split())
+    assert "Saved gross 6.4 %, " in words
+    assert "Saved net 6.4 %, " in words
+
+
+def test_nothing_is_below_zero_by_a_rounded_hair(account: Account) -> None:
+    account.add([job("full-price", *START, ("Training", 3600), *END, billed=1.0002)])
+    words = " ".join(account.run()[1].split())
+    assert "Saved gross 0.0 %, " in words
+    assert "Saved net 0.0 %, " in words
 
 
 def test_a_region_that_cannot_be_read_stops_no_other(account: Account) -> None:

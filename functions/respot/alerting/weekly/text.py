@@ -9,6 +9,8 @@ from respot.jobs.formatting import in_words
 from respot.runs.run_state import RunState
 from respot.savings.pools import PoolFigures
 from respot.savings.span import Span, exactly
+from respot.savings.totals import Totals
+from respot.savings.words import between, figure, of_hours, percents
 
 _HOUR: Final = timedelta(hours=1)
 _LONGEST_TYPE: Final = 120
@@ -67,8 +69,7 @@ def pool_words(pool: PoolFigures) -> str:
 
 def hours(span: Span) -> str:
     """Hours with one digit, as a range where it is one."""
-    low, high = f"{span.low / _HOUR:,.1f}", f"{span.high / _HOUR:,.1f}"
-    return low if low == high else f"{low} to {high}"
+    return between(span.low / _HOUR, span.high / _HOUR, 1)
 
 
 def console_url(digest: WeeklyDigest) -> str:
@@ -90,8 +91,8 @@ def plain(digest: WeeklyDigest) -> str:
     """The whole digest for e-mail."""
     totals = digest.totals
     ends = [f"  {_STATES[state][1]:<17}{count:,}" for state, count in digest.ended.items() if count]
-    gross = "" if totals.gross_percent is None else f"   ({totals.gross_percent:.1f} % by AWS's formula)"
-    net = "" if totals.net_percent is None else f"   ({_percents(totals.net_percent)} %)"
+    gross = "" if totals.gross_percent is None else f"   ({_gross(totals, totals.gross_percent)})"
+    net = "" if totals.net_percent is None else f"   ({percents(totals.net_percent)} %{of_hours(totals)})"
     pools = [f"  {pool_name(each)}: {pool_words(each)}" for each in digest.pools]
     return "\n".join(
         [
@@ -133,12 +134,16 @@ def _hours(digest: WeeklyDigest) -> str:
     totals = digest.totals
     if not totals.runs:
         return ""
-    gross = "" if totals.gross_percent is None else f" ({totals.gross_percent:.1f} % by AWS's formula)"
+    gross = "" if totals.gross_percent is None else f" ({_gross(totals, totals.gross_percent)})"
     return (
         f"Billed: {hours(exactly(totals.billed))} of {hours(exactly(totals.training))} instance-hours{gross}. "
         f"Lost training: {hours(totals.lost)}. Saved net of what was lost and repeated: {hours(totals.saved_net)}."
         f"{_unbilled(digest)}"
     )
+
+
+def _gross(totals: Totals, percent: float) -> str:
+    return f"{figure(percent, 1)} %{of_hours(totals)} saved by AWS's formula"
 
 
 def _unbilled(digest: WeeklyDigest) -> str:
@@ -158,14 +163,6 @@ def _wrapped(digest: WeeklyDigest) -> list[str]:
     on_demand = digest.on_demand_runs
     others = f"{_count(on_demand, 'run')} that never asked for spot: in no figure but the pools." if on_demand else ""
     return [each for each in (_unbilled(digest).strip(), others, missing(digest)) if each]
-
-
-def _percents(values: tuple[float | None, float]) -> str:
-    least, most = values
-    if least is None:
-        return f"at most {most:.1f}"
-    low, high = f"{least:.1f}", f"{most:.1f}"
-    return low if low == high else f"{low} to {high}"
 
 
 def _times(count: int) -> str:
