@@ -6,8 +6,11 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from respot.errors import LedgerUnavailableError, UnreadableItemError
+from respot.aws.sagemaker.training_jobs import SageMakerTrainingJobs
+from respot.errors import LedgerUnavailableError, UnreadableItemError, UpstreamUnavailableError
 from respot.jobs.formatting import clause, in_words, iso, parse_span, readable
+from respot.jobs.job import JobId
+from respot.jobs.merge import same_creation
 from respot.runs.run_state import RunAttempt, RunState, Situation, situation_of
 from respot_cli import deployment, found_runs, output
 from respot_cli.deployment import Deployment, asking_aws
@@ -156,19 +159,42 @@ def _end_of(last: RunAttempt) -> datetime | None:
 
 
 def _model(found: Deployment, last: RunAttempt, *, needed: bool) -> str | None:
-    """Where SageMaker has put the model; the ledger does not have it. Unless it is needed, the end is shown without."""
+    """Where the model is. Unless it is needed, the end is shown without."""
     if last.state is None:
         return None
     try:
-        with asking_aws(missing=f"{last.name} was deleted, and nobody knows where its model is"):
-            sagemaker = found.session.client("sagemaker", region_name=last.state.job.region)
-            described = sagemaker.describe_training_job(TrainingJobName=last.name)
+        return _model_of(found, last.state.job)
     except CommandError as error:
         if needed:
             raise
         output.say(f"respot: where its model is could not be read: {error}")
         return None
-    return described.get("ModelArtifacts", {}).get("S3ModelArtifacts")
+
+
+def _model_of(found: Deployment, job: JobId) -> str:
+    """Where SageMaker has put the model; the ledger does not have it.
+
+    Raises:
+        CommandError: SageMaker does not say it, or not of this job: a name is free again once its job is deleted.
+    """
+    with asking_aws():
+        sagemaker = found.session.client("sagemaker", region_name=job.region)
+    try:
+        described = SageMakerTrainingJobs(lambda _: sagemaker).description(job.region, job.name)
+    except UpstreamUnavailableError as error:
+        message = f"{clause(str(error))}; {deployment.advice(error.__cause__)}"
+        raise CommandError(message, ExitCode.AWS_UNAVAILABLE) from error
+    if described is None or not same_creation(described.job.created, job.created):
+        message = (
+            f"{job.name}, created {iso(job.created)}, was deleted, and only SageMaker knew where its model is: "
+            f"search its S3OutputPath for {job.name}/output/"
+        )
+        raise CommandError(message, ExitCode.NOT_FOUND)
+    model: str | None = described.request_source.get("ModelArtifacts", {}).get("S3ModelArtifacts")
+    if not model:
+        message = f"SageMaker names no model of {job.name}: aws sagemaker describe-training-job shows what it has"
+        raise CommandError(message, ExitCode.NOT_FOUND)
+    return model
 
 
 def _now() -> datetime:

@@ -61,11 +61,11 @@ class World:
         ledger = DynamoDbLedger(self.client, TABLE, clock=self.clock, retention=None)
         ledger.save(reconcile(ledger.load(job), seen))
 
-    def describe_as(self, created: datetime) -> None:
+    def describe_as(self, created: datetime, **others: object) -> None:
         """Have SageMaker say that the job of this name was created then."""
 
         def answer(parsed: dict[str, Any], **_: object) -> None:
-            parsed["CreationTime"] = created
+            parsed |= {"CreationTime": created, **others}
 
         create(REGION)
         self.session.events.register("after-call.sagemaker.DescribeTrainingJob", answer)
@@ -104,8 +104,12 @@ def world(dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch) -> World:
     return made
 
 
+def completes_at_once(world: World) -> None:
+    world.know(NEW, "Starting=0 Training=5 Completed=9")
+
+
 def completes(world: World, after: float) -> None:
-    world.later[after] = lambda: world.know(NEW, "Starting=0 Training=5 Completed=9")
+    world.later[after] = lambda: completes_at_once(world)
 
 
 def waited(*words: str) -> int:
@@ -267,6 +271,48 @@ def test_the_id_of_a_run_says_which(world: World) -> None:
     world.describe_as(NEW.created)
     assert main(["wait", run_id(OLD)]) == ExitCode.NOT_DONE
     assert world.clock() == BEGAN
+
+
+@pytest.mark.parametrize("rounded", [0, -0.9, 0.9])
+def test_the_model_is_that_of_the_job(world: World, capsys: pytest.CaptureFixture[str], rounded: float) -> None:
+    completes_at_once(world)
+    world.describe_as(NEW.created + timedelta(seconds=rounded), ModelArtifacts={"S3ModelArtifacts": "s3://its/model"})
+    assert main(["wait", run_id(NEW), "--output", "model"]) == ExitCode.DONE
+    assert capsys.readouterr().out == "s3://its/model\n"
+
+
+@pytest.mark.parametrize("used_again", [True, False])
+def test_a_deleted_job_has_no_model_and_another_jobs_is_not_taken(
+    world: World, capsys: pytest.CaptureFixture[str], *, used_again: bool
+) -> None:
+    completes_at_once(world)
+    if used_again:
+        world.describe_as(NEW.created + timedelta(hours=1))
+    assert main(["wait", run_id(NEW), "--output", "model"]) == ExitCode.NOT_FOUND
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert f"{NAME}, created {iso(NEW.created)}, was deleted" in err
+    assert f"search its S3OutputPath for {NAME}/output/" in err
+
+
+def test_an_end_without_a_model_is_shown_unless_the_model_is_asked_for(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    completes_at_once(world)
+    world.describe_as(NEW.created, ModelArtifacts={})
+    assert main(["wait", run_id(NEW), "--json"]) == ExitCode.DONE
+    assert json.loads(capsys.readouterr().out)["model"] is None
+    assert main(["wait", run_id(NEW), "--output", "model"]) == ExitCode.NOT_FOUND
+    assert f"SageMaker names no model of {NAME}" in capsys.readouterr().err
+
+
+def test_a_model_that_sagemaker_refuses_to_name_is_not_unknown(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    completes_at_once(world)
+    refuse(world.session, "sagemaker", "DescribeTrainingJob")
+    assert main(["wait", run_id(NEW), "--output", "model"]) == ExitCode.AWS_UNAVAILABLE
+    assert "ask your administrator for this permission" in capsys.readouterr().err
 
 
 def test_logs_follow_it_too(world: World, capsys: pytest.CaptureFixture[str]) -> None:
