@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from respot.aws.sagemaker.training_jobs import SageMakerTrainingJobs
 from respot.errors import LedgerUnavailableError, UnreadableItemError, UpstreamUnavailableError
-from respot.jobs.formatting import clause, in_words, iso, parse_span, readable
+from respot.jobs.formatting import clause, in_words, iso, readable
 from respot.jobs.job import JobId
 from respot.jobs.merge import same_creation
 from respot.runs.run_state import RunAttempt, RunState, Situation, situation_of
-from respot_cli import deployment, found_runs, output
+from respot_cli import deployment, found_runs, output, spans
 from respot_cli.deployment import Deployment, asking_aws
 from respot_cli.errors import CommandError, ExitCode
 from respot_cli.found_runs import APPEARS_WITHIN, EVERY
@@ -33,7 +33,9 @@ def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
     )
     found_runs.add_options(parser)
     found_runs.add_creation_option(parser)
-    parser.add_argument("--timeout", type=_span, metavar="SPAN", help="wait no longer, for example `8 h` or `90 min`")
+    parser.add_argument(
+        "--timeout", type=spans.span, metavar="SPAN", help="wait no longer, for example `8 h` or `90 min`"
+    )
     parser.add_argument(
         "--output",
         choices=["model", "json"],
@@ -199,10 +201,3 @@ def _model_of(found: Deployment, job: JobId) -> str:
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _span(words: str) -> timedelta:
-    try:
-        return parse_span(words)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error

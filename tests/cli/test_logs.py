@@ -673,7 +673,14 @@ def test_following_waits_for_a_job_that_was_just_created(
 
 @pytest.mark.parametrize(
     "words",
-    [("--attempt", "0"), ("--attempt", "-1"), ("--attempt", "x"), ("--since", "soon"), ("--since", "9999999999999 d")],
+    [
+        ("--attempt", "0"),
+        ("--attempt", "-1"),
+        ("--attempt", "x"),
+        ("--since", "soon"),
+        ("--since", "9999999999999 d"),
+        ("--since", "999999 d"),
+    ],
 )
 def test_wrong_usage_is_refused(words: Sequence[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
