@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     output.show(arguments.format, render(drill, course), to_document(drill, course))
     if course.stuck:
         message = f"the drill got stuck at {course.stuck.hop}: {course.stuck.reason}"
-        raise CommandError(message)
+        raise CommandError(message, ExitCode.NOT_DONE)
     return ExitCode.DONE
 
 

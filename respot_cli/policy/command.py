@@ -94,7 +94,7 @@ def _of_job(arguments: argparse.Namespace, policy: AccountPolicy) -> int:
     tested = comparison.one(named.job)
     if tested is None:
         message = f"{named.job.name} has not ended: nothing is decided before; follow it with respot wait"
-        raise CommandError(message)
+        raise CommandError(message, ExitCode.NOT_DONE)
     if isinstance(tested, Unread):
         raise CommandError(f"{named.job.name} cannot be tested: {clause(tested.why)}", ExitCode.INCOMPLETE)
     document = compared_document(arguments.file, [tested], [], shown=[tested], completed=None)

@@ -188,7 +188,7 @@ def _session(arguments: argparse.Namespace) -> "Session":
         session = Session(profile_name=arguments.profile, region_name=os.environ.get("AWS_REGION") or None)
     if session.region_name is None and not arguments.regions:
         message = "no AWS region: name those to scan with --regions, or set AWS_REGION"
-        raise CommandError(message, ExitCode.USAGE)
+        raise CommandError(message, ExitCode.AWS_UNAVAILABLE)
     return session
 
 
