@@ -47,8 +47,9 @@ def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
 def run(arguments: argparse.Namespace) -> int:
     """Follow the run, and print how it ended."""
     began, timeout = _now(), arguments.timeout
+    within = APPEARS_WITHIN if timeout is None else min(timeout, APPEARS_WITHIN)
     try:
-        named = found_runs.appearing_run(arguments, within=min(timeout or APPEARS_WITHIN, APPEARS_WITHIN))
+        named = found_runs.appearing_run(arguments, within=within)
         name, left = named.job.name, None if timeout is None else timeout - (_now() - began)
         attempts = follow(named.attempts, timeout=left, now=_now, sleep=time.sleep, report=output.say)
     except UnreadableItemError as error:

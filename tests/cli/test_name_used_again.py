@@ -5,9 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
+from unittest.mock import Mock
 
 import boto3
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from respot.aws.dynamodb.ledger import DynamoDbLedger
 from respot.aws.dynamodb.runs import DynamoDbRunStore
@@ -69,6 +71,15 @@ class World:
 
         create(REGION)
         self.session.events.register("after-call.sagemaker.DescribeTrainingJob", answer)
+
+    def cut_off_the_ledger(self, *, after: float, until: float, of_index: bool = True) -> None:
+        """Have the ledger not answer the command for a while; unless `of_index`, only its index of names answers."""
+
+        def unreachable(params: dict[str, Any], **_: object) -> None:
+            if after <= (self.clock() - BEGAN).total_seconds() < until and (of_index or "IndexName" not in params):
+                raise EndpointConnectionError(endpoint_url="https://dynamodb/")
+
+        self.session.events.register("provide-client-params.dynamodb", unreachable)
 
     def sleep(self, seconds: float) -> None:
         self.clock.pass_by(timedelta(seconds=seconds))
@@ -145,6 +156,42 @@ def test_a_newer_job_that_the_ledger_never_learns_of_is_not_there(
     assert waited() == ExitCode.NOT_FOUND
     assert f"the ledger has no job {NAME} created {iso(NEW.created)} in {REGION}" in capsys.readouterr().err
     assert world.clock() - BEGAN == timedelta(minutes=10)
+
+
+@pytest.mark.parametrize("after", [0, 5])
+def test_a_ledger_that_does_not_answer_for_a_while_ends_no_wait_for_a_new_job(
+    world: World, capsys: pytest.CaptureFixture[str], after: float
+) -> None:
+    world.cut_off_the_ledger(after=after, until=570)
+    completes(world, 590)
+    assert waited("--created-since", iso(NEW.created)) == ExitCode.DONE
+    assert capsys.readouterr().err.count("trying again") == 1
+
+
+def test_nor_one_that_does_not_answer_once_the_job_is_found(world: World) -> None:
+    world.cut_off_the_ledger(after=0, until=570, of_index=False)
+    assert waited() == ExitCode.NOT_DONE
+    assert world.clock() - BEGAN == timedelta(seconds=570)
+
+
+def test_a_ledger_that_refuses_ends_it_at_once(world: World) -> None:
+    refuse(world.session, "dynamodb", "Query")
+    assert waited() == ExitCode.AWS_UNAVAILABLE
+    assert world.clock() == BEGAN
+
+
+def test_the_deployment_is_found_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each time costs a session, and a call of CloudFormation's few."""
+    found = Mock(side_effect=deployment.find)
+    monkeypatch.setattr(deployment, "find", found)
+    world.describe_as(NEW.created)
+    assert waited() == ExitCode.NOT_FOUND
+    assert found.call_count == 1
+
+
+def test_without_time_to_wait_an_unknown_job_is_not_there(world: World) -> None:
+    assert waited("--created-since", iso(NEW.created), "--timeout", "0 s") == ExitCode.NOT_FOUND
+    assert world.clock() == BEGAN
 
 
 @pytest.mark.parametrize("rounded", [0, -0.9, 0.9])
