@@ -52,16 +52,28 @@ def follow(
         time.sleep(seconds)
 
 
+def model_of(ended: dict[str, Any]) -> str:
+    """Where the model of the run's last job is.
+
+    Raises:
+        LookupError: that job was deleted; its name may belong to another job now.
+    """
+    _, region, name, created = ended["job"].split("#")
+    described = boto3.client("sagemaker", region_name=region).describe_training_job(TrainingJobName=name)
+    if abs(described["CreationTime"].timestamp() - int(created) / 1000) > 1:  # events may round it to seconds
+        raise LookupError(f"{name} was deleted, and SageMaker has another job of that name: search its S3OutputPath")
+    path: str = described["ModelArtifacts"]["S3ModelArtifacts"]
+    return path
+
+
 def main(job: str, region: str | None = None) -> int:
     """Print where the model of the run is."""
     try:
         ended = follow(job, region=region)
-        _, last_region, last, *_ = ended["job"].split("#")
         print(f"{ended['state']}: {ended['reason']}", file=sys.stderr)
         if ended["state"] != "completed":
             return 1
-        sagemaker = boto3.client("sagemaker", region_name=last_region)
-        print(sagemaker.describe_training_job(TrainingJobName=last)["ModelArtifacts"]["S3ModelArtifacts"])
+        print(model_of(ended))
     except (BotoCoreError, ClientError, LookupError, TimeoutError) as error:
         print(f"{job} cannot be followed: {error}", file=sys.stderr)
         return 3

@@ -199,7 +199,7 @@ def find(arguments: argparse.Namespace) -> Deployment:
         session = Session(profile_name=arguments.profile, region_name=region)
         if session.region_name is None:
             message = "no AWS region: name the hub region with --hub-region, or set AWS_REGION"
-            raise CommandError(message)
+            raise CommandError(message, ExitCode.AWS_UNAVAILABLE)
         stacks = session.client("cloudformation").describe_stacks(StackName=arguments.stack)["Stacks"]
     outputs = outputs_of(stacks[0])
     if "LedgerTableName" not in outputs:

@@ -163,7 +163,7 @@ def _redrive(found: Deployment, wanted: Sequence[str], arguments: argparse.Names
                     f"{error}; {error.before.sent} of {count} messages were sent back, the rest is still there: "
                     "fix the cause, then run it again"
                 )
-                raise CommandError(message) from error
+                raise CommandError(message, ExitCode.AWS_UNAVAILABLE) from error
     for name, each in done.items():
         unreadable = {f"message {message} of {name}": why for message, why in each.unread.items()}
         _note(unreadable)
@@ -197,7 +197,7 @@ def _ask(talk: Console, counts: dict[Queue, int], arguments: argparse.Namespace)
     said = ", ".join(f"{count} of {queue.name}" for queue, count in counts.items())
     if not sys.stdin.isatty():
         message = f"this would send back {said}: say --yes to do so"
-        raise CommandError(message)
+        raise CommandError(message, ExitCode.NOT_DONE)
     also = ", and delete those whose items the stream no longer has" if arguments.discard_trimmed else ""
     try:
         confirmed = Confirm.ask(f"Send back {said}{also}?", console=talk, default=False)
@@ -205,7 +205,7 @@ def _ask(talk: Console, counts: dict[Queue, int], arguments: argparse.Namespace)
         confirmed = False
     if not confirmed:
         message = "nothing was sent back"
-        raise CommandError(message)
+        raise CommandError(message, ExitCode.NOT_DONE)
 
 
 def _counts(done: Redriven) -> dict[str, int]:

@@ -21,7 +21,7 @@ class ExitCode(IntEnum):
 class CommandError(Exception):
     """The command ends here; the message says what happened and what to do."""
 
-    def __init__(self, message: str, exit_code: ExitCode = ExitCode.NOT_DONE) -> None:
+    def __init__(self, message: str, exit_code: ExitCode) -> None:
         """`message` is for a person's eyes, `exit_code` for a script's."""
         super().__init__(message)
         self.exit_code = exit_code

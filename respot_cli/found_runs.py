@@ -2,18 +2,19 @@
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from botocore.config import Config
 
 from respot.aws.dynamodb.ledger import DynamoDbLedger
 from respot.aws.dynamodb.runs import DynamoDbRunStore
 from respot.aws.sagemaker.training_jobs import SageMakerTrainingJobs
-from respot.errors import UpstreamUnavailableError
+from respot.errors import LedgerUnavailableError, UpstreamUnavailableError
 from respot.jobs.formatting import clause, iso
 from respot.jobs.job import JobId
 from respot.jobs.merge import same_creation
@@ -23,9 +24,12 @@ from respot_cli import deployment, output
 from respot_cli.deployment import Deployment, OnUnreadable, asking_aws
 from respot_cli.errors import CommandError, ExitCode
 from respot_cli.job_reference import JobReference, run_reference
+from respot_cli.transient import may_pass
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
+
+_Answer = TypeVar("_Answer")
 
 APPEARS_WITHIN: Final = timedelta(minutes=10)
 """In which the ledger learns of a job that was just created: at once by its event, else by the next sweep."""
@@ -99,13 +103,26 @@ def find_run(arguments: argparse.Namespace, on_unreadable: OnUnreadable | None =
         CommandError: several regions have one, or AWS could not be asked.
         LedgerUnavailableError: the ledger did not answer.
     """
-    named: JobReference = arguments.run_or_job
-    since: datetime | None = getattr(arguments, "created_since", None)  # not every command has the option
-    region = agreed_region(named, arguments.region)
+    return _finder(arguments, on_unreadable)(arguments.run_or_job)
+
+
+def _finder(arguments: argparse.Namespace, on_unreadable: OnUnreadable | None) -> Callable[[JobReference], NamedRun]:
+    """What finds a run as often as it is called, by the ledger alone: the deployment is found once."""
+    agreed_region(arguments.run_or_job, arguments.region)  # wrong usage needs no AWS
     found = deployment.find(arguments)
-    check_account(named, found)
-    ledger = found.ledger(on_unreadable)
-    regions = [region] if region else found.regions
+    check_account(arguments.run_or_job, found)
+    ledger, runs = found.ledger(on_unreadable), found.runs(on_unreadable)
+    since: datetime | None = getattr(arguments, "created_since", None)  # not every command has the option
+
+    def find(named: JobReference) -> NamedRun:
+        region = agreed_region(named, arguments.region)
+        job = _newest(ledger, named, [region] if region else found.regions, since)
+        return NamedRun(deployment=found, ledger=ledger, runs=runs, job=job)
+
+    return find
+
+
+def _newest(ledger: DynamoDbLedger, named: JobReference, regions: Sequence[str], since: datetime | None) -> JobId:
     jobs = [job for each in regions for job in ledger.find(each, named.name)]
     if named.created:
         jobs = [job for job in jobs if same_creation(job.created, named.created)]
@@ -119,7 +136,7 @@ def find_run(arguments: argparse.Namespace, on_unreadable: OnUnreadable | None =
         when = f" created since {iso(since)}" if since else when
         message = f"the ledger has no job {named.name}{when} in {' or '.join(regions)}: {named.advice}"
         raise UnknownJobError(message)
-    return NamedRun(deployment=found, ledger=ledger, runs=found.runs(on_unreadable), job=jobs[0])
+    return jobs[0]
 
 
 def appearing_run(
@@ -137,39 +154,40 @@ def appearing_run(
     Raises:
         UnknownJobError: the ledger does not know it after that time.
         CommandError: see `find_run`; another region's job of that name is newer.
-        LedgerUnavailableError: the ledger did not answer.
+        LedgerUnavailableError: the ledger refused, or did not answer in that time.
     """
     until, reference = time.monotonic() + within.total_seconds(), arguments.run_or_job
-    named = _appearing(arguments, reference, on_unreadable, until)
+    find = _finder(arguments, on_unreadable)
+    named = _in_time(partial(find, reference), until)
     if not reference.created and not arguments.created_since:
         own = named.job.region
-        attempts = named.attempts()
+        attempts = _in_time(named.attempts, until)
         everywhere = not agreed_region(reference, arguments.region) and attempts and situation_of(attempts).has_ended
         created_now = _created_now(named, named.deployment.regions if everywhere else [own])
         newer = {region: created for region, created in created_now.items() if created > named.job.created}
         if newer.keys() - {own}:
             raise _several(reference.name, [own, *(region for region in newer if region != own)])
         if newer:  # or rounded differently: then it is the same job
-            reference = replace(reference, region=own, created=newer[own])
-            named = _appearing(arguments, reference, on_unreadable, until)
+            named = _in_time(partial(find, replace(reference, region=own, created=newer[own])), until)
     job = named.job
     output.say(f"respot: following {job.name} in {job.region}, created {iso(job.created)}")
     return named
 
 
-def _appearing(
-    arguments: argparse.Namespace, reference: JobReference, on_unreadable: OnUnreadable | None, until: float
-) -> NamedRun:
-    chosen, said = argparse.Namespace(**{**vars(arguments), "run_or_job": reference}), False
+def _in_time(ask: Callable[[], _Answer], until: float) -> _Answer:
+    """The ledger's answer: it may not know the job yet, or not answer for a while."""
+    said = ""
     while True:
         try:
-            return find_run(chosen, on_unreadable)
-        except UnknownJobError as error:
-            if time.monotonic() >= until:
+            return ask()
+        except (UnknownJobError, LedgerUnavailableError) as error:
+            if time.monotonic() >= until or not may_pass(error):
                 raise
-            if not said:
-                output.say(f"respot: {error}; waiting for it")
-                said = True
+            then = "waiting for it" if isinstance(error, UnknownJobError) else "trying again"
+            news = f"respot: {clause(str(error))}; {then}"
+        if news != said:
+            output.say(news)
+            said = news
         time.sleep(min(EVERY.total_seconds(), max(until - time.monotonic(), 0)))
 
 

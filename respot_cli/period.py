@@ -4,16 +4,16 @@ import argparse
 from collections.abc import Callable, Container, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from respot.errors import LedgerUnavailableError, UnreadableItemError
-from respot.jobs.formatting import clause, parse_span
+from respot.jobs.formatting import clause
 from respot.jobs.job import JobId
 from respot.recovery.planning.run import RunId
 from respot.runs.period import RecordedRun, RunReader, StoredFigures
 from respot.savings.receipt import RunReceipt, receipt_of
-from respot_cli import deployment, output
+from respot_cli import deployment, output, spans
 from respot_cli.deployment import Deployment
 from respot_cli.errors import CommandError, ExitCode
 
@@ -25,7 +25,6 @@ _PROGRESS: Final = 1000
 """Runs read between two notes of progress."""
 _MOST_NOTES: Final = 20
 """Items that cannot be read and are named on stderr; the JSON has them all."""
-_LONGEST: Final = timedelta(days=400)
 
 
 def runs_of_period(
@@ -101,28 +100,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """The options by which a command chooses its period."""
     parser.add_argument(
         "--since",
-        type=since_option,
+        type=spans.period,
         default="30 d",
         metavar="SPAN",
         help="runs that go on, or ended within this span (default: 30 d)",
     )
     parser.add_argument("--region", help="only runs in this region (default: all watched regions)")
-
-
-def since_option(words: str) -> timedelta:
-    """Read a span on the command line.
-
-    Raises:
-        ArgumentTypeError: it is none, or too long.
-    """
-    try:
-        span = parse_span(words)
-    except (ValueError, OverflowError) as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-    if not timedelta() < span <= _LONGEST:
-        message = f"{words!r} is not between 1 s and {_LONGEST.days} d"
-        raise argparse.ArgumentTypeError(message)
-    return span
 
 
 def progress_notes(every: int, more: str = "") -> Callable[[int], None]:

@@ -186,14 +186,14 @@ def explained_text(file: str, location: CheckpointLocation | None) -> Explanatio
             data = stream.read(MAX_BYTES + 1)
     except (OSError, ValueError, AttributeError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else "it is closed"
-        raise CommandError(f"{name} could not be read: {why}") from error
+        raise CommandError(f"{name} could not be read: {why}", ExitCode.NOT_DONE) from error
     if len(data) > MAX_BYTES:
         message = f"{name} has more than {MAX_BYTES // 1024**2} MiB: list a longer prefix"
-        raise CommandError(message)
+        raise CommandError(message, ExitCode.NOT_DONE)
     try:
         listing = read(data)
     except ListingError as error:
-        raise CommandError(f"{name}: {error}") from error
+        raise CommandError(f"{name}: {error}", ExitCode.NOT_DONE) from error
     prefix = CheckpointLocation(bucket="", prefix="") if listing.relative or location is None else location
     below = [each for each in listing.objects if each.key.startswith(prefix.prefix)]
     source = Source(

@@ -15,7 +15,7 @@ from respot.errors import LedgerUnavailableError, UnreadableItemError
 from respot.jobs.formatting import clause
 from respot.jobs.job import at_milliseconds
 from respot.recording.drill import DETAIL_TYPE, HISTORIES, SOURCE, Drill, write_detail
-from respot_cli import deployment, output
+from respot_cli import deployment, output, spans
 from respot_cli.deployment import Deployment
 from respot_cli.drill.course import Course, Hop, LedgerTraces, Stuck, follow
 from respot_cli.drill.view import render, to_document, waiting_for
@@ -45,7 +45,7 @@ def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
     )
     parser.add_argument("--region", help="region whose events to rehearse (default: the hub region)")
     parser.add_argument(
-        "--timeout", type=float, default=60, metavar="SECONDS", help="how long to wait (default: %(default)s)"
+        "--timeout", type=spans.seconds, default="60", metavar="SECONDS", help="how long to wait (default: %(default)s)"
     )
     output.add_options(parser)
     deployment.add_options(parser)
@@ -62,11 +62,11 @@ def run(arguments: argparse.Namespace) -> int:
         account=found.account,
         sent_at=at_milliseconds(datetime.now(UTC)),
     )
-    course = _run(found, drill, timeout=timedelta(seconds=arguments.timeout))
+    course = _run(found, drill, timeout=arguments.timeout)
     output.show(arguments.format, render(drill, course), to_document(drill, course))
     if course.stuck:
         message = f"the drill got stuck at {course.stuck.hop}: {course.stuck.reason}"
-        raise CommandError(message)
+        raise CommandError(message, ExitCode.NOT_DONE)
     return ExitCode.DONE
 
 

@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
             write_parquet(part.read(), made)
         except OSError as error:
             message = f"{file} cannot be written: {clause(str(error))}; the same command goes on from there"
-            raise CommandError(message) from error
+            raise CommandError(message, ExitCode.OUTPUT_LOST) from error
     else:
         made = part.path
     size = part.finish(made)

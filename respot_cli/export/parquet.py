@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from respot_cli.errors import CommandError
+from respot_cli.errors import CommandError, ExitCode
 from respot_cli.export import rows as columns
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def arrow() -> "tuple[ModuleType, ModuleType]":
         import pyarrow as pa  # type: ignore[import-untyped] # noqa: PLC0415 - the extra is optional
         from pyarrow import parquet  # noqa: PLC0415 - as above
     except ImportError as error:
-        raise CommandError(_MISSING) from error
+        raise CommandError(_MISSING, ExitCode.NOT_DONE) from error
     return pa, parquet
 
 

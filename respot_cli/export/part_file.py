@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from respot.jobs.formatting import clause
-from respot_cli.errors import CommandError
+from respot_cli.errors import CommandError, ExitCode
 from respot_cli.export.rows import VERSION
 
 _CHUNK: Final = 1 << 20
@@ -63,7 +63,7 @@ class PartFile:
                     f"{self.path} is a part of another export: repeat the command that began it, or delete this file "
                     f"and {self._about.name}"
                 )
-                raise CommandError(message)
+                raise CommandError(message, ExitCode.NOT_DONE)
             self._lock()
             self._take_up()
         except OSError as error:
@@ -132,7 +132,7 @@ class PartFile:
             os.close(descriptor)
             if error.errno in {errno.EACCES, errno.EAGAIN}:
                 message = f"another respot export writes {self.output} now: wait for it, or name another file"
-                raise CommandError(message) from error
+                raise CommandError(message, ExitCode.NOT_DONE) from error
             # Not every file system has locks.
 
     def _take_up(self) -> None:
@@ -158,9 +158,8 @@ class PartFile:
             file.truncate(end)
 
     def _unwritable(self, error: OSError) -> CommandError:
-        return CommandError(
-            f"{self.output} cannot be written: {clause(str(error))}; the same command goes on from there"
-        )
+        message = f"{self.output} cannot be written: {clause(str(error))}; the same command goes on from there"
+        return CommandError(message, ExitCode.OUTPUT_LOST)
 
 
 def _row(line: bytes) -> dict[str, Any] | None:

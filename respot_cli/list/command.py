@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from respot.errors import LedgerUnavailableError, UnreadableItemError
-from respot.jobs.formatting import clause, iso, parse_span
+from respot.jobs.formatting import clause, iso
 from respot.recovery.policy.policy import AccountPolicy
 from respot.runs.run_state import RunState
-from respot_cli import deployment, output
+from respot_cli import deployment, output, spans
 from respot_cli.deployment import Deployment
 from respot_cli.errors import CommandError, ExitCode
 from respot_cli.list.rows import Filter, Row, listed, rows_of, to_document
@@ -42,7 +42,11 @@ def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
     )
     parser.add_argument("--region", help="only runs in this region (default: all watched regions)")
     parser.add_argument(
-        "--since", type=_since, default="1 d", metavar="SPAN", help="how long ago a run may have ended (default: 1 d)"
+        "--since",
+        type=spans.period,
+        default="1 d",
+        metavar="SPAN",
+        help="how long ago a run may have ended (default: 1 d)",
     )
     parser.add_argument("--limit", type=_limit, default=50, metavar="N", help="at most so many (default: %(default)s)")
     parser.add_argument(
@@ -164,17 +168,6 @@ def _tag(words: str) -> tuple[str, str]:
         message = f"{words!r} is no tag like team=vision"
         raise argparse.ArgumentTypeError(message)
     return key, value
-
-
-def _since(words: str) -> timedelta:
-    try:
-        span = parse_span(words)
-    except (ValueError, OverflowError) as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-    if span > timedelta(days=400):
-        message = f"{words!r} is longer than 400 d"
-        raise argparse.ArgumentTypeError(message)
-    return span
 
 
 def _limit(words: str) -> int:

@@ -12,10 +12,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from respot.aws.error_codes import Answer, answer_of
 from respot.errors import LedgerUnavailableError, UnreadableItemError
-from respot.jobs.formatting import clause, parse_span
+from respot.jobs.formatting import clause
 from respot.jobs.job import JobState
 from respot.runs.run_state import RunAttempt, RunState, Situation, situation_of
-from respot_cli import found_runs, output
+from respot_cli import found_runs, output, spans
 from respot_cli.deployment import advice, asking_aws
 from respot_cli.errors import CommandError, ExitCode
 from respot_cli.found_runs import NamedRun
@@ -166,10 +166,7 @@ def _since(words: str) -> datetime:
     try:
         moment = datetime.fromisoformat(words)
     except ValueError:
-        try:
-            return _now() - parse_span(words)
-        except (ValueError, OverflowError) as error:
-            raise argparse.ArgumentTypeError(str(error)) from error
+        return _now() - spans.period(words)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

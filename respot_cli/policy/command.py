@@ -7,11 +7,11 @@ from typing import Final
 
 from respot.aws.ssm import ParameterPolicies, read_policy_text
 from respot.errors import LedgerUnavailableError, PolicyInvalidError, UnreadableItemError, UpstreamUnavailableError
-from respot.jobs.formatting import clause, in_words, parse_span, readable
+from respot.jobs.formatting import clause, in_words, readable
 from respot.recovery.planning.deadline import SWEEP_INTERVAL
-from respot.recovery.policy.policy import LONGEST_SPAN, AccountPolicy
+from respot.recovery.policy.policy import AccountPolicy
 from respot.runs.run_state import RunAttempt
-from respot_cli import deployment, output
+from respot_cli import deployment, output, spans
 from respot_cli.deployment import Deployment
 from respot_cli.errors import CommandError, ExitCode
 from respot_cli.found_runs import find_run
@@ -49,7 +49,9 @@ def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
     testing.add_argument("file", metavar="FILE", help="the policy: YAML, or JSON")
     which = testing.add_mutually_exclusive_group(required=True)
     which.add_argument("--job", dest="run_or_job", metavar="JOB", type=run_reference, help=_JOB_HELP)
-    which.add_argument("--since", type=_span, metavar="SPAN", help="all jobs that ended since, for example 30d or 12h")
+    which.add_argument(
+        "--since", type=spans.period, metavar="SPAN", help="all jobs that ended since, for example 30d or 12h"
+    )
     testing.add_argument("--changed", action="store_true", help="list only jobs that the file decides otherwise")
     testing.add_argument("--region", help="region of the jobs (default: all that are watched)")
     output.add_options(testing)
@@ -92,7 +94,7 @@ def _of_job(arguments: argparse.Namespace, policy: AccountPolicy) -> int:
     tested = comparison.one(named.job)
     if tested is None:
         message = f"{named.job.name} has not ended: nothing is decided before; follow it with respot wait"
-        raise CommandError(message)
+        raise CommandError(message, ExitCode.NOT_DONE)
     if isinstance(tested, Unread):
         raise CommandError(f"{named.job.name} cannot be tested: {clause(tested.why)}", ExitCode.INCOMPLETE)
     document = compared_document(arguments.file, [tested], [], shown=[tested], completed=None)
@@ -190,17 +192,6 @@ def deployed_policy(found: Deployment) -> AccountPolicy | None:
     except UpstreamUnavailableError as error:
         message = f"{clause(str(error))}; {deployment.advice(error.__cause__)}"
         raise CommandError(message, ExitCode.AWS_UNAVAILABLE) from error
-
-
-def _span(words: str) -> timedelta:
-    try:
-        span = parse_span(words)
-    except (ValueError, OverflowError) as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-    if not timedelta() < span <= LONGEST_SPAN:
-        message = f"{words!r} is not between 1 s and {LONGEST_SPAN.days} d"
-        raise argparse.ArgumentTypeError(message)
-    return span
 
 
 def _now() -> datetime:

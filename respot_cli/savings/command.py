@@ -123,7 +123,7 @@ def _show_focus(read: Period, receipts: Sequence[RunReceipt], prices: ChosenPric
         output.say(f"respot: {clause(why)}")
     if focus.unpriced and not focus.rows:
         message = "FOCUS needs costs, and no price is known: give --prices FILE, or allow pricing:GetProducts"
-        raise CommandError(message)
+        raise CommandError(message, ExitCode.NOT_DONE)
     output.write(as_csv(focus.rows))
     if focus.unbilled:
         output.say(f"respot: {focus.unbilled:,} attempts are left out: AWS has not billed them yet")

@@ -16,10 +16,9 @@ from respot.aws.sagemaker.training_jobs import SageMakerTrainingJobs
 from respot.jobs.aws_names import REGION
 from respot.recovery.policy.policy import AccountPolicy
 from respot.savings.receipt import RunReceipt
-from respot_cli import output
+from respot_cli import output, spans
 from respot_cli.deployment import asking_aws
 from respot_cli.errors import CommandError, ExitCode
-from respot_cli.period import since_option
 from respot_cli.policy.check import check
 from respot_cli.prices import options as prices
 from respot_cli.prices.options import ChosenPrices
@@ -52,7 +51,7 @@ def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
         "goes on where it stopped when it is started again.",
     )
     parser.add_argument(
-        "--since", type=since_option, default="90 d", metavar="SPAN", help="only jobs created since (default: 90 d)"
+        "--since", type=spans.period, default="90 d", metavar="SPAN", help="only jobs created since (default: 90 d)"
     )
     parser.add_argument(
         "--regions",
@@ -89,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
     regions = list(dict.fromkeys(arguments.regions or filter(None, [session.region_name])))
     if not regions:
         message = "no AWS region: name those to scan with --regions, or set AWS_REGION"
-        raise CommandError(message, ExitCode.USAGE)
+        raise CommandError(message, ExitCode.AWS_UNAVAILABLE)
     priced = prices.chosen_prices(arguments, session)
     found = _read(session, regions, since=now - arguments.since)
     if all(each.why_not is not None and not each.jobs for each in found):

@@ -6,10 +6,13 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from respot.errors import LedgerUnavailableError, UnreadableItemError
-from respot.jobs.formatting import clause, in_words, iso, parse_span, readable
+from respot.aws.sagemaker.training_jobs import SageMakerTrainingJobs
+from respot.errors import LedgerUnavailableError, UnreadableItemError, UpstreamUnavailableError
+from respot.jobs.formatting import clause, in_words, iso, readable
+from respot.jobs.job import JobId
+from respot.jobs.merge import same_creation
 from respot.runs.run_state import RunAttempt, RunState, Situation, situation_of
-from respot_cli import deployment, found_runs, output
+from respot_cli import deployment, found_runs, output, spans
 from respot_cli.deployment import Deployment, asking_aws
 from respot_cli.errors import CommandError, ExitCode
 from respot_cli.found_runs import APPEARS_WITHIN, EVERY
@@ -30,7 +33,9 @@ def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
     )
     found_runs.add_options(parser)
     found_runs.add_creation_option(parser)
-    parser.add_argument("--timeout", type=_span, metavar="SPAN", help="wait no longer, for example `8 h` or `90 min`")
+    parser.add_argument(
+        "--timeout", type=spans.span, metavar="SPAN", help="wait no longer, for example `8 h` or `90 min`"
+    )
     parser.add_argument(
         "--output",
         choices=["model", "json"],
@@ -42,8 +47,9 @@ def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
 def run(arguments: argparse.Namespace) -> int:
     """Follow the run, and print how it ended."""
     began, timeout = _now(), arguments.timeout
+    within = APPEARS_WITHIN if timeout is None else min(timeout, APPEARS_WITHIN)
     try:
-        named = found_runs.appearing_run(arguments, within=min(timeout or APPEARS_WITHIN, APPEARS_WITHIN))
+        named = found_runs.appearing_run(arguments, within=within)
         name, left = named.job.name, None if timeout is None else timeout - (_now() - began)
         attempts = follow(named.attempts, timeout=left, now=_now, sleep=time.sleep, report=output.say)
     except UnreadableItemError as error:
@@ -156,27 +162,43 @@ def _end_of(last: RunAttempt) -> datetime | None:
 
 
 def _model(found: Deployment, last: RunAttempt, *, needed: bool) -> str | None:
-    """Where SageMaker has put the model; the ledger does not have it. Unless it is needed, the end is shown without."""
+    """Where the model is. Unless it is needed, the end is shown without."""
     if last.state is None:
         return None
     try:
-        with asking_aws(missing=f"{last.name} was deleted, and nobody knows where its model is"):
-            sagemaker = found.session.client("sagemaker", region_name=last.state.job.region)
-            described = sagemaker.describe_training_job(TrainingJobName=last.name)
+        return _model_of(found, last.state.job)
     except CommandError as error:
         if needed:
             raise
         output.say(f"respot: where its model is could not be read: {error}")
         return None
-    return described.get("ModelArtifacts", {}).get("S3ModelArtifacts")
+
+
+def _model_of(found: Deployment, job: JobId) -> str:
+    """Where SageMaker has put the model; the ledger does not have it.
+
+    Raises:
+        CommandError: SageMaker does not say it, or not of this job: a name is free again once its job is deleted.
+    """
+    with asking_aws():
+        sagemaker = found.session.client("sagemaker", region_name=job.region)
+    try:
+        described = SageMakerTrainingJobs(lambda _: sagemaker).description(job.region, job.name)
+    except UpstreamUnavailableError as error:
+        message = f"{clause(str(error))}; {deployment.advice(error.__cause__)}"
+        raise CommandError(message, ExitCode.AWS_UNAVAILABLE) from error
+    if described is None or not same_creation(described.job.created, job.created):
+        message = (
+            f"{job.name}, created {iso(job.created)}, was deleted, and only SageMaker knew where its model is: "
+            f"search its S3OutputPath for {job.name}/output/"
+        )
+        raise CommandError(message, ExitCode.NOT_FOUND)
+    model: str | None = described.request_source.get("ModelArtifacts", {}).get("S3ModelArtifacts")
+    if not model:
+        message = f"SageMaker names no model of {job.name}: aws sagemaker describe-training-job shows what it has"
+        raise CommandError(message, ExitCode.NOT_FOUND)
+    return model
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _span(words: str) -> timedelta:
-    try:
-        return parse_span(words)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error

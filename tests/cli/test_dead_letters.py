@@ -409,6 +409,14 @@ def test_only_the_queue_that_is_named_is_redriven(found: Deployment, command: Co
     assert (bodies(found, RECOVERY.back), bodies(found, OBSERVATIONS.output)) == (["message"], ["message"])
 
 
+def test_a_queue_that_takes_no_message_is_an_aws_that_refused(found: Deployment, command: Command) -> None:
+    found.outputs[RECOVERY.back] = "https://nowhere/queue"
+    put(found, RECOVERY, "message")
+    with pytest.raises(CommandError, match="0 of 1 messages were sent back, the rest is still there") as stopped:
+        command("redrive", "--yes")
+    assert stopped.value.exit_code is ExitCode.AWS_UNAVAILABLE
+
+
 def test_a_message_that_cannot_be_read_is_named_and_stops_no_other(found: Deployment, command: Command) -> None:
     unreadable = put(found, ENDED_JOBS, write_dead_letter("no job", "state"))
     put(found, ENDED_JOBS, write_dead_letter(partition_of(job_id()), "state"))

@@ -62,8 +62,11 @@ def test_the_region_is_taken_from_where_the_aws_cli_takes_it(
 
 def test_without_a_region_it_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
-    with pytest.raises(CommandError, match="no AWS region: name the hub region with --hub-region, or set AWS_REGION"):
-        find(parser().parse_args(["dlq"]))
+    for command, what in (("dlq", "the hub region with --hub-region"), ("scan", "those to scan with --regions")):
+        chosen = parser().parse_args([command])
+        with pytest.raises(CommandError, match=f"no AWS region: name {what}, or set AWS_REGION") as said:
+            chosen.run(chosen)
+        assert said.value.exit_code is ExitCode.AWS_UNAVAILABLE
 
 
 def refused(code: str) -> ClientError:

@@ -180,3 +180,10 @@ def test_only_what_can_be_drilled_can_be_asked_for() -> None:
     assert parser().parse_args(["drill"]).kind == "interrupted"
     with pytest.raises(SystemExit):
         parser().parse_args(["drill", "--kind", "resubmitted"])
+
+
+@pytest.mark.parametrize("words", ["soon", "nan", "inf", "1e300"])
+def test_a_timeout_that_is_no_number_of_seconds_is_wrong_usage(words: str) -> None:
+    assert parser().parse_args(["drill"]).timeout == timedelta(minutes=1)
+    with pytest.raises(SystemExit, match="2"):
+        parser().parse_args(["drill", "--timeout", words])

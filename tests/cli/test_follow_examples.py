@@ -109,6 +109,20 @@ def test_an_earlier_job_of_the_name_is_not_followed(
     assert capsys.readouterr() == (f"s3://{REGION}/{NAME}\n", "completed: as said\n")
 
 
+def test_another_jobs_model_is_not_taken_for_that_of_a_deleted_job(
+    example: ModuleType, jobs: Jobs, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    jobs.there[REGION, NAME] = NEW
+    jobs.know(NEW, RunState.COMPLETED)
+    ended = example.follow(NAME)
+    jobs.there[REGION, NAME] = replace(NEW, created=NEW.created + timedelta(hours=1))
+    monkeypatch.setattr(example, "follow", lambda *_, **__: ended)
+    assert example.main(NAME) == 3
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert f"{NAME} was deleted, and SageMaker has another job of that name" in err
+
+
 def test_a_run_that_did_not_complete_is_1(example: ModuleType, jobs: Jobs) -> None:
     jobs.there[REGION, NAME] = NEW
     jobs.know(NEW, RunState.REFUSED)

@@ -495,7 +495,7 @@ def example_logs(monkeypatch: pytest.MonkeyPatch) -> MemoryLogs:
         runs=cast("Any", runs),
         job=job_id(ROOT),
     )
-    monkeypatch.setattr(found_runs, "find_run", lambda *_: named)
+    monkeypatch.setattr(found_runs, "_finder", lambda *_: lambda _: named)
     monkeypatch.setattr(command, "_now", logs.clock)
     return logs
 
@@ -651,7 +651,7 @@ def test_following_waits_for_a_job_that_was_just_created(
     appears: int,
     code: ExitCode,
 ) -> None:
-    clock, named = clock_of(example_logs), found_runs.find_run(cast("Any", None))
+    clock, named = clock_of(example_logs), found_runs.find_run(Mock())
 
     def find(*_: object) -> NamedRun:
         if clock() < NOW + timedelta(minutes=appears):
@@ -660,7 +660,7 @@ def test_following_waits_for_a_job_that_was_just_created(
         return named
 
     done = attempt(1, "Completed", 600)
-    monkeypatch.setattr(found_runs, "find_run", find)
+    monkeypatch.setattr(found_runs, "_finder", lambda *_: find)
     monkeypatch.setattr(NamedRun, "attempts", lambda _: (done,))
     monkeypatch.setattr("time.sleep", lambda seconds: clock.pass_by(timedelta(seconds=seconds)))
     monkeypatch.setattr("time.monotonic", lambda: clock().timestamp())
@@ -673,7 +673,14 @@ def test_following_waits_for_a_job_that_was_just_created(
 
 @pytest.mark.parametrize(
     "words",
-    [("--attempt", "0"), ("--attempt", "-1"), ("--attempt", "x"), ("--since", "soon"), ("--since", "9999999999999 d")],
+    [
+        ("--attempt", "0"),
+        ("--attempt", "-1"),
+        ("--attempt", "x"),
+        ("--since", "soon"),
+        ("--since", "9999999999999 d"),
+        ("--since", "999999 d"),
+    ],
 )
 def test_wrong_usage_is_refused(words: Sequence[str]) -> None:
     with pytest.raises(SystemExit, match="2"):

@@ -5,9 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
+from unittest.mock import Mock
 
 import boto3
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from respot.aws.dynamodb.ledger import DynamoDbLedger
 from respot.aws.dynamodb.runs import DynamoDbRunStore
@@ -61,14 +63,23 @@ class World:
         ledger = DynamoDbLedger(self.client, TABLE, clock=self.clock, retention=None)
         ledger.save(reconcile(ledger.load(job), seen))
 
-    def describe_as(self, created: datetime) -> None:
+    def describe_as(self, created: datetime, **others: object) -> None:
         """Have SageMaker say that the job of this name was created then."""
 
         def answer(parsed: dict[str, Any], **_: object) -> None:
-            parsed["CreationTime"] = created
+            parsed |= {"CreationTime": created, **others}
 
         create(REGION)
         self.session.events.register("after-call.sagemaker.DescribeTrainingJob", answer)
+
+    def cut_off_the_ledger(self, *, after: float, until: float, of_index: bool = True) -> None:
+        """Have the ledger not answer the command for a while; unless `of_index`, only its index of names answers."""
+
+        def unreachable(params: dict[str, Any], **_: object) -> None:
+            if after <= (self.clock() - BEGAN).total_seconds() < until and (of_index or "IndexName" not in params):
+                raise EndpointConnectionError(endpoint_url="https://dynamodb/")
+
+        self.session.events.register("provide-client-params.dynamodb", unreachable)
 
     def sleep(self, seconds: float) -> None:
         self.clock.pass_by(timedelta(seconds=seconds))
@@ -104,8 +115,12 @@ def world(dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch) -> World:
     return made
 
 
+def completes_at_once(world: World) -> None:
+    world.know(NEW, "Starting=0 Training=5 Completed=9")
+
+
 def completes(world: World, after: float) -> None:
-    world.later[after] = lambda: world.know(NEW, "Starting=0 Training=5 Completed=9")
+    world.later[after] = lambda: completes_at_once(world)
 
 
 def waited(*words: str) -> int:
@@ -141,6 +156,42 @@ def test_a_newer_job_that_the_ledger_never_learns_of_is_not_there(
     assert waited() == ExitCode.NOT_FOUND
     assert f"the ledger has no job {NAME} created {iso(NEW.created)} in {REGION}" in capsys.readouterr().err
     assert world.clock() - BEGAN == timedelta(minutes=10)
+
+
+@pytest.mark.parametrize("after", [0, 5])
+def test_a_ledger_that_does_not_answer_for_a_while_ends_no_wait_for_a_new_job(
+    world: World, capsys: pytest.CaptureFixture[str], after: float
+) -> None:
+    world.cut_off_the_ledger(after=after, until=570)
+    completes(world, 590)
+    assert waited("--created-since", iso(NEW.created)) == ExitCode.DONE
+    assert capsys.readouterr().err.count("trying again") == 1
+
+
+def test_nor_one_that_does_not_answer_once_the_job_is_found(world: World) -> None:
+    world.cut_off_the_ledger(after=0, until=570, of_index=False)
+    assert waited() == ExitCode.NOT_DONE
+    assert world.clock() - BEGAN == timedelta(seconds=570)
+
+
+def test_a_ledger_that_refuses_ends_it_at_once(world: World) -> None:
+    refuse(world.session, "dynamodb", "Query")
+    assert waited() == ExitCode.AWS_UNAVAILABLE
+    assert world.clock() == BEGAN
+
+
+def test_the_deployment_is_found_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each time costs a session, and a call of CloudFormation's few."""
+    found = Mock(side_effect=deployment.find)
+    monkeypatch.setattr(deployment, "find", found)
+    world.describe_as(NEW.created)
+    assert waited() == ExitCode.NOT_FOUND
+    assert found.call_count == 1
+
+
+def test_without_time_to_wait_an_unknown_job_is_not_there(world: World) -> None:
+    assert waited("--created-since", iso(NEW.created), "--timeout", "0 s") == ExitCode.NOT_FOUND
+    assert world.clock() == BEGAN
 
 
 @pytest.mark.parametrize("rounded", [0, -0.9, 0.9])
@@ -267,6 +318,48 @@ def test_the_id_of_a_run_says_which(world: World) -> None:
     world.describe_as(NEW.created)
     assert main(["wait", run_id(OLD)]) == ExitCode.NOT_DONE
     assert world.clock() == BEGAN
+
+
+@pytest.mark.parametrize("rounded", [0, -0.9, 0.9])
+def test_the_model_is_that_of_the_job(world: World, capsys: pytest.CaptureFixture[str], rounded: float) -> None:
+    completes_at_once(world)
+    world.describe_as(NEW.created + timedelta(seconds=rounded), ModelArtifacts={"S3ModelArtifacts": "s3://its/model"})
+    assert main(["wait", run_id(NEW), "--output", "model"]) == ExitCode.DONE
+    assert capsys.readouterr().out == "s3://its/model\n"
+
+
+@pytest.mark.parametrize("used_again", [True, False])
+def test_a_deleted_job_has_no_model_and_another_jobs_is_not_taken(
+    world: World, capsys: pytest.CaptureFixture[str], *, used_again: bool
+) -> None:
+    completes_at_once(world)
+    if used_again:
+        world.describe_as(NEW.created + timedelta(hours=1))
+    assert main(["wait", run_id(NEW), "--output", "model"]) == ExitCode.NOT_FOUND
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert f"{NAME}, created {iso(NEW.created)}, was deleted" in err
+    assert f"search its S3OutputPath for {NAME}/output/" in err
+
+
+def test_an_end_without_a_model_is_shown_unless_the_model_is_asked_for(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    completes_at_once(world)
+    world.describe_as(NEW.created, ModelArtifacts={})
+    assert main(["wait", run_id(NEW), "--json"]) == ExitCode.DONE
+    assert json.loads(capsys.readouterr().out)["model"] is None
+    assert main(["wait", run_id(NEW), "--output", "model"]) == ExitCode.NOT_FOUND
+    assert f"SageMaker names no model of {NAME}" in capsys.readouterr().err
+
+
+def test_a_model_that_sagemaker_refuses_to_name_is_not_unknown(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    completes_at_once(world)
+    refuse(world.session, "sagemaker", "DescribeTrainingJob")
+    assert main(["wait", run_id(NEW), "--output", "model"]) == ExitCode.AWS_UNAVAILABLE
+    assert "ask your administrator for this permission" in capsys.readouterr().err
 
 
 def test_logs_follow_it_too(world: World, capsys: pytest.CaptureFixture[str]) -> None:

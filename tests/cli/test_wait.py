@@ -87,7 +87,7 @@ def test_the_document_names_each_attempt_and_the_model() -> None:
     assert [(each["attempt"], each["job"]) for each in document["attempts"]] == [(1, "spot-job"), (2, "spot-job-r2")]
 
 
-@pytest.mark.parametrize("words", ["", "8", "soon"])
-def test_a_timeout_has_a_unit(words: str) -> None:
-    with pytest.raises(SystemExit):
+@pytest.mark.parametrize("words", ["", "8", "soon", "99999999999999 d"])
+def test_a_timeout_that_is_no_span_is_wrong_usage(words: str) -> None:
+    with pytest.raises(SystemExit, match="2"):
         parser().parse_args(["wait", "spot-job", "--timeout", words])

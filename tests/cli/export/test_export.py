@@ -1,5 +1,6 @@
 """`respot export` writes a row for each attempt, the same in JSONL and in Parquet."""
 
+import errno
 import json
 import sys
 from collections import Counter
@@ -9,6 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import boto3
 import pytest
@@ -19,6 +21,7 @@ from respot.recovery.planning.run import RunId, run_id
 from respot.runs.period import RecordedRun
 from respot_cli import deployment
 from respot_cli.deployment import Deployment
+from respot_cli.errors import ExitCode
 from respot_cli.export import command
 from respot_cli.export.part_file import PartFile
 from respot_cli.export.rows import AMOUNTS, DAYS, LENGTHS, TEXTS, TIMES, WHOLE_NUMBERS, rows_of
@@ -182,6 +185,14 @@ def test_without_pyarrow_the_message_says_how_to_get_it_before_anything_is_read(
     assert "pipx install --force '.[parquet]'" in capsys.readouterr().err
     assert period.asked == []
     assert main(["export", "--output", "runs.jsonl"]) == 0
+
+
+@pytest.mark.usefixtures("period")
+def test_a_full_disk_is_lost_output(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    full = Mock(side_effect=OSError(errno.ENOSPC, "No space left on device"))
+    monkeypatch.setattr("respot_cli.export.command.write_parquet", full)
+    assert main(["export", "--output", "runs.parquet"]) == ExitCode.OUTPUT_LOST
+    assert "runs.parquet cannot be written" in capsys.readouterr().err
 
 
 def test_what_cannot_be_read_is_counted_and_named(period: Period, capsys: pytest.CaptureFixture[str]) -> None:

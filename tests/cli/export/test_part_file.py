@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from respot_cli.errors import CommandError
+from respot_cli.errors import CommandError, ExitCode
 from respot_cli.export.part_file import PartFile
 
 OF = {"account": "111122223333"}
@@ -72,8 +72,9 @@ def test_a_part_of_which_nobody_knows_anything_is_begun_again(tmp_path: Path) ->
 
 
 def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match="cannot be written"):
+    with pytest.raises(CommandError, match="cannot be written") as refused:
         part(tmp_path / "missing").begin({})
+    assert refused.value.exit_code is ExitCode.OUTPUT_LOST
 
 
 def test_nothing_goes_on_from_an_export_that_was_ended_just_when_it_was_done(
