@@ -66,7 +66,8 @@ class Subject:
 
     Attributes:
         since: the beginning of the period.
-        until: its end: the present moment.
+        until: its end.
+        written: the present moment.
         where: account, regions and deployment, in words.
         team_tag: the tag that names a run's team.
         unread: how many items of the ledger could not be read.
@@ -75,6 +76,7 @@ class Subject:
 
     since: datetime
     until: datetime
+    written: datetime
     where: str
     team_tag: str
     unread: int = 0
@@ -108,7 +110,7 @@ def report_of(
         title="What spot saved",
         period=f"{readable(subject.since)} to {readable(subject.until)}",
         where=name(subject.where),
-        written=subject.until,
+        written=subject.written,
         headline=("Saved by spot, net of repeated work", _headline(whole)),
         lead=_lead(whole, work),
         bill=_bill(whole, work),
