@@ -439,7 +439,8 @@ def _length(span: timedelta | None) -> str:
 def _days(receipts: Sequence[RunReceipt], team_tag: str) -> list[Day]:
     newest_first = sorted(receipts, key=lambda each: each.began, reverse=True)[:MOST_RUNS]
     detail = detail_for(len(newest_first))
-    days, so_far = [], 0
+    days: list[Day] = []
+    so_far = 0
     for day, of_day in groupby(newest_first, key=lambda each: each.began.astimezone(UTC).date()):
         runs = [run_view(each, detail, team_tag=team_tag) for each in of_day]
         is_open = not days or so_far + len(runs) <= _OPEN_RUNS
