@@ -1,14 +1,15 @@
 """Reads the runs of a period from the ledger, in few reads."""
 
 import argparse
+import re
 from collections.abc import Callable, Container, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from respot.errors import LedgerUnavailableError, UnreadableItemError
-from respot.jobs.formatting import clause
+from respot.jobs.formatting import clause, readable
 from respot.jobs.job import JobId
 from respot.recovery.planning.run import RunId
 from respot.runs.period import RecordedRun, RunReader, StoredFigures
@@ -25,6 +26,7 @@ _PROGRESS: Final = 1000
 """Runs read between two notes of progress."""
 _MOST_NOTES: Final = 20
 """Items that cannot be read and are named on stderr; the JSON has them all."""
+_MONTH: Final = re.compile(r"[0-9]{4}-[0-9]{2}")
 
 
 def runs_of_period(
@@ -33,10 +35,13 @@ def runs_of_period(
     since: datetime,
     now: datetime,
     on_unreadable: deployment.OnUnreadable,
+    until: datetime | None = None,
     on_progress: Callable[[int], None] = lambda _: None,
     without: Container[RunId] = frozenset(),
 ) -> Iterator[RecordedRun]:
     """The runs that go on, and those that ended since then, newest first; read page by page as they are asked for.
+
+    With `until`, only those that ended since then and before it.
 
     A hundred runs cost two reads, and each run two more: its job, and its attempts; a run of n attempts costs n + 1,
     and one more until its last attempt is decided on.
@@ -51,7 +56,7 @@ def runs_of_period(
     reader = RunReader(histories=found.histories(), ledger=found.ledger(), runs=found.runs())
     seen: set[RunId] = set()
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        for page in found.summaries(on_unreadable).pages(now=now, since=since, size=_PAGE):
+        for page in found.summaries(on_unreadable).pages(now=now, since=since, until=until, size=_PAGE):
             # A run that ends while pages are read is in two of them.
             new = [summary for summary in page if summary.run not in seen]
             seen.update(summary.run for summary in new)
@@ -69,6 +74,7 @@ class Period:
 
     Attributes:
         since: when it begins: the runs go on, or ended since then.
+        until: when it ends: the runs ended before; `None` if those that go on belong to it.
         now: when it was read.
         receipts: of its runs, newest first.
         stored: the figures that were written with the states of their jobs.
@@ -82,6 +88,17 @@ class Period:
     stored: Mapping[JobId, StoredFigures]
     computed: Mapping[JobId, StoredFigures]
     unread: Mapping[str, str]
+    until: datetime | None = None
+
+    @property
+    def end(self) -> datetime:
+        """When it ends: where runs that go on belong to it, when it was read."""
+        return self.until or self.now
+
+    @property
+    def words(self) -> str:
+        """See `in_words`."""
+        return in_words(self.since, self.until)
 
     @property
     def exit_code(self) -> ExitCode:
@@ -98,14 +115,45 @@ class Period:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options by which a command chooses its period."""
-    parser.add_argument(
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
         "--since",
         type=spans.period,
         default="30 d",
         metavar="SPAN",
         help="runs that go on, or ended within this span (default: 30 d)",
     )
+    which.add_argument(
+        "--month", type=month_option, metavar="YYYY-MM", help="only runs that ended in this calendar month, in UTC"
+    )
     parser.add_argument("--region", help="only runs in this region (default: all watched regions)")
+
+
+def chosen(arguments: argparse.Namespace, *, now: datetime) -> tuple[datetime, datetime | None]:
+    """When the period begins, and when it ends: `None` if the runs that go on belong to it."""
+    month: tuple[datetime, datetime] | None = arguments.month
+    return month or (now - arguments.since, None)
+
+
+def in_words(since: datetime, until: datetime | None) -> str:
+    """The period, within a sentence."""
+    return f"from {readable(since)} to {readable(until)}" if until else f"since {readable(since)}"
+
+
+def month_option(words: str) -> tuple[datetime, datetime]:
+    """Read a month on the command line: when it and the next one begin.
+
+    Raises:
+        ArgumentTypeError: it is none.
+    """
+    message = f"{words!r} is no month like 2026-10"
+    if not _MONTH.fullmatch(words):
+        raise argparse.ArgumentTypeError(message)
+    try:
+        first = datetime(int(words[:4]), int(words[5:]), 1, tzinfo=UTC)
+        return first, (first + timedelta(days=31)).replace(day=1)
+    except (ValueError, OverflowError) as error:
+        raise argparse.ArgumentTypeError(message) from error
 
 
 def progress_notes(every: int, more: str = "") -> Callable[[int], None]:
@@ -121,8 +169,12 @@ def progress_notes(every: int, more: str = "") -> Callable[[int], None]:
     return on_progress
 
 
-def read_period(found: Deployment, *, since: datetime, now: datetime, region: str | None = None) -> Period:
+def read_period(
+    found: Deployment, *, since: datetime, now: datetime, until: datetime | None = None, region: str | None = None
+) -> Period:
     """The receipts of the runs that go on, or ended since then, with notes of progress on stderr.
+
+    With `until`, of those that ended since then and before it.
 
     Raises:
         CommandError: the ledger did not answer.
@@ -136,7 +188,12 @@ def read_period(found: Deployment, *, since: datetime, now: datetime, region: st
         unread[f"{error.partition} {error.sort_key}"] = error.why
 
     runs = runs_of_period(
-        found, since=since, now=now, on_unreadable=on_unreadable, on_progress=progress_notes(_PROGRESS)
+        found,
+        since=since,
+        until=until,
+        now=now,
+        on_unreadable=on_unreadable,
+        on_progress=progress_notes(_PROGRESS),
     )
     try:
         for run in runs:
@@ -152,4 +209,12 @@ def read_period(found: Deployment, *, since: datetime, now: datetime, region: st
     except LedgerUnavailableError as error:
         message = f"the runs could not be read: {clause(str(error))}; {deployment.advice(error.__cause__)}"
         raise CommandError(message, ExitCode.AWS_UNAVAILABLE) from error
-    return Period(since=since, now=now, receipts=tuple(receipts), stored=stored, computed=computed, unread=unread)
+    return Period(
+        since=since,
+        until=until,
+        now=now,
+        receipts=tuple(receipts),
+        stored=stored,
+        computed=computed,
+        unread=unread,
+    )

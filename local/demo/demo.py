@@ -1,5 +1,7 @@
 """The demo: five jobs, each with another fate, and three runs to resume, through the whole of Respot."""
 
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -13,9 +15,9 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from local import PROJECT
+from local import PROJECT, run_program
 from local.demo import scenarios, slack_rendering
-from local.demo.deployed import STACK, DeployedAccount, TrainingGround, deployed_account
+from local.demo.deployed import DeployedAccount, TrainingGround, deployed_account
 from local.demo.scenarios import RESUMED, SCENARIOS
 from local.demo.verification import (
     JobOutcome,
@@ -26,12 +28,8 @@ from local.demo.verification import (
     unequal,
 )
 from local.emulator.account import LocalAccount
-from respot.recovery.planning.run import RunId
 from respot.recovery.records import OutcomeKind
-from respot.savings.receipt import receipt_of
 from respot_cli.errors import CommandError
-from respot_cli.report import page
-from respot_cli.report.build import Subject, report_of
 from respot_cli.show.bar import style_of
 from respot_cli.show.command import load
 from respot_cli.show.history import History, headline
@@ -50,6 +48,7 @@ _WITH_COUNTS: Final = 79
 _NEXT: Final = (
     (".venv/bin/python -m local demo --keep", "the same, and keep the account"),
     (f".venv/bin/respot show {RESUMED.name}", "one job, with the settings it prints"),
+    (".venv/bin/respot savings --by team", "what spot saved each team, as in the report"),
     (".venv/bin/python -m local demo --verbose", "all timelines and Slack messages"),
 )
 
@@ -75,8 +74,8 @@ def run(console: Console | None = None, *, verbose: bool = False, keep: Keep | N
         for scenario in SCENARIOS:
             scenarios.start(at, scenario)
         runs = _watch(console, at)
-        say("Checking the ledger, the alerts and Slack")
-        found = verify(at, runs)
+        say("Checking the ledger, the alerts and Slack, and writing the report")
+        found = verify(at, runs) + write_report(at)
         histories, now = _histories(at, runs), datetime.now(UTC)
         if verbose:
             _show(console, at, histories, now)
@@ -84,8 +83,6 @@ def run(console: Console | None = None, *, verbose: bool = False, keep: Keep | N
         if not found:
             lines = (Text.assemble((f"{command:<42}", "cyan"), (what, "dim")) for command, what in _NEXT)
             console.print(Group(Text("Next", style="bold"), *(Padding.indent(line, 2) for line in lines)), "")
-        REPORT.parent.mkdir(parents=True, exist_ok=True)
-        REPORT.write_bytes(page_of(at, histories, now).encode())
         for difference in found:
             console.print(Text(f"✗ {difference}", style="red"))
         verdict = "✗ Something differs" if found else "✓ Ledger and alerts are exactly what the lifecycles demand"
@@ -112,17 +109,15 @@ def verify(at: DeployedAccount, runs: Runs) -> list[str]:
     return found + unequal("dead letters", {}, at.dead_letters())
 
 
-def page_of(at: DeployedAccount, histories: Sequence[History], now: datetime) -> str:
-    """The report on the demo's runs."""
-    runs = {RunId(each.run_id): each.run for each in histories}
-    receipts = [receipt_of(run, attempts, now=now) for run, attempts in runs.items()]
-    subject = Subject(
-        since=min((each.began for each in receipts), default=now),
-        until=now,
-        where=f"local account {at.account.account_id}, stack {STACK} in {at.account.region}",
-        team_tag="project",
-    )
-    return page.render(report_of(receipts, subject))
+def write_report(at: DeployedAccount) -> list[str]:
+    """Have `respot report` write the page, as a user would; gives what it says if it could not."""
+    REPORT.parent.mkdir(parents=True, exist_ok=True)
+    # Not the user's cache: its prices are real, and those of this account would remain in it.
+    with tempfile.TemporaryDirectory() as cache:
+        environment = at.account.process_environment() | {"XDG_CACHE_HOME": cache}
+        words = [sys.executable, "-m", "respot_cli.main", "report", "--output", str(REPORT)]
+        done = run_program(words, env=environment)
+    return [f"respot report: {done.stdout.strip()}"] if done.returncode else []
 
 
 def _histories(at: DeployedAccount, runs: Runs) -> list[History]:

@@ -23,7 +23,7 @@ class Scenario:
     """A user's own job, or a run of several attempts, each with its market and its end.
 
     `last` is the last decision; its reason must have the words `reason`. If `seeded`, there is an older checkpoint from
-    the beginning.
+    the beginning. `team` is the value of its tag `team`, by which savings are summed.
     """
 
     name: str
@@ -32,6 +32,7 @@ class Scenario:
     last: Action = Action.NOTHING
     reason: str
     tags: Mapping[str, str] = field(default_factory=dict)
+    team: str = "vision"
     seeded: bool = False
 
     @property
@@ -51,7 +52,7 @@ RESUMED: Final = Scenario(
 
 def _not_resumed(name: str, lifecycle: str, end: tuple[Market, str]) -> Scenario:
     reason = "completed: nothing to do" if end == _SPOT_COMPLETED else "not asked to resume this job"
-    return Scenario(name=name, lifecycle=lifecycle, attempts=(end,), reason=reason)
+    return Scenario(name=name, lifecycle=lifecycle, attempts=(end,), reason=reason, team="speech")
 
 
 SCENARIOS: Final = (
@@ -95,7 +96,8 @@ def start(at: DeployedAccount, scenario: Scenario) -> None:
         for file in ("model.safetensors", "optimizer.pt", "trainer_state.json"):
             key = f"{checkpoints}checkpoint-50/{file}"
             at.client("s3").put_object(Bucket=at.ground.bucket, Key=key, Body=b'{"global_step": 50}')
-    at.ground.create(scenario.name, lifecycle=scenario.lifecycle, tags=scenario.tags, checkpoints=checkpoints)
+    tags = {"team": scenario.team, **scenario.tags}
+    at.ground.create(scenario.name, lifecycle=scenario.lifecycle, tags=tags, checkpoints=checkpoints)
 
 
 def is_settled(scenario: Scenario, run: Sequence[JobOutcome]) -> bool:

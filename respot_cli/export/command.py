@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from respot.errors import LedgerUnavailableError, UnreadableItemError
-from respot.jobs.formatting import bytes_in_words, clause, iso, readable
+from respot.jobs.formatting import bytes_in_words, clause, iso
 from respot.recovery.planning.run import RunId
 from respot_cli import deployment, output, period
 from respot_cli.deployment import Deployment
@@ -38,8 +38,9 @@ def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
     parser = groups.add_parser(
         "export",
         help="write runs, attempts, transitions and receipts of a period to a file",
-        description="Write a row for each attempt of the runs that go on, and of those that ended within --since, with "
-        "its transitions and its receipt. Started again after an interruption, it goes on where it stopped.",
+        description="Write a row for each attempt of the runs that go on, and of those that ended within --since; or "
+        "of those that ended in --month. A row has transitions and a receipt. Started again after an interruption, it "
+        "goes on where it stopped.",
     )
     parser.add_argument("--output", required=True, type=_file, metavar="FILE", help="FILE.jsonl, or FILE.parquet")
     period.add_options(parser)
@@ -60,10 +61,11 @@ def run(arguments: argparse.Namespace) -> int:
     priced = prices.chosen_prices(arguments, found.session)
     part = PartFile(file, of=_identity(arguments, found))
     now = _now()
-    since = datetime.fromisoformat(part.begin({"since": iso(now - arguments.since)})["since"])
+    since, until = period.chosen(arguments, now=now)
+    since = datetime.fromisoformat(part.begin({"since": iso(since)})["since"])
     if before := len(part.runs):
         output.say(f"respot: {before:,} runs are in {part.path.name} from before: going on from there")
-    unread = _export(arguments, found, part, priced, since=since)
+    unread = _export(arguments, found, part, priced, since=since, until=until)
     if as_parquet:
         made = file.with_name(f"{file.name}.making")
         try:
@@ -74,7 +76,17 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         made = part.path
     size = part.finish(made)
-    done = _Done(file=str(file), since=since, part=part, before=before, size=size, unread=unread, priced=priced)
+    done = _Done(
+        file=str(file),
+        since=since,
+        until=until or now,
+        words=period.in_words(since, until),
+        part=part,
+        before=before,
+        size=size,
+        unread=unread,
+        priced=priced,
+    )
     text = done.text() if arguments.format == "text" else ""
     output.show(arguments.format, text, done.document())
     for item, why in list(unread.items())[:_MOST_NOTES]:
@@ -83,7 +95,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _export(
-    arguments: argparse.Namespace, found: Deployment, part: PartFile, priced: ChosenPrices, *, since: datetime
+    arguments: argparse.Namespace,
+    found: Deployment,
+    part: PartFile,
+    priced: ChosenPrices,
+    *,
+    since: datetime,
+    until: datetime | None,
 ) -> dict[str, str]:
     unread: dict[str, str] = {}
 
@@ -94,6 +112,7 @@ def _export(
         for recorded in runs_of_period(
             found,
             since=since,
+            until=until,
             now=_now(),
             on_unreadable=on_unreadable,
             on_progress=progress_notes(_PROGRESS, "; Ctrl-C loses nothing"),
@@ -128,6 +147,7 @@ def _identity(arguments: argparse.Namespace, found: Deployment) -> dict[str, str
         "region": arguments.region or "",
         "span_seconds": str(int(arguments.since.total_seconds())),
         "prices": arguments.prices or "",
+        **({"month": iso(arguments.month[0])} if arguments.month else {}),
     }
 
 
@@ -137,6 +157,8 @@ class _Done:
 
     file: str
     since: datetime
+    until: datetime
+    words: str
     part: PartFile
     before: int
     size: int
@@ -150,7 +172,7 @@ class _Done:
 
         runs, rows = count(len(self.part.runs), "run"), count(self.part.rows, "attempt")
         size = bytes_in_words(self.size)
-        lines = [f"{self.file}: {rows} of {runs} since {readable(self.since)}, {size}."]
+        lines = [f"{self.file}: {rows} of {runs} {self.words}, {size}."]
         if self.priced.source:
             lines.append(f"Prices: {self.priced.source}.")
         lines += [f"{each}." for each in self.priced.why_unknown]
@@ -162,6 +184,7 @@ class _Done:
             "file": self.file,
             "version": VERSION,
             "since": iso(self.since),
+            "until": iso(self.until),
             "runs": len(self.part.runs),
             "runs_from_before": self.before,
             "attempts": self.part.rows,

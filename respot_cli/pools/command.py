@@ -32,12 +32,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the pools, the worst first."""
     found = deployment.find(arguments)
     now = _now()
-    read = read_period(found, since=now - arguments.since, now=now, region=arguments.region)
+    since, until = period.chosen(arguments, now=now)
+    read = read_period(found, since=since, until=until, now=now, region=arguments.region)
     pools, commands = pools_of(read.receipts), _next()
     if arguments.format == "json":
         document: dict[str, Any] = {
             "read_at": iso(read.now),
             "since": iso(read.since),
+            "until": iso(read.end),
             "pools": [to_document(each) for each in pools],
             "unread": dict(read.unread),
             "next": commands_to_document(*commands),
@@ -46,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         from respot_cli.pools.view import render  # noqa: PLC0415 - a script that wants JSON does not load it
 
-        output.show("text", render(pools, since=read.since, commands=commands), {})
+        output.show("text", render(pools, period=read.words, commands=commands), {})
     read.say_what_is_missing()
     return read.exit_code
 

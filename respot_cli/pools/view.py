@@ -1,14 +1,14 @@
 """Pools as tables for people."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from respot.alerting.text import one_line
-from respot.jobs.formatting import in_words, readable
+from respot.jobs.formatting import capitalized, in_words
 from respot.savings.pools import LEAST_EXPOSURE, PoolFigures, Waits
 from respot_cli.next_commands import next_commands
 from respot_cli.pools.command import WEEKDAYS
@@ -19,10 +19,10 @@ _QUARTERS: Final = ((0, 6), (6, 12), (12, 18), (18, 24))
 """Of the day, for people; the JSON has each hour."""
 
 
-def render(pools: Sequence[PoolFigures], *, since: datetime, commands: Sequence[tuple[str, str]]) -> RenderableType:
+def render(pools: Sequence[PoolFigures], *, period: str, commands: Sequence[tuple[str, str]]) -> RenderableType:
     """The pools, one in a row, and when their jobs waited."""
     if not pools:
-        return Group(Text(f"No jobs since {readable(since)}."), Text(), next_commands(*commands))
+        return Group(Text(f"No jobs {period}."), Text(), next_commands(*commands))
     least = int(LEAST_EXPOSURE / _HOUR)
     notes = (
         f"/100 h: interruptions in 100 instance-hours, from {least} instance-hours on.",
@@ -30,7 +30,7 @@ def render(pools: Sequence[PoolFigures], *, since: datetime, commands: Sequence[
         "Times are UTC, those at which a wait began.",
     )
     return Group(
-        Text(f"Since {readable(since)}"),
+        Text(capitalized(period)),
         Text(),
         _table(pools),
         Text(),

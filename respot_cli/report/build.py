@@ -67,7 +67,8 @@ class Subject:
 
     Attributes:
         since: the beginning of the period.
-        until: its end: the present moment.
+        until: its end.
+        written: the present moment.
         where: account, regions and deployment, in words.
         team_tag: the tag that names a run's team.
         unread: how many items of the ledger could not be read.
@@ -76,6 +77,7 @@ class Subject:
 
     since: datetime
     until: datetime
+    written: datetime
     where: str
     team_tag: str
     unread: int = 0
@@ -109,7 +111,7 @@ def report_of(
         title="What spot saved",
         period=f"{readable(subject.since)} to {readable(subject.until)}",
         where=name(subject.where),
-        written=subject.until,
+        written=subject.written,
         headline=(f"Saved by spot, net of repeated work{_of_what(whole)}", _headline(whole)),
         lead=_lead(whole, work),
         bill=_bill(whole, work),
@@ -478,7 +480,8 @@ def _length(span: timedelta | None) -> str:
 def _days(receipts: Sequence[RunReceipt], whole: Totals, prices: Prices, team_tag: str) -> list[Day]:
     newest_first = sorted(receipts, key=lambda each: each.began, reverse=True)[:MOST_RUNS]
     detail = detail_for(len(newest_first))
-    days, so_far = [], 0
+    days: list[Day] = []
+    so_far = 0
     for day, of_day in groupby(newest_first, key=lambda each: each.began.astimezone(UTC).date()):
         runs = [run_view(each, detail, team_tag=team_tag, saved=_saved(each, whole, prices)) for each in of_day]
         is_open = not days or so_far + len(runs) <= _OPEN_RUNS

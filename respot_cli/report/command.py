@@ -54,13 +54,15 @@ def run(arguments: argparse.Namespace) -> int:
     found = deployment.find(arguments)
     prices = chosen_prices(arguments, found.session)
     now = _now()
-    read = read_period(found, since=now - arguments.since, now=now, region=arguments.region)
+    since, until = period.chosen(arguments, now=now)
+    read = read_period(found, since=since, until=until, now=now, region=arguments.region)
     from respot_cli.report.build import Subject, headline_of, report_of  # noqa: PLC0415 - other commands need it not
     from respot_cli.report.page import render  # noqa: PLC0415
 
     subject = Subject(
         since=read.since,
-        until=read.now,
+        until=read.end,
+        written=read.now,
         where=f"account {found.account}, stack {found.stack} in {found.region}",
         team_tag=arguments.team_tag,
         unread=len(read.unread),
@@ -71,6 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
         "output": str(arguments.output),
         "bytes": len(page),
         "since": iso(read.since),
+        "until": iso(read.end),
         "read_at": iso(read.now),
         "runs": len(read.receipts),
         "prices": prices.source or None,

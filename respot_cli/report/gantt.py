@@ -17,9 +17,7 @@ from respot_cli.report.axis import Axis
 from respot_cli.report.view_model import Event, Lane, Mark, Part, Run
 from respot_cli.report.words import length, name
 
-KINDS: Final[Mapping[TimeClass, str]] = {
-    each: "between" if each is TimeClass.BETWEEN else str(each) for each in TimeClass
-}
+KINDS: Final[Mapping[str, str]] = {each: "between" if each is TimeClass.BETWEEN else str(each) for each in TimeClass}
 """The classes of the template."""
 DOUBTFUL: Final = "doubtful"
 """The same of training that may have been lost."""

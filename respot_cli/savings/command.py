@@ -60,7 +60,8 @@ def run(arguments: argparse.Namespace) -> int:
     found = deployment.find(arguments)
     prices = chosen_prices(arguments, found.session)
     now = _now()
-    read = read_period(found, since=now - arguments.since, now=now, region=arguments.region)
+    since, until = period.chosen(arguments, now=now)
+    read = read_period(found, since=since, until=until, now=now, region=arguments.region)
     receipts = spot_runs(read.receipts)
     if arguments.format == "focus":
         return _show_focus(read, receipts, prices, account=found.account)
@@ -98,6 +99,7 @@ def _show(chosen: str, savings: Savings) -> None:
         document: dict[str, Any] = {
             "read_at": iso(savings.period.now),
             "since": iso(savings.period.since),
+            "until": iso(savings.period.end),
             "total": document_of(savings.summed),
             "by": savings.by,
             "groups": {key: document_of(each) for key, each in savings.groups.items()} if savings.by else None,

@@ -10,7 +10,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from respot.alerting.text import one_line
-from respot.jobs.formatting import in_words, readable
+from respot.jobs.formatting import capitalized, in_words
 from respot.savings.money import Amount, Money, to_the_cent
 from respot.savings.span import Span, exactly
 from respot.savings.totals import UNKNOWN, Group, Totals
@@ -45,7 +45,7 @@ def render(savings: Savings, *, commands: Sequence[tuple[str, str]]) -> Renderab
     """The sums of the period, by group or with where the time went."""
     summed = savings.summed
     if not summed.runs:
-        return Lines(Text(f"No run on spot since {readable(savings.period.since)}."), Text(), next_commands(*commands))
+        return Lines(Text(f"No run on spot {savings.period.words}."), Text(), next_commands(*commands))
     detail = _groups(savings.groups, savings.by, summed) if savings.by else _time(summed)
     marked = [MARKED] if any(_marked(each, summed) for each in savings.groups.values()) else []
     notes = [Text(each) for each in (*marked, *_notes(summed, savings.price_source))]
@@ -60,7 +60,7 @@ def _title(period: Period, summed: Totals) -> str:
     attempts = f"{summed.attempts:,} attempt{'' if summed.attempts == 1 else 's'}"
     interruptions = f"{summed.interruptions:,} interruption{'' if summed.interruptions == 1 else 's'}"
     runs = f"{summed.runs:,} run{'' if summed.runs == 1 else 's'} on spot"
-    return f"Since {readable(period.since)}: {runs}, {attempts}, {interruptions}"
+    return f"{capitalized(period.words)}: {runs}, {attempts}, {interruptions}"
 
 
 def _sums(summed: Totals) -> Rows:

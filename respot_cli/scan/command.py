@@ -121,6 +121,7 @@ def _write_page(path: Path, findings: Findings, receipts: Sequence[RunReceipt], 
     subject = Subject(
         since=findings.since,
         until=findings.now,
+        written=findings.now,
         where=f"{account}{', '.join(each.region for each in findings.regions)}: a scan without a deployment",
         team_tag="team",
         notes=page_notes(findings),

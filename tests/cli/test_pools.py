@@ -15,7 +15,7 @@ from respot_cli.errors import ExitCode
 from respot_cli.main import main
 from respot_cli.pools import command
 from respot_cli.pools.view import render
-from tests.support.builders import REGION, at
+from tests.support.builders import REGION
 from tests.support.moto_aws import TABLE
 from tests.support.receipts import NOW, receipt, run_attempt
 from tests.support.stored_runs import named, write
@@ -31,7 +31,7 @@ def shown(width: int = 160) -> str:
     console = Console(width=width, highlight=False)
     pools = pools_of([receipt(LONG), receipt(SHORT)])
     with console.capture() as captured:
-        console.print(render(pools, since=at(0), commands=[("respot list", "runs")]))
+        console.print(render(pools, period="since yesterday", commands=[("respot list", "runs")]))
     return captured.get()
 
 

@@ -263,6 +263,16 @@ def test_runs_that_go_on_come_first_then_those_that_ended_last(dynamodb: "Dynamo
     assert names(store, hours=24 * 8)[-1] == ["last-week"]
 
 
+def test_until_a_moment_there_are_only_runs_that_ended_before(dynamodb: "DynamoDBClient") -> None:
+    store = dynamodb_store(dynamodb)
+    store.save(BARE, over=None)
+    for name, hours in (("later", 1), ("then", 2), ("before", 2.1), ("at-the-beginning", 30), ("earlier", 31)):
+        store.save(ended(name, hours), over=None)
+    began, end = CREATED - timedelta(hours=30), CREATED - timedelta(hours=2)
+    pages = store.pages(now=CREATED, since=began, until=end, size=9)
+    assert [summary.job.name for page in pages for summary in page] == ["before", "at-the-beginning"]
+
+
 def test_a_run_that_ends_moves_to_its_day(dynamodb: "DynamoDBClient") -> None:
     store = dynamodb_store(dynamodb)
     store.save(BARE, over=None)

@@ -16,6 +16,7 @@ import pytest
 
 from local.demo.deployed import DeployedAccount
 from tests.support.deployed import respot
+from tests.support.same_figures import assert_same_teams, tables_of
 
 pytestmark = pytest.mark.xdist_group("deployed-account")
 
@@ -137,10 +138,14 @@ def test_focus_has_a_row_for_each_job_that_was_billed(deployed: DeployedAccount,
 def test_the_report_has_the_figures_of_the_command(deployed: DeployedAccount, prices: str, tmp_path: Path) -> None:
     """The page has one decimal, and JSON has two: rounded twice, they may differ in the last place."""
     file, chosen = tmp_path / "report.html", ("--since", "1 d", "--prices", prices)
-    total = answer(deployed, "savings", *chosen)["total"]
+    savings = answer(deployed, "savings", *chosen, "--by", "team")
+    total = savings["total"]
     done = respot(deployed, "report", *chosen, "--output", str(file))
     assert done.returncode == 0, done.stderr
-    page = re.sub(r"<[^>]*>", " ", file.read_text(encoding="utf-8"))
+    html = file.read_text(encoding="utf-8")
+    teams = [row for row in tables_of(html)["By the tag team"] if row["Team"] in {SPEECH, VISION}]
+    assert_same_teams(teams, {team: of_team(savings, team) for team in (SPEECH, VISION)})
+    page = re.sub(r"<[^>]*>", " ", html)
     (gross,) = percentages(r"Saved, gross (\S+) %", page)
     assert gross == pytest.approx(total["saved_gross_percent"], abs=0.06)
     net = percentages(r" (\S+?)(?: to (\S+))? %(?: of instance-hours)? saved, net", done.stdout)

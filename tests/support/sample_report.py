@@ -13,6 +13,7 @@ from tests.support.sample_runs import NOW, identity_of, sample
 SUBJECT = Subject(
     since=NOW - timedelta(days=30),
     until=NOW,
+    written=NOW,
     where="account 111122223333, stack Respot in us-east-1",
     team_tag="team",
 )

@@ -68,6 +68,11 @@ def clause(words: str) -> str:
     return words.rstrip(_HANGING)
 
 
+def capitalized(words: str) -> str:
+    """The same with a capital letter at its beginning; others remain as they are."""
+    return f"{words[:1].upper()}{words[1:]}"
+
+
 def sentence(words: str) -> str:
     """Text that ends a sentence: with one full stop, unless `!` or `?` ends it; empty text remains empty."""
     bare = clause(words)

@@ -170,10 +170,16 @@ def test_an_interrupted_export_goes_on_and_has_each_attempt_once(
     assert len(keys) == len(set(keys)) == 7
 
 
-def test_another_period_does_not_go_on_from_a_part(period: Period, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("first", "other"),
+    [([], ["--since", "7 d"]), ([], ["--month", "2026-09"]), (["--month", "2026-09"], ["--month", "2026-10"])],
+)
+def test_another_period_does_not_go_on_from_a_part(
+    first: list[str], other: list[str], period: Period, capsys: pytest.CaptureFixture[str]
+) -> None:
     period.fails_after = 2
-    main(["export", "--output", "runs.jsonl"])
-    assert main(["export", "--output", "runs.jsonl", "--since", "7 d"]) == 1
+    main(["export", "--output", "runs.jsonl", *first])
+    assert main(["export", "--output", "runs.jsonl", *other]) == 1
     assert "is a part of another export" in capsys.readouterr().err
 
 

@@ -85,15 +85,21 @@ class DynamoDbRunSummaries(Store):
         stored = readable(items, read_summary, self._on_unreadable)
         return (each.summary for each in stored if each.summary.has_ended)
 
-    def pages(self, *, now: datetime, since: datetime, size: int) -> Iterator[tuple[RunSummary, ...]]:
+    def pages(
+        self, *, now: datetime, since: datetime, size: int, until: datetime | None = None
+    ) -> Iterator[tuple[RunSummary, ...]]:
         """The runs that go on, and those that ended since then: pages of at most `size`, each group newest first.
 
-        A page costs one Query and one BatchGetItem (two beyond 100 runs), and is read when it is asked for.
+        With `until`, only those that ended before it. A page costs one Query and one BatchGetItem (two beyond 100
+        runs), and is read when it is asked for.
         """
-        yield from self._pages(_OPEN, size=size)
+        if until is None:
+            yield from self._pages(_OPEN, size=size)
         # From tomorrow: a run may end, or a clock be ahead, while pages are read.
-        for back in range(-1, (now.date() - since.date()).days + 1):
-            yield from self._pages(_day(now - timedelta(days=back)), size=size, since=since)
+        last = now + timedelta(days=1) if until is None else until - timedelta.resolution
+        for back in range((last.date() - since.date()).days + 1):
+            for page in self._pages(_day(last - timedelta(days=back)), size=size, since=since):
+                yield page if until is None else tuple(each for each in page if each.since < until)
 
     def _pages(self, place: str, *, size: int, since: datetime | None = None) -> Iterator[tuple[RunSummary, ...]]:
         condition, values = f"{LISTED_IN} = :place", {":place": place}
