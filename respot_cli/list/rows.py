@@ -7,9 +7,10 @@ from typing import Any
 
 from respot.jobs.formatting import iso
 from respot.jobs.job import JobId, JobState
+from respot.recovery.planning.run import first_job
 from respot.recovery.policy.policy import AccountPolicy, Policy, resolve
 from respot.runs.run_state import RunState
-from respot.runs.summary import RunSummary, first_job
+from respot.runs.summary import RunSummary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

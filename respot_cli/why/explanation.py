@@ -6,11 +6,11 @@ from typing import Final
 
 from respot.jobs.job import JobState
 from respot.recovery.planning.cause import Cause
+from respot.recovery.planning.run import first_job
 from respot.recovery.planning.waiting import waiting_since
 from respot.recovery.policy.policy import Resolved
 from respot.recovery.records import DecisionRecord, NoticeKind, Outcome
 from respot.runs.run_state import RunAttempt, RunState, Situation, situation_of
-from respot.runs.summary import first_job
 from respot_cli.show.history import History
 from respot_cli.show.next_step import Step, is_stopping
 from respot_cli.why.advice import Facts, advice, while_it_lives
