@@ -171,7 +171,9 @@ def test_attempts_come_in_order_and_of_one_run(env: Environment) -> None:
 
 def test_attempts_are_found_by_their_name_the_latest_first(env: Environment) -> None:
     again = attempt(run=RunId("us-east-1/again/0"), decided_at=at(90_000))
-    for number, each in enumerate((attempt(), again, attempt(3), attempt(run=RunId("eu-west-1/far/0"), region="eu-west-1"))):
+    for number, each in enumerate(
+        (attempt(), again, attempt(3), attempt(run=RunId("eu-west-1/far/0"), region="eu-west-1"))
+    ):
         assert env.runs.decide(replace(FULL, job=job_id(f"job-{number}")), each)
     assert env.runs.attempts_named(REGION, SECOND) == (again, attempt())
     assert env.runs.attempts_named("eu-west-1", NAME) == ()
