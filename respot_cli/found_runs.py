@@ -22,7 +22,7 @@ from respot.runs.run_state import RunAttempt, situation_of
 from respot_cli import deployment, output
 from respot_cli.deployment import Deployment, OnUnreadable, asking_aws
 from respot_cli.errors import CommandError, ExitCode
-from respot_cli.job_reference import JobReference, run_reference
+from respot_cli.job_reference import JobReference, exact_reference, run_reference
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
@@ -57,12 +57,14 @@ class NamedRun:
         ledger: its ledger.
         runs: the ledger's part on recovery.
         job: the named job: the newest of that name, unless a run's id says which.
+        reference: what a next command may name it by: its name, if that alone has found it in all watched regions.
     """
 
     deployment: Deployment
     ledger: DynamoDbLedger
     runs: DynamoDbRunStore
     job: JobId
+    reference: str
 
     def attempts(self) -> tuple[RunAttempt, ...]:
         """The run's attempts now, in order; none if the job has expired from the ledger."""
@@ -119,7 +121,14 @@ def find_run(arguments: argparse.Namespace, on_unreadable: OnUnreadable | None =
         when = f" created since {iso(since)}" if since else when
         message = f"the ledger has no job {named.name}{when} in {' or '.join(regions)}: {named.advice}"
         raise UnknownJobError(message)
-    return NamedRun(deployment=found, ledger=ledger, runs=found.runs(on_unreadable), job=jobs[0])
+    by_name = not (region or named.created or since)
+    return NamedRun(
+        deployment=found,
+        ledger=ledger,
+        runs=found.runs(on_unreadable),
+        job=jobs[0],
+        reference=named.name if by_name else exact_reference(jobs[0]),
+    )
 
 
 def appearing_run(
@@ -149,7 +158,7 @@ def appearing_run(
         newer = {region: created for region, created in created_now.items() if created > named.job.created}
         if newer.keys() - {own}:
             raise _several(reference.name, [own, *(region for region in newer if region != own)])
-        if newer:  # or rounded differently: then it is the same job
+        if newer and not same_creation(newer[own], named.job.created):
             reference = replace(reference, region=own, created=newer[own])
             named = _appearing(arguments, reference, on_unreadable, until)
     job = named.job

@@ -14,6 +14,7 @@ from respot.runs.run_state import RunState
 from respot_cli import deployment, output
 from respot_cli.deployment import Deployment
 from respot_cli.errors import CommandError, ExitCode
+from respot_cli.job_reference import exact_reference
 from respot_cli.list.rows import Filter, Row, listed, rows_of, to_document
 from respot_cli.next_commands import to_document as commands_to_document
 from respot_cli.policy.command import deployed_policy
@@ -147,13 +148,13 @@ def _next(rows: Sequence[Row]) -> Sequence[tuple[str, str]]:
         return (("respot list --since '30 d'", "runs that ended longer ago"), ("respot doctor", "is all well?"))
     order = (RunState.REFUSED, RunState.RECOVERING, RunState.FAILED, RunState.WAITING, RunState.RUNNING)
     ranked = sorted(rows, key=lambda row: order.index(row.summary.state) if row.summary.state in order else len(order))
-    name = ranked[0].summary.job.name
-    follow = (f"respot logs {name}", "what it printed")
+    run = exact_reference(ranked[0].summary.job)
+    follow = (f"respot logs {run}", "what it printed")
     if not ranked[0].summary.has_ended:
-        follow = (f"respot wait {name}", "follow it to its end")
+        follow = (f"respot wait {run}", "follow it to its end")
     return (
-        (f"respot why {name}", "what was decided, and what happens next"),
-        (f"respot show {name}", "its history"),
+        (f"respot why {run}", "what was decided, and what happens next"),
+        (f"respot show {run}", "its history"),
         follow,
     )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from respot.alerting.text import one_line
 from respot.jobs.formatting import clause, iso, readable
 from respot.recovery.planning.decision import Action, Decision
+from respot_cli.job_reference import exact_reference
 from respot_cli.next_commands import next_commands, to_document
 from respot_cli.policy.check import Checked, Finding
 from respot_cli.policy.comparison import Compared, Tally, Unread, tally
@@ -132,7 +133,7 @@ def compared_document(
 def after_test(file: str, compared: Sequence[Compared]) -> Commands:
     """What to do after a test: explain the first job that changes, and check or deploy the file."""
     changed = next((each for each in compared if each.changes), None)
-    why = ((f"respot why {_quoted(changed.job.name)}", "what was decided then, and from what"),) if changed else ()
+    why = ((f"respot why {exact_reference(changed.job)}", "what was decided then, and from what"),) if changed else ()
     return (*why, (f"respot policy check {_quoted(file)}", "what is suspicious in this file"))
 
 

@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     unread.say()
     if problem:
         output.say(f"respot: {problem}")
-    missing, following = unread.reasons | ({"policy": problem} if problem else {}), commands(found)
+    missing, following = unread.reasons | ({"policy": problem} if problem else {}), commands(found, named.reference)
     document = to_document(found) | {"unread": missing, "next": next_commands.to_document(*following)}
     text = Group(render(found, now=now), Text(), next_commands.next_commands(*following))
     output.show(arguments.format, text, document)

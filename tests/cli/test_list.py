@@ -207,7 +207,7 @@ def test_the_document_has_each_run_with_its_policy(
     assert row == to_document(rows_of([run], {run.job: state(run.job, tags={})}, POLICY)[0])
     assert (row["state"], row["most_attempts"], row["deadline"]) == ("waiting", 4, "2026-09-17T09:00:00.000Z")
     assert document["more"] is False
-    assert document["next"][0] == "respot why spot-job"
+    assert document["next"][0] == f"respot why {run.run}"
 
 
 def test_ten_thousand_runs_cost_a_page_of_reads(
