@@ -17,7 +17,7 @@ from respot_cli.errors import CommandError, ExitCode
 from respot_cli.job_reference import exact_reference
 from respot_cli.list.rows import Filter, Row, listed, rows_of, to_document
 from respot_cli.next_commands import to_document as commands_to_document
-from respot_cli.policy.command import deployed_policy
+from respot_cli.present_policy import present_policy
 
 _EVERY: Final = timedelta(seconds=5)
 """Between two pictures of --watch."""
@@ -64,15 +64,20 @@ def run(arguments: argparse.Namespace) -> int:
         message = "--watch draws on a terminal; for a script, repeat the command with --format json"
         raise CommandError(message, ExitCode.USAGE)
     found = deployment.find(arguments)
-    account = deployed_policy(found)
-    while True:
-        code = _show(arguments, found, account)
-        if not arguments.watch:
-            return code
+    code, said = _show(arguments, found), ""
+    while arguments.watch:
         time.sleep(_EVERY.total_seconds())
+        try:
+            _show(arguments, found)
+        except CommandError as error:  # the last picture remains, and the reason is said once
+            if str(error) != said:
+                said = str(error)
+                output.say(f"respot: {said}; still watching")
+    return code
 
 
-def _show(arguments: argparse.Namespace, found: Deployment, account: AccountPolicy | None) -> int:
+def _show(arguments: argparse.Namespace, found: Deployment) -> int:
+    account, problem = present_policy(found)
     unread: dict[str, str] = {}
 
     def on_unreadable(error: UnreadableItemError) -> None:
@@ -90,7 +95,7 @@ def _show(arguments: argparse.Namespace, found: Deployment, account: AccountPoli
             "read_at": iso(now),
             "runs": [to_document(row) for row in rows],
             "more": more,
-            "unread": unread,
+            "unread": unread | ({"policy": problem} if problem else {}),
             "next": commands_to_document(*commands),
         }
         output.show("json", "", document)
@@ -104,7 +109,9 @@ def _show(arguments: argparse.Namespace, found: Deployment, account: AccountPoli
         output.say(f"respot: these are the first {len(rows)}: see more with --limit, or fewer with --state or --tag")
     for item, why in unread.items():
         output.say(f"respot: the item {item} could not be read: {why}; a newer respot may read it")
-    return ExitCode.INCOMPLETE if unread else ExitCode.DONE
+    if problem:
+        output.say(f"respot: {problem}; what the policy says of attempts, deadlines and waits is not shown")
+    return ExitCode.INCOMPLETE if unread or problem else ExitCode.DONE
 
 
 def load(
