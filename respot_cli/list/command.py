@@ -89,7 +89,7 @@ def _show(arguments: argparse.Namespace, found: Deployment) -> int:
     except LedgerUnavailableError as error:
         message = f"the runs could not be listed: {clause(str(error))}; {deployment.advice(error.__cause__)}"
         raise CommandError(message, ExitCode.AWS_UNAVAILABLE) from error
-    commands = _next(rows)
+    commands = deployment.pasted(arguments, _next(rows))
     if arguments.format == "json":
         document: dict[str, Any] = {
             "read_at": iso(now),

@@ -16,7 +16,7 @@ from respot.jobs.formatting import clause, parse_span
 from respot.jobs.job import JobState
 from respot.runs.run_state import RunAttempt, RunState, Situation, situation_of
 from respot_cli import found_runs, output
-from respot_cli.deployment import advice, asking_aws
+from respot_cli.deployment import advice, asking_aws, pasted
 from respot_cli.errors import CommandError, ExitCode
 from respot_cli.found_runs import NamedRun
 from respot_cli.logs.attempt_log import AttemptLog
@@ -84,7 +84,8 @@ def run(arguments: argparse.Namespace) -> int:
         output.say(f"respot: the log of attempt {each.number} is not shown: the ledger does not know {each.name}")
     if not reading.lines:
         output.say(f"respot: {_why_none(chosen[-1], situation, since=arguments.since)}")
-    output.write_message(f"{next_commands(*_next(named.reference, situation))}\n")
+    following = pasted(arguments, _next(named.reference, situation))
+    output.write_message(f"{next_commands(*following)}\n")
     if arguments.follow:
         return ExitCode.DONE if _completed(chosen, situation, arguments.attempt) else ExitCode.NOT_DONE
     return ExitCode.INCOMPLETE if lost or unread else ExitCode.DONE

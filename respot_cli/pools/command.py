@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     found = deployment.find(arguments)
     now = _now()
     read = read_period(found, since=now - arguments.since, now=now, region=arguments.region)
-    pools, commands = pools_of(read.receipts), _next()
+    pools, commands = pools_of(read.receipts), deployment.pasted(arguments, _next())
     if arguments.format == "json":
         document: dict[str, Any] = {
             "read_at": iso(read.now),

@@ -57,7 +57,8 @@ def run(arguments: argparse.Namespace) -> int:
     now = datetime.now(UTC)
     unread.say()
     shown = history.state.job  # --created may choose another one than the name
-    following = commands(history, named.reference if shown == named.job else exact_reference(shown))
+    reference = named.reference if shown == named.job else exact_reference(shown)
+    following = deployment.pasted(arguments, commands(history, reference))
     document = to_document(history, now=now) | {"unread": unread.reasons, "next": next_commands.to_document(*following)}
     text = Group(render(history, now=now), Text(), next_commands.next_commands(*following))
     output.show(arguments.format, text, document)

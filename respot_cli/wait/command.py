@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     model = None
     if situation.state is RunState.COMPLETED:
         model = _model(named.deployment, attempts[-1], needed=arguments.output == "model")
-    following = _next(named.reference, situation)
+    following = deployment.pasted(arguments, _next(named.reference, situation))
     if arguments.output == "model" and model:
         output.write(f"{model}\n")
     elif arguments.output != "model":

@@ -52,7 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
     unread.say()
     if problem:
         output.say(f"respot: {problem}")
-    missing, following = unread.reasons | ({"policy": problem} if problem else {}), commands(found, named.reference)
+    missing = unread.reasons | ({"policy": problem} if problem else {})
+    following = deployment.pasted(arguments, commands(found, named.reference))
     document = to_document(found) | {"unread": missing, "next": next_commands.to_document(*following)}
     text = Group(render(found, now=now), Text(), next_commands.next_commands(*following))
     output.show(arguments.format, text, document)

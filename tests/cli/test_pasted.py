@@ -4,6 +4,7 @@ import json
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import boto3
@@ -131,3 +132,41 @@ def test_a_name_that_is_enough_is_kept(know: Know, capsys: pytest.CaptureFixture
     know(OLD, RUNNING)
     main(["show", NAME, "--json"])
     assert json.loads(capsys.readouterr().out)["next"][0] == f"respot why {NAME}"
+
+
+CHOICE: Final = {"stack": "Mine", "hub_region": REGION, "profile": "of mine"}
+OPTIONS: Final = ("--stack", "Mine", "--hub-region", REGION, "--profile", "of mine")
+ALL: Final[dict[str, Sequence[str]]] = {
+    "list": (),
+    "show": (NAME,),
+    "why": (NAME,),
+    "wait": (NAME,),
+    "savings": ("--prices", "prices.json"),
+    "pools": (),
+    "report": ("--prices", "prices.json"),
+    "export": ("--prices", "prices.json", "--output", "runs.jsonl"),
+    "policy": ("test", "policy.yaml", "--job", NAME),
+}
+
+
+@pytest.mark.parametrize("command", ALL)
+def test_the_options_that_chose_the_deployment_are_kept(
+    know: Know, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str
+) -> None:
+    know(OLD, FAILED)
+    monkeypatch.chdir(tmp_path)
+    Path("prices.json").write_text("[]")
+    Path("policy.yaml").write_text("version: 1")
+    boto3.client("ssm", region_name=REGION).put_parameter(Name="/Respot/policy", Value='{"version": 1}', Type="String")
+    main([command, *ALL[command], *OPTIONS, "--json"])
+    following = [words for each in json.loads(capsys.readouterr().out)["next"] if (words := shlex.split(each))]
+    chosen = [vars(parser().parse_args(words[1:])) for words in following if words[0] == "respot"]
+    assert chosen or command == "export"  # which shows the file
+    for each in chosen:
+        assert {name: each[name] for name in CHOICE if name in each}.items() <= CHOICE.items()
+
+
+def test_each_option_is_there_only_if_it_was_given(know: Know, capsys: pytest.CaptureFixture[str]) -> None:
+    know(OLD, RUNNING)
+    main(["logs", NAME, "--profile", "mine"])
+    assert f"  respot logs {NAME} --follow --profile mine  " in capsys.readouterr().err
