@@ -2,7 +2,8 @@
 
 import argparse
 import os
-from collections.abc import Callable, Iterator
+import shlex
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from botocore.exceptions import (
     TokenRetrievalError,
 )
 
+from respot.alerting.text import one_line
 from respot.aws.dynamodb.drills import DynamoDbDrillPosts
 from respot.aws.dynamodb.histories import DynamoDbJobHistories
 from respot.aws.dynamodb.ledger import DynamoDbLedger
@@ -180,6 +182,30 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="region of that stack (default: AWS_REGION, AWS_DEFAULT_REGION, or the region of your AWS profile)",
     )
     parser.add_argument("--profile", help="AWS profile (default: your AWS configuration's)")
+
+
+def pasted(arguments: argparse.Namespace, commands: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Next commands with the options by which this one found its deployment, as far as they have them."""
+    profile = _option("--profile", arguments.profile)
+    stack = _option("--stack", None if arguments.stack == STACK else arguments.stack)
+    all_three = f"{stack}{_option('--hub-region', arguments.hub_region)}{profile}"
+
+    def options(command: str) -> str:
+        match command.split():
+            case ["respot", "policy", "check", *_]:
+                return ""
+            case ["respot", "checkpoints", *_]:
+                return profile
+            case ["respot", *_]:
+                return all_three
+            case _:
+                return ""
+
+    return tuple((f"{command}{options(command)}", what) for command, what in commands)
+
+
+def _option(name: str, value: str | None) -> str:
+    return "" if value is None else f" {name} {shlex.quote(one_line(value))}"
 
 
 def find(arguments: argparse.Namespace) -> Deployment:

@@ -23,7 +23,7 @@ from respot.runs.run_state import RunAttempt, situation_of
 from respot_cli import deployment, output
 from respot_cli.deployment import Deployment, OnUnreadable, asking_aws
 from respot_cli.errors import CommandError, ExitCode
-from respot_cli.job_reference import JobReference, run_reference
+from respot_cli.job_reference import JobReference, exact_reference, run_reference
 from respot_cli.transient import may_pass
 
 if TYPE_CHECKING:
@@ -61,12 +61,14 @@ class NamedRun:
         ledger: its ledger.
         runs: the ledger's part on recovery.
         job: the named job: the newest of that name, unless a run's id says which.
+        reference: what a next command may name it by: its name, if that alone has found it in all watched regions.
     """
 
     deployment: Deployment
     ledger: DynamoDbLedger
     runs: DynamoDbRunStore
     job: JobId
+    reference: str
 
     def attempts(self) -> tuple[RunAttempt, ...]:
         """The run's attempts now, in order; none if the job has expired from the ledger."""
@@ -117,7 +119,14 @@ def _finder(arguments: argparse.Namespace, on_unreadable: OnUnreadable | None) -
     def find(named: JobReference) -> NamedRun:
         region = agreed_region(named, arguments.region)
         job = _newest(ledger, named, [region] if region else found.regions, since)
-        return NamedRun(deployment=found, ledger=ledger, runs=runs, job=job)
+        alone = not (region or named.created or since)  # the name found it in all watched regions
+        return NamedRun(
+            deployment=found,
+            ledger=ledger,
+            runs=runs,
+            job=job,
+            reference=named.name if alone else exact_reference(job),
+        )
 
     return find
 
@@ -167,7 +176,7 @@ def appearing_run(
         newer = {region: created for region, created in created_now.items() if created > named.job.created}
         if newer.keys() - {own}:
             raise _several(reference.name, [own, *(region for region in newer if region != own)])
-        if newer:  # or rounded differently: then it is the same job
+        if newer and not same_creation(newer[own], named.job.created):
             named = _in_time(partial(find, replace(reference, region=own, created=newer[own])), until)
     job = named.job
     output.say(f"respot: following {job.name} in {job.region}, created {iso(job.created)}")

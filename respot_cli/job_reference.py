@@ -9,12 +9,14 @@ from typing import Final
 from respot.alerting.text import one_line
 from respot.jobs.aws_names import ACCOUNT, JOB_NAME, REGION, aws_partition
 from respot.jobs.drill_names import drill_id
+from respot.jobs.job import JobId
+from respot.recovery.planning.run import run_id
 
 _PARTS: Final = 6
 """arn:partition:service:region:account:resource (AWS General Reference, Amazon Resource Names)."""
 _EXAMPLE: Final = "arn:aws:sagemaker:us-east-1:111122223333:training-job/my-job"
 _RUN: Final = re.compile(r"([a-z0-9-]+)/([^/]+)/(\d{1,14})", re.ASCII)
-"""The id of a run: its first job's region, name, and creation in epoch milliseconds."""
+"""The id of a run: its first job's region, name, and creation in epoch milliseconds; a later job's are read, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +76,14 @@ def run_reference(words: str) -> JobReference:
         raise _unusable("this is no id of a run, which is REGION/JOB/NUMBER")
     created = datetime.fromtimestamp(0, tz=UTC) + timedelta(milliseconds=int(milliseconds))
     return JobReference(name=name, region=region, created=created)
+
+
+def exact_reference(job: JobId) -> str:
+    """What means this job alone for `run_reference`, also if its name is used again, or in another region.
+
+    No other drill has a drill's name.
+    """
+    return job.name if job.is_drill else run_id(job)
 
 
 def _of_arn(words: str) -> JobReference:

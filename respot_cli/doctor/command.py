@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from respot_cli import deployment, output
 from respot_cli.doctor.checks import Checks
 from respot_cli.doctor.finding import Finding, Verdict
-from respot_cli.doctor.view import Report, to_document
+from respot_cli.doctor.view import Report, followed_by, to_document
 from respot_cli.errors import CommandError, ExitCode
 from respot_cli.version import installed_version
 
@@ -35,7 +35,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise CommandError(message, ExitCode.NOT_FOUND)
     checks = Checks(found=found, now=datetime.now(UTC), version=installed_version(), region=arguments.region)
     findings = list(checks.findings())
-    output.show(arguments.format, Report(findings), to_document(findings))
+    following = deployment.pasted(arguments, followed_by(findings))
+    output.show(arguments.format, Report(findings, following), to_document(findings, following))
     return exit_code([finding for _, finding in findings])
 
 

@@ -31,6 +31,7 @@ class Report:
     """One line for each check, then how many need something, then the next commands."""
 
     findings: Findings
+    following: Sequence[tuple[str, str]]
 
     def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
         """Draw it; a line is never folded, so that the commands in it can be copied."""
@@ -40,7 +41,7 @@ class Report:
         verdicts = [finding.verdict for _, finding in self.findings]
         sums = [f"{verdicts.count(each)} {words}" for each, words in _SUMS.items() if each in verdicts]
         yield Text(f"\n{len(verdicts)} checks: {', '.join(sums) or 'all fine'}.\n")
-        yield next_commands(*followed_by(self.findings))
+        yield next_commands(*self.following)
 
 
 def _line(check: str, finding: Finding, *, width: int, ascii_only: bool) -> Text:
@@ -63,12 +64,12 @@ def followed_by(findings: Findings) -> list[tuple[str, str]]:
     return wanted
 
 
-def to_document(findings: Findings) -> dict[str, Any]:
+def to_document(findings: Findings, following: Sequence[tuple[str, str]]) -> dict[str, Any]:
     """The findings as JSON."""
     return {
         "checks": [
             {"check": check, "verdict": finding.verdict, "said": finding.said, "fix": finding.fix or None}
             for check, finding in findings
         ],
-        "next": next_document(*followed_by(findings)),
+        "next": next_document(*following),
     }

@@ -86,6 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
         size=size,
         unread=unread,
         priced=priced,
+        following=deployment.pasted(arguments, _next(str(file))),
     )
     text = done.text() if arguments.format == "text" else ""
     output.show(arguments.format, text, done.document())
@@ -164,6 +165,7 @@ class _Done:
     size: int
     unread: dict[str, str]
     priced: ChosenPrices
+    following: Sequence[tuple[str, str]]
 
     def text(self) -> "RenderableType":
         """What was written, in sentences."""
@@ -176,7 +178,7 @@ class _Done:
         if self.priced.source:
             lines.append(f"Prices: {self.priced.source}.")
         lines += [f"{each}." for each in self.priced.why_unknown]
-        return Group(*map(Text, lines), Text(), next_commands(*self._next()))
+        return Group(*map(Text, lines), Text(), next_commands(*self.following))
 
     def document(self) -> dict[str, Any]:
         """The same as JSON."""
@@ -191,13 +193,14 @@ class _Done:
             "bytes": self.size,
             "prices": {"source": self.priced.source or None, "missing": list(self.priced.why_unknown)},
             "unread": self.unread,
-            "next": to_document(*self._next()),
+            "next": to_document(*self.following),
         }
 
-    def _next(self) -> Sequence[tuple[str, str]]:
-        if self.file.endswith(".jsonl"):
-            return ((f"head -n 1 {shlex.quote(self.file)}", "the first attempt (docs/reference/export.md)"),)
-        return (("respot list --since '30 d'", "the same runs, one in a line"),)
+
+def _next(file: str) -> Sequence[tuple[str, str]]:
+    if file.endswith(".jsonl"):
+        return ((f"head -n 1 {shlex.quote(file)}", "the first attempt (docs/reference/export.md)"),)
+    return (("respot list --since '30 d'", "the same runs, one in a line"),)
 
 
 def _file(words: str) -> Path:

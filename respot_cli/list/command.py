@@ -14,9 +14,10 @@ from respot.runs.run_state import RunState
 from respot_cli import deployment, output, spans
 from respot_cli.deployment import Deployment
 from respot_cli.errors import CommandError, ExitCode
+from respot_cli.job_reference import exact_reference
 from respot_cli.list.rows import Filter, Row, listed, rows_of, to_document
 from respot_cli.next_commands import to_document as commands_to_document
-from respot_cli.policy.command import deployed_policy
+from respot_cli.present_policy import present_policy
 
 _EVERY: Final = timedelta(seconds=5)
 """Between two pictures of --watch."""
@@ -67,15 +68,20 @@ def run(arguments: argparse.Namespace) -> int:
         message = "--watch draws on a terminal; for a script, repeat the command with --format json"
         raise CommandError(message, ExitCode.USAGE)
     found = deployment.find(arguments)
-    account = deployed_policy(found)
-    while True:
-        code = _show(arguments, found, account)
-        if not arguments.watch:
-            return code
+    code, said = _show(arguments, found), ""
+    while arguments.watch:
         time.sleep(_EVERY.total_seconds())
+        try:
+            _show(arguments, found)
+        except CommandError as error:  # the last picture remains, and the reason is said once
+            if str(error) != said:
+                said = str(error)
+                output.say(f"respot: {said}; still watching")
+    return code
 
 
-def _show(arguments: argparse.Namespace, found: Deployment, account: AccountPolicy | None) -> int:
+def _show(arguments: argparse.Namespace, found: Deployment) -> int:
+    account, problem = present_policy(found)
     unread: dict[str, str] = {}
 
     def on_unreadable(error: UnreadableItemError) -> None:
@@ -87,13 +93,13 @@ def _show(arguments: argparse.Namespace, found: Deployment, account: AccountPoli
     except LedgerUnavailableError as error:
         message = f"the runs could not be listed: {clause(str(error))}; {deployment.advice(error.__cause__)}"
         raise CommandError(message, ExitCode.AWS_UNAVAILABLE) from error
-    commands = _next(rows)
+    commands = deployment.pasted(arguments, _next(rows))
     if arguments.format == "json":
         document: dict[str, Any] = {
             "read_at": iso(now),
             "runs": [to_document(row) for row in rows],
             "more": more,
-            "unread": unread,
+            "unread": unread | ({"policy": problem} if problem else {}),
             "next": commands_to_document(*commands),
         }
         output.show("json", "", document)
@@ -107,7 +113,9 @@ def _show(arguments: argparse.Namespace, found: Deployment, account: AccountPoli
         output.say(f"respot: these are the first {len(rows)}: see more with --limit, or fewer with --state or --tag")
     for item, why in unread.items():
         output.say(f"respot: the item {item} could not be read: {why}; a newer respot may read it")
-    return ExitCode.INCOMPLETE if unread else ExitCode.DONE
+    if problem:
+        output.say(f"respot: {problem}; what the policy says of attempts, deadlines and waits is not shown")
+    return ExitCode.INCOMPLETE if unread or problem else ExitCode.DONE
 
 
 def load(
@@ -151,13 +159,13 @@ def _next(rows: Sequence[Row]) -> Sequence[tuple[str, str]]:
         return (("respot list --since '30 d'", "runs that ended longer ago"), ("respot doctor", "is all well?"))
     order = (RunState.REFUSED, RunState.RECOVERING, RunState.FAILED, RunState.WAITING, RunState.RUNNING)
     ranked = sorted(rows, key=lambda row: order.index(row.summary.state) if row.summary.state in order else len(order))
-    name = ranked[0].summary.job.name
-    follow = (f"respot logs {name}", "what it printed")
+    run = exact_reference(ranked[0].summary.job)
+    follow = (f"respot logs {run}", "what it printed")
     if not ranked[0].summary.has_ended:
-        follow = (f"respot wait {name}", "follow it to its end")
+        follow = (f"respot wait {run}", "follow it to its end")
     return (
-        (f"respot why {name}", "what was decided, and what happens next"),
-        (f"respot show {name}", "its history"),
+        (f"respot why {run}", "what was decided, and what happens next"),
+        (f"respot show {run}", "its history"),
         follow,
     )
 

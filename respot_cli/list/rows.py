@@ -8,9 +8,10 @@ from typing import Any
 from respot.jobs.formatting import iso
 from respot.jobs.job import JobId, JobState
 from respot.recovery.planning.left_alone import why_left_alone
+from respot.recovery.planning.run import first_job
 from respot.recovery.policy.policy import AccountPolicy, resolve
 from respot.runs.run_state import RunState
-from respot.runs.summary import RunSummary, first_job
+from respot.runs.summary import RunSummary
 from respot_cli.show.next_step import Step, planned_step
 
 

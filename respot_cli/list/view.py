@@ -9,8 +9,8 @@ from rich.text import Text
 
 from respot.alerting.text import one_line
 from respot.jobs.formatting import in_words
+from respot.recovery.planning.run import first_job
 from respot.runs.run_state import RunState
-from respot.runs.summary import first_job
 from respot_cli.list.rows import Row
 from respot_cli.next_commands import next_commands
 from respot_cli.rows import Rows

@@ -16,7 +16,7 @@ from respot.jobs.formatting import clause
 from respot.jobs.job import JobState
 from respot.runs.run_state import RunAttempt, RunState, Situation, situation_of
 from respot_cli import found_runs, output, spans
-from respot_cli.deployment import advice, asking_aws
+from respot_cli.deployment import advice, asking_aws, pasted
 from respot_cli.errors import CommandError, ExitCode
 from respot_cli.found_runs import NamedRun
 from respot_cli.logs.attempt_log import AttemptLog
@@ -84,7 +84,8 @@ def run(arguments: argparse.Namespace) -> int:
         output.say(f"respot: the log of attempt {each.number} is not shown: the ledger does not know {each.name}")
     if not reading.lines:
         output.say(f"respot: {_why_none(chosen[-1], situation, since=arguments.since)}")
-    output.write_message(f"{next_commands(*_next(name, situation))}\n")
+    following = pasted(arguments, _next(named.reference, situation))
+    output.write_message(f"{next_commands(*following)}\n")
     if arguments.follow:
         return ExitCode.DONE if _completed(chosen, situation, arguments.attempt) else ExitCode.NOT_DONE
     return ExitCode.INCOMPLETE if lost or unread else ExitCode.DONE
@@ -135,17 +136,17 @@ def _why_none(last: RunAttempt, situation: Situation, *, since: datetime | None)
     )
 
 
-def _next(name: str, situation: Situation) -> Sequence[tuple[str, str]]:
+def _next(run: str, situation: Situation) -> Sequence[tuple[str, str]]:
     if situation.state is RunState.COMPLETED:
-        return ((f"respot wait {name} --output model", "where the model is"), (f"respot show {name}", "its history"))
+        return ((f"respot wait {run} --output model", "where the model is"), (f"respot show {run}", "its history"))
     if situation.has_ended:
         return (
-            (f"respot why {name}", "what was decided, and what would change it"),
-            (f"respot show {name}", "its history"),
+            (f"respot why {run}", "what was decided, and what would change it"),
+            (f"respot show {run}", "its history"),
         )
     return (
-        (f"respot logs {name} --follow", "the lines to come, until the run has ended"),
-        (f"respot show {name}", "its history, and what happens next"),
+        (f"respot logs {run} --follow", "the lines to come, until the run has ended"),
+        (f"respot show {run}", "its history, and what happens next"),
     )
 
 

@@ -18,7 +18,14 @@ from respot_cli.found_runs import find_run
 from respot_cli.job_reference import run_reference
 from respot_cli.policy.check import check
 from respot_cli.policy.comparison import Compared, Comparison, Stores, Unread
-from respot_cli.policy.view import checked_document, checked_text, compared_document, compared_text, job_text
+from respot_cli.policy.view import (
+    after_test,
+    checked_document,
+    checked_text,
+    compared_document,
+    compared_text,
+    job_text,
+)
 
 SAID_FROM: Final = 500
 """Jobs after which progress is reported: fewer are tested in seconds."""
@@ -97,8 +104,9 @@ def _of_job(arguments: argparse.Namespace, policy: AccountPolicy) -> int:
         raise CommandError(message, ExitCode.NOT_DONE)
     if isinstance(tested, Unread):
         raise CommandError(f"{named.job.name} cannot be tested: {clause(tested.why)}", ExitCode.INCOMPLETE)
-    document = compared_document(arguments.file, [tested], [], shown=[tested], completed=None)
-    output.show(arguments.format, job_text(arguments.file, tested), document)
+    following = deployment.pasted(arguments, after_test(arguments.file, [tested]))
+    document = compared_document(arguments.file, [tested], [], shown=[tested], completed=None, following=following)
+    output.show(arguments.format, job_text(tested, following), document)
     return ExitCode.DONE
 
 
@@ -120,8 +128,9 @@ def _show(
     arguments: argparse.Namespace, compared: Sequence[Compared], unread: Sequence[Unread], *, title: str, completed: int
 ) -> int:
     file, shown = arguments.file, [each for each in compared if each.changes or not arguments.changed]
-    text = compared_text(file, compared, unread, shown=shown, title=title, completed=completed)
-    document = compared_document(file, compared, unread, shown=shown, completed=completed)
+    following = deployment.pasted(arguments, after_test(file, shown))
+    text = compared_text(compared, unread, shown=shown, title=title, completed=completed, following=following)
+    document = compared_document(file, compared, unread, shown=shown, completed=completed, following=following)
     output.show(arguments.format, text, document)
     for each in unread[:_MOST_NOTES]:
         output.say(f"respot: {f'{each.job.name}: ' if each.job else ''}{clause(each.why)}")

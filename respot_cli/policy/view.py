@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from respot.alerting.text import one_line
 from respot.jobs.formatting import clause, iso, readable
 from respot.recovery.planning.decision import Action, Decision
+from respot_cli.job_reference import exact_reference
 from respot_cli.next_commands import next_commands, to_document
 from respot_cli.policy.check import Checked, Finding
 from respot_cli.policy.comparison import Compared, Tally, Unread, tally
@@ -52,13 +53,13 @@ def after_check(file: str, checked: Checked) -> Commands:
 
 
 def compared_text(
-    file: str,
     compared: Sequence[Compared],
     unread: Sequence[Unread],
     *,
     shown: Sequence[Compared],
     title: str,
     completed: int | None,
+    following: Commands,
 ) -> "RenderableType":
     """The table of the jobs that are `shown`, what it assumes, and the summary of all."""
     from rich.console import Group  # noqa: PLC0415 - as above
@@ -70,10 +71,10 @@ def compared_text(
     rows = [[Text(each) for each in _row(one)] for one in shown]
     parts: list[RenderableType] = [Rows(columns=columns, rows=rows, title=title), Text()] if shown else []
     parts += [Text(each) for each in (*_notes(shown), *summary(tally(compared), len(unread), completed))]
-    return Group(*parts, Text(), next_commands(*after_test(file, shown)))
+    return Group(*parts, Text(), next_commands(*following))
 
 
-def job_text(file: str, each: Compared) -> "RenderableType":
+def job_text(each: Compared, following: Commands) -> "RenderableType":
     """One job, with the reason of each decision."""
     from rich.console import Group  # noqa: PLC0415 - as above
     from rich.text import Text  # noqa: PLC0415 - as above
@@ -91,7 +92,7 @@ def job_text(file: str, each: Compared) -> "RenderableType":
     title = Text(f"{one_line(each.job.name)} ended as {status} at {readable(past.ended)}\n")
     table = Rows(columns=("", "", ""), rows=[[Text(one_line(clause(cell))) for cell in row] for row in rows])
     notes = [Text(line) for line in _notes([each])[:1]]
-    return Group(title, table, Text(), *notes, *([Text()] if notes else []), next_commands(*after_test(file, [each])))
+    return Group(title, table, Text(), *notes, *([Text()] if notes else []), next_commands(*following))
 
 
 def _because(replayed: Replayed) -> str:
@@ -109,6 +110,7 @@ def compared_document(
     *,
     shown: Sequence[Compared],
     completed: int | None,
+    following: Commands,
 ) -> dict[str, Any]:
     """The same as JSON; `shown` are the jobs that it lists, and what is not known is null."""
     count = tally(compared)
@@ -125,14 +127,14 @@ def compared_document(
         },
         "jobs": [_document(each) for each in shown],
         "unread": [{"job": each.job and each.job.name, "why": each.why} for each in unread],
-        "next": to_document(*after_test(file, shown)),
+        "next": to_document(*following),
     }
 
 
 def after_test(file: str, compared: Sequence[Compared]) -> Commands:
     """What to do after a test: explain the first job that changes, and check or deploy the file."""
     changed = next((each for each in compared if each.changes), None)
-    why = ((f"respot why {_quoted(changed.job.name)}", "what was decided then, and from what"),) if changed else ()
+    why = ((f"respot why {exact_reference(changed.job)}", "what was decided then, and from what"),) if changed else ()
     return (*why, (f"respot policy check {_quoted(file)}", "what is suspicious in this file"))
 
 

@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     now = _now()
     since, until = period.chosen(arguments, now=now)
     read = read_period(found, since=since, until=until, now=now, region=arguments.region)
-    pools, commands = pools_of(read.receipts), _next()
+    pools, commands = pools_of(read.receipts), deployment.pasted(arguments, _next())
     if arguments.format == "json":
         document: dict[str, Any] = {
             "read_at": iso(read.now),

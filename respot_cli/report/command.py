@@ -69,6 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     page = render(report_of(read.receipts, subject, prices=prices)).encode()
     file.write(arguments.output, page)
+    commands = deployment.pasted(arguments, _NEXT)
     document: dict[str, Any] = {
         "output": str(arguments.output),
         "bytes": len(page),
@@ -78,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
         "runs": len(read.receipts),
         "prices": prices.source or None,
         "unread": dict(read.unread),
-        "next": commands_to_document(*_NEXT),
+        "next": commands_to_document(*commands),
     }
     if arguments.format == "json":
         output.show("json", "", document)
@@ -87,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
         from rich.text import Text  # noqa: PLC0415 - as above
 
         said = f"{arguments.output}: {count(len(read.receipts), 'run')}, {headline_of(read.receipts, prices)}"
-        output.show("text", Group(Text(said), Text(), next_commands(*_NEXT)), {})
+        output.show("text", Group(Text(said), Text(), next_commands(*commands)), {})
     read.say_what_is_missing()
     for why in prices.why_unknown[:_MOST_NOTES]:
         output.say(f"respot: {clause(why)}")

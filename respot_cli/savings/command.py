@@ -78,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
         price_source=prices.source,
         verification=verification,
     )
-    _show(arguments.format, savings)
+    _show(arguments.format, savings, deployment.pasted(arguments, _next(receipts, by)))
     read.say_what_is_missing()
     for why in prices.why_unknown[:_MOST_NOTES]:
         output.say(f"respot: {clause(why)}")
@@ -90,8 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
     return read.exit_code
 
 
-def _show(chosen: str, savings: Savings) -> None:
-    commands = _next(savings.receipts, savings.by)
+def _show(chosen: str, savings: Savings, commands: Sequence[tuple[str, str]]) -> None:
     if chosen == "csv":
         output.write(_csv(savings))
     elif chosen == "json":

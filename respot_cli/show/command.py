@@ -16,7 +16,7 @@ from respot.recovery.ports import RunStore
 from respot.runs.load import attempts_of
 from respot_cli import deployment, found_runs, next_commands, output
 from respot_cli.errors import CommandError, ExitCode
-from respot_cli.job_reference import JobReference
+from respot_cli.job_reference import JobReference, exact_reference
 from respot_cli.show.history import History, to_document
 from respot_cli.show.next_step import next_step_of
 from respot_cli.show.view import commands, render
@@ -56,7 +56,9 @@ def run(arguments: argparse.Namespace) -> int:
         raise CommandError(message, ExitCode.AWS_UNAVAILABLE) from error
     now = datetime.now(UTC)
     unread.say()
-    following = commands(history)
+    shown = history.state.job  # --created may choose another one than the name
+    reference = named.reference if shown == named.job else exact_reference(shown)
+    following = deployment.pasted(arguments, commands(history, reference))
     document = to_document(history, now=now) | {"unread": unread.reasons, "next": next_commands.to_document(*following)}
     text = Group(render(history, now=now), Text(), next_commands.next_commands(*following))
     output.show(arguments.format, text, document)

@@ -46,19 +46,12 @@ def render(history: History, *, now: datetime) -> RenderableType:
     return Panel(Group(*parts), title=title, title_align="left", padding=(1, 2))
 
 
-def reference(history: History) -> str:
-    """How a command names the run: by this job, unless its name alone means a newer one."""
-    job = history.state.job
-    return history.run_id if any(other.created > job.created for other in history.others) else job.name
-
-
-def commands(history: History) -> list[tuple[str, str]]:
-    """What the reader may want next."""
-    name = reference(history)
-    listed = [(f"respot why {name}", "what was decided, and what would change it")]
+def commands(history: History, reference: str) -> list[tuple[str, str]]:
+    """What the reader may want next of the run that is named so."""
+    listed = [(f"respot why {reference}", "what was decided, and what would change it")]
     if not (history.run and situation_of(history.run).has_ended):
-        listed.append((f"respot wait {name}", "waits until the run has ended"))
-    listed.append((f"respot logs {name}", "the logs of all attempts"))
+        listed.append((f"respot wait {reference}", "waits until the run has ended"))
+    listed.append((f"respot logs {reference}", "the logs of all attempts"))
     if history.state.checkpoint_uri:
         uri = shlex.quote(one_line(history.state.checkpoint_uri))
         listed.append((f"respot checkpoints {uri}", "what a job would resume from"))

@@ -67,11 +67,13 @@ def run(arguments: argparse.Namespace) -> int:
     model = None
     if situation.state is RunState.COMPLETED:
         model = _model(named.deployment, attempts[-1], needed=arguments.output == "model")
+    following = deployment.pasted(arguments, _next(named.reference, situation))
     if arguments.output == "model" and model:
         output.write(f"{model}\n")
     elif arguments.output != "model":
         chosen = arguments.output or arguments.format
-        output.show(chosen, _text(attempts, situation, model), to_document(attempts, situation, model))
+        document = to_document(attempts, situation, model) | {"next": commands_to_document(*following)}
+        output.show(chosen, _text(attempts, situation, model, following), document)
     if not situation.has_ended:
         message = f"{name} has not ended after {in_words(timeout)}: {clause(situation.reason)}"
         raise CommandError(message, ExitCode.TIMED_OUT)
@@ -132,11 +134,12 @@ def to_document(attempts: Sequence[RunAttempt], situation: Situation, model: str
             }
             for each in attempts
         ],
-        "next": commands_to_document(*_next(attempts[-1].name, situation)),
     }
 
 
-def _text(attempts: Sequence[RunAttempt], situation: Situation, model: str | None) -> "RenderableType":
+def _text(
+    attempts: Sequence[RunAttempt], situation: Situation, model: str | None, following: Sequence[tuple[str, str]]
+) -> "RenderableType":
     from rich.console import Group  # noqa: PLC0415 - a script that wants JSON does not load it
     from rich.text import Text  # noqa: PLC0415 - as above
 
@@ -144,15 +147,15 @@ def _text(attempts: Sequence[RunAttempt], situation: Situation, model: str | Non
     lines = [f"{attempts[0].name} {situation.state} after {count}: {situation.reason}"]
     if model:
         lines.append(f"model: {model}")
-    return Group(Text("\n".join(lines)), Text(), next_commands(*_next(attempts[-1].name, situation)))
+    return Group(Text("\n".join(lines)), Text(), next_commands(*following))
 
 
-def _next(name: str, situation: Situation) -> Sequence[tuple[str, str]]:
-    """What the reader may want next of the run's last job."""
-    show = (f"respot show {name}", "its history")
+def _next(run: str, situation: Situation) -> Sequence[tuple[str, str]]:
+    """What the reader may want next of the run that is named so."""
+    show = (f"respot show {run}", "its history")
     if situation.state is RunState.COMPLETED:
-        return (show, (f"respot logs {name}", "what it printed"))
-    return ((f"respot why {name}", "what was decided, and what would change it"), show)
+        return (show, (f"respot logs {run}", "what it printed"))
+    return ((f"respot why {run}", "what was decided, and what would change it"), show)
 
 
 def _end_of(last: RunAttempt) -> datetime | None:

@@ -6,15 +6,14 @@ from datetime import UTC, datetime
 from rich.console import Group
 from rich.text import Text
 
-from respot.aws.ssm import ParameterPolicies, read_policy_text
-from respot.errors import LedgerUnavailableError, PolicyInvalidError, UpstreamUnavailableError
+from respot.errors import LedgerUnavailableError
 from respot.jobs.formatting import clause, iso
-from respot.recovery.policy.policy import AccountPolicy, resolve
+from respot.recovery.policy.policy import resolve
 from respot_cli import deployment, found_runs, next_commands, output
-from respot_cli.deployment import Deployment
 from respot_cli.errors import CommandError, ExitCode
 from respot_cli.found_runs import NamedRun
 from respot_cli.job_reference import JobReference
+from respot_cli.present_policy import present_policy
 from respot_cli.show.command import Unread, load
 from respot_cli.show.history import History
 from respot_cli.why.advice import KILL_SWITCH
@@ -45,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     except LedgerUnavailableError as error:
         message = f"{job.name} could not be read: {clause(str(error))}; {deployment.advice(error.__cause__)}"
         raise CommandError(message, ExitCode.AWS_UNAVAILABLE) from error
-    account, problem = _policy(named.deployment) if needs_policy(history) else (None, None)
+    account, problem = present_policy(named.deployment) if needs_policy(history) else (None, None)
     state = history.run[-1].state
     resolved = resolve(account, state, role=state.role_arn) if account and state else None
     kill_switch = named.deployment.outputs.get("KillSwitchParameterName", KILL_SWITCH)
@@ -53,7 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
     unread.say()
     if problem:
         output.say(f"respot: {problem}")
-    missing, following = unread.reasons | ({"policy": problem} if problem else {}), commands(found)
+    missing = unread.reasons | ({"policy": problem} if problem else {})
+    following = deployment.pasted(arguments, commands(found, named.reference))
     document = to_document(found) | {"unread": missing, "next": next_commands.to_document(*following)}
     text = Group(render(found, now=now), Text(), next_commands.next_commands(*following))
     output.show(arguments.format, text, document)
@@ -70,14 +70,3 @@ def _of_the_last_job(named: NamedRun, unread: Unread) -> History:
 
 def _history(named: NamedRun, unread: Unread, region: str, name: str, created: str) -> History:
     return load(named.ledger, named.runs, region=region, name=name, created=created, unread=unread)
-
-
-def _policy(found: Deployment) -> tuple[AccountPolicy | None, str | None]:
-    """The account's present policy, or why it cannot be read."""
-    parameter = found.outputs.get("PolicyParameterName", "")
-    try:
-        return ParameterPolicies(lambda: read_policy_text(found.session.client("ssm"), parameter)).load(), None
-    except PolicyInvalidError as error:
-        return None, f"the account's policy is invalid, and Respot decides nothing until it is corrected: {error}"
-    except UpstreamUnavailableError as error:
-        return None, f"{clause(str(error))}; {deployment.advice(error.__cause__)}"

@@ -8,12 +8,12 @@ from respot.jobs.formatting import clause
 from respot.jobs.job import JobState, Market
 from respot.recovery.planning.cause import Cause, Obstacle
 from respot.recovery.planning.left_alone import why_left_alone, why_nothing_is_done
+from respot.recovery.planning.run import first_job
 from respot.recovery.planning.wait_limit import limit_end, why_no_limit
 from respot.recovery.planning.waiting import waiting_since
 from respot.recovery.policy.policy import Resolved
 from respot.recovery.records import DecisionRecord, NoticeKind, Outcome
 from respot.runs.run_state import RunAttempt, RunState, Situation, situation_of
-from respot.runs.summary import first_job
 from respot_cli.show.history import History
 from respot_cli.show.next_step import is_stopping, max_wait_end, next_step_of
 from respot_cli.why.advice import Facts, advice, while_it_lives, while_it_waits

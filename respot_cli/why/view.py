@@ -12,9 +12,9 @@ from rich.text import Text
 from respot.alerting.text import one_line
 from respot.jobs.formatting import in_words, iso, readable, sentence
 from respot.recovery.planning.cause import Cause
+from respot_cli.job_reference import exact_reference
 from respot_cli.rows import Rows
 from respot_cli.show.run_view import STYLES, decision_in_words, summary
-from respot_cli.show.view import reference
 from respot_cli.why.explanation import Explanation
 from respot_cli.why.inputs import for_people, grouped
 
@@ -149,15 +149,15 @@ def to_document(found: Explanation) -> dict[str, Any]:
     }
 
 
-def commands(found: Explanation) -> list[tuple[str, str]]:
-    """What the reader may want next."""
-    name = reference(found.history)
-    listed = [(f"respot show {name}", "the run's attempts, statuses, alerts and checkpoints")]
+def commands(found: Explanation, reference: str) -> list[tuple[str, str]]:
+    """What the reader may want next of the run that is named so."""
+    listed = [(f"respot show {reference}", "the run's attempts, statuses, alerts and checkpoints")]
     if found.situation.has_ended:
-        listed.append((f"respot logs {name}", "the logs of all attempts"))
+        listed.append((f"respot logs {reference}", "the logs of all attempts"))
     if found.situation.has_ended and found.cause is not Cause.COMPLETED:
-        job = found.history.state.job.name
+        # A name may mean an earlier attempt here: tested are all that ended.
+        job = exact_reference(found.history.state.job)
         listed.append((f"respot policy test FILE --job {job}", "what another policy would have decided"))
     if not found.situation.has_ended:
-        listed.append((f"respot wait {name}", "waits until the run has ended"))
+        listed.append((f"respot wait {reference}", "waits until the run has ended"))
     return listed

@@ -1,6 +1,7 @@
 """Items that this version cannot read: one error names each, for any reason; other versions' are read."""
 
 from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,20 @@ def damaged(item: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
                 yield f"{name}: {what}", item | {name: {"M": inner}}
 
 
+def use(value: object) -> None:
+    """Ask for everything that the value, and what is in it, can say without arguments."""
+    assert repr(value)
+    if isinstance(value, tuple | list):
+        for each in value:
+            use(each)
+    if is_dataclass(value):
+        for name, member in vars(type(value)).items():
+            if isinstance(member, property):
+                getattr(value, name)
+        for each in fields(value):
+            use(getattr(value, each.name))
+
+
 @pytest.mark.parametrize("name", ITEMS)
 def test_whatever_is_wrong_with_an_item_is_one_error_that_names_it(name: str) -> None:
     written = ITEMS[name]
@@ -50,13 +65,20 @@ def test_whatever_is_wrong_with_an_item_is_one_error_that_names_it(name: str) ->
         else:
             # An optional text may hold any word; what is read is as usable as it was.
             assert type(value) is type(written.value) or value is None, what
-            assert repr(value), what
+            use(value)
     assert len(said) >= len(WRONG)
     for what, item, told in said:
         assert told.why, what
         for key, word in ((PK, told.partition), (SK, told.sort_key)):
             if item.get(key) == written.item[key]:
                 assert word == item[key]["S"], what
+
+
+@pytest.mark.parametrize("name", [name for name, written in ITEMS.items() if "run" in written.item])
+def test_a_run_that_names_no_job_is_never_passed_on(name: str) -> None:
+    for text in ("", "nonsense", "us-east-1/spot-job", "us-east-1/spot-job/now", f"us-east-1/spot-job/{10**20}"):
+        with pytest.raises(UnreadableItemError):
+            ITEMS[name].read(ITEMS[name].item | {"run": {"S": text}})
 
 
 @pytest.mark.parametrize("name", ITEMS)

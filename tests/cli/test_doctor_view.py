@@ -20,7 +20,7 @@ def drawn(findings: Findings, *, encoding: str = "utf-8", width: int = 200) -> l
             return encoding
 
     out = Stream()
-    Console(file=out, width=width, highlight=False).print(Report(findings), crop=False)
+    Console(file=out, width=width, highlight=False).print(Report(findings, followed_by(findings)), crop=False)
     return out.getvalue().splitlines()
 
 
@@ -86,7 +86,7 @@ def test_dead_letters_are_explained_first_if_there_are_any() -> None:
 
 
 def test_in_json_nothing_to_do_is_null() -> None:
-    document = to_document(ALL[:2])
+    document = to_document(ALL[:2], followed_by(ALL[:2]))
     assert document["checks"] == [
         {"check": "stack", "verdict": "fine", "said": "there", "fix": None},
         {"check": "a drill", "verdict": "note", "said": "none.", "fix": "respot drill"},

@@ -1,9 +1,12 @@
 """`respot list`: the runs that go on, and those that ended lately."""
 
+import argparse
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import boto3
 import pytest
@@ -11,6 +14,7 @@ from rich.console import Console
 
 from respot.aws.dynamodb.ledger import DynamoDbLedger
 from respot.aws.dynamodb.run_summaries import DynamoDbRunSummaries, summary_item
+from respot.errors import LedgerUnavailableError
 from respot.jobs.job import JobId, Market, Owner, Parent
 from respot.jobs.merge import reconcile
 from respot.recovery.planning.run import run_id
@@ -24,9 +28,11 @@ from respot_cli.list import command
 from respot_cli.list.rows import Filter, listed, rows_of, to_document
 from respot_cli.list.view import render
 from respot_cli.main import main
+from respot_cli.present_policy import present_policy
 from tests.support.builders import CREATED, REGION, at, job_id, snapshot, state
 from tests.support.clock import FakeClock
 from tests.support.moto_aws import TABLE
+from tests.support.refused import refuse
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -188,7 +194,7 @@ def deployed(dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch) -> "Dy
     outputs = {"LedgerTableName": TABLE}
     found = Deployment(session=boto3.Session(region_name=REGION), outputs=outputs)
     monkeypatch.setattr(deployment, "find", lambda _: found)
-    monkeypatch.setattr(command, "deployed_policy", lambda _: POLICY)
+    monkeypatch.setattr(command, "present_policy", lambda _: (POLICY, None))
     monkeypatch.setattr(command, "_now", lambda: NOW)
     return dynamodb
 
@@ -209,7 +215,7 @@ def test_the_document_has_each_run_with_its_policy(
     assert row == to_document(rows_of([run], {run.job: state(run.job, tags={})}, POLICY)[0])
     assert (row["state"], row["most_attempts"], row["deadline"]) == ("waiting", 4, "2026-09-17T09:00:00.000Z")
     assert document["more"] is False
-    assert document["next"][0] == "respot why spot-job"
+    assert document["next"][0] == f"respot why {run.run}"
 
 
 def test_ten_thousand_runs_cost_a_page_of_reads(
@@ -245,6 +251,41 @@ def test_an_item_that_cannot_be_read_hides_no_other(
     assert "dreaming" in said.err
 
 
+def test_a_run_that_names_no_job_hides_no_other(deployed: "DynamoDBClient", capsys: pytest.CaptureFixture[str]) -> None:
+    store_of(deployed).save(run_of("sound", RunState.RUNNING), over=None)
+    odd = summary_item(run_of("odd", RunState.RUNNING), 1, None) | {"run": {"S": "nonsense"}}
+    deployed.put_item(TableName=TABLE, Item=odd)
+    for form in ("text", "json"):
+        assert main(["list", "--format", form]) == ExitCode.INCOMPLETE
+        assert "sound" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("{", "the account's policy is invalid"), (None, "ssm:GetParameter; ask your administrator for this permission")],
+)
+def test_without_the_policy_the_runs_are_listed_all_the_same(
+    deployed: "DynamoDBClient",
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    text: str | None,
+    words: str,
+) -> None:
+    store_of(deployed).save(run_of("sound", RunState.RUNNING), over=None)
+    found = deployment.find(argparse.Namespace())
+    monkeypatch.setattr(command, "present_policy", present_policy)
+    if text is None:
+        refuse(found.session, "ssm", "GetParameter")
+    else:
+        boto3.client("ssm", region_name=REGION).put_parameter(Name="/Respot/policy", Value=text, Type="String")
+    assert main(["list", "--json"]) == ExitCode.INCOMPLETE
+    said = capsys.readouterr()
+    document = json.loads(said.out)
+    assert [(row["name"], row["most_attempts"]) for row in document["runs"]] == [("sound", None)]
+    assert words in document["unread"]["policy"]
+    assert "attempts, deadlines and waits is not shown" in said.err
+
+
 def test_watching_is_for_terminals(deployed: "DynamoDBClient", capsys: pytest.CaptureFixture[str]) -> None:
     del deployed
     assert main(["list", "--watch"]) == ExitCode.USAGE
@@ -267,6 +308,62 @@ def test_watching_draws_until_it_is_interrupted(
     assert main(["list", "--watch"]) == ExitCode.INTERRUPTED
     assert slept == [5, 5, 5]
     assert capsys.readouterr().out.count("sound") == 3 * 4  # the row, and three commands
+
+
+def watched(monkeypatch: pytest.MonkeyPatch, *between: Callable[[], object]) -> None:
+    """Watch the list on a terminal; what happens between two pictures."""
+    following = iter(between)
+
+    def sleep(_: float) -> None:
+        happens = next(following, None)
+        if happens is None:
+            raise KeyboardInterrupt
+        happens()
+
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setattr("time.sleep", sleep)
+    assert main(["list", "--watch"]) == ExitCode.INTERRUPTED
+
+
+def test_what_is_watched_follows_from_the_present_policy(
+    deployed: "DynamoDBClient",
+    dynamodb_ledger: DynamoDbLedger,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = run_of("spot-job", RunState.WAITING)
+    store_of(deployed).save(run, over=None)
+    dynamodb_ledger.save(reconcile(dynamodb_ledger.load(run.job), snapshot("Starting=0", tags={})))
+    longer = replace(POLICY, defaults=replace(POLICY.defaults, max_attempts=9))
+    watched(monkeypatch, lambda: monkeypatch.setattr(command, "present_policy", lambda _: (longer, None)))
+    assert re.findall(r"1 of \d", capsys.readouterr().out) == ["1 of 4", "1 of 9"]
+
+
+def test_a_ledger_that_does_not_answer_ends_no_watching(
+    deployed: "DynamoDBClient", capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store_of(deployed).save(run_of("sound", RunState.RUNNING), over=None)
+    answering = DynamoDbRunSummaries.pages
+
+    def refuse_pages() -> None:
+        monkeypatch.setattr(DynamoDbRunSummaries, "pages", Mock(side_effect=LedgerUnavailableError("throttled")))
+
+    def answer() -> None:
+        monkeypatch.setattr(DynamoDbRunSummaries, "pages", answering)
+
+    watched(monkeypatch, refuse_pages, lambda: None, answer)
+    said = capsys.readouterr()
+    assert said.out.count("what was decided, and what happens next") == 2
+    assert said.err.count("the runs could not be listed: throttled; try again in a minute; still watching\n") == 1
+
+
+def test_a_ledger_that_does_not_answer_at_first_ends_the_command(
+    deployed: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del deployed
+    monkeypatch.setattr(DynamoDbRunSummaries, "pages", Mock(side_effect=LedgerUnavailableError("throttled")))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert main(["list", "--watch"]) == ExitCode.AWS_UNAVAILABLE
 
 
 @pytest.mark.parametrize(

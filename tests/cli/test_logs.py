@@ -494,6 +494,7 @@ def example_logs(monkeypatch: pytest.MonkeyPatch) -> MemoryLogs:
         ledger=cast("Any", ledger),
         runs=cast("Any", runs),
         job=job_id(ROOT),
+        reference=ROOT,
     )
     monkeypatch.setattr(found_runs, "_finder", lambda *_: lambda _: named)
     monkeypatch.setattr(command, "_now", logs.clock)

@@ -209,26 +209,19 @@ def test_nothing_is_said_of_checkpoints_for_which_nobody_asked() -> None:
 
 
 def test_it_ends_with_commands_that_have_the_real_name_in_them() -> None:
-    listed = [command for command, _ in commands(example_history())]
+    listed = [command for command, _ in commands(example_history(), ROOT)]
     uri = f"s3://ml-bucket/checkpoints/{ROOT}/"
     assert listed == [
         *(f"respot {word} {ROOT}" for word in ("why", "wait", "logs")),
         f"respot checkpoints {uri}",
     ]
-    ended = [command for command, _ in commands(history_of(*planned(OutcomeKind.FAILED)))]
+    ended = [command for command, _ in commands(history_of(*planned(OutcomeKind.FAILED)), ROOT)]
     assert not [command for command in ended if command.startswith("respot wait")]
-
-
-def test_an_older_job_of_a_name_is_named_by_its_run() -> None:
-    ledger, runs = stored(WAITS)
-    ledger.save(reconcile(JobRecord(), snapshot("Starting=9000", job=job_id(created=at(9000)))))
-    older = load(ledger, runs, region=REGION, name=NAME, created=CREATED.isoformat())
-    assert commands(older)[0][0] == f"respot why us-east-1/{NAME}/1789549200000"
 
 
 def test_a_checkpoint_location_with_odd_characters_is_quoted_for_the_shell() -> None:
     history = history_of(*stored(WAITS, checkpoint_uri="s3://b/a b;rm -rf ~/\x1b"))
-    assert commands(history)[-1][0] == "respot checkpoints 's3://b/a b;rm -rf ~/ '"
+    assert commands(history, ROOT)[-1][0] == "respot checkpoints 's3://b/a b;rm -rf ~/ '"
 
 
 def test_a_run_is_found_by_its_id(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -237,7 +230,7 @@ def test_a_run_is_found_by_its_id(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     document = json.loads(capsys.readouterr().out)
     assert document["job"]["name"] == ROOT
     assert document["run_id"] == "us-east-1/nightly-resnet/1789549200000"
-    assert document["next"][0] == f"respot why {ROOT}"
+    assert document["next"][0] == "respot why us-east-1/nightly-resnet/1789549200000"
     assert [each["job"] for each in document["run"]] == [ROOT, NEXT]
 
 

@@ -359,9 +359,9 @@ def test_it_fits_its_terminal(width: int, cause: Cause) -> None:
     ],
 )
 def test_it_ends_with_the_next_commands(make: Callable[[], Explanation], names: list[str]) -> None:
-    listed = [command.split() for command, _ in commands(make())]
+    listed = [command.split() for command, _ in commands(make(), "the-run")]
     assert [words[1] for words in listed] == names
-    assert all(NAME in words for words in listed)
+    assert {words[-1] for words in listed} <= {"the-run", run_id(job_id())}
 
 
 # --- what the advice names is there

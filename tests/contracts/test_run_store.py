@@ -170,8 +170,10 @@ def test_attempts_come_in_order_and_of_one_run(env: Environment) -> None:
 
 
 def test_attempts_are_found_by_their_name_the_latest_first(env: Environment) -> None:
-    again = attempt(run=RunId("again"), decided_at=at(90_000))
-    for number, each in enumerate((attempt(), again, attempt(3), attempt(run=RunId("far"), region="eu-west-1"))):
+    again = attempt(run=RunId("us-east-1/again/0"), decided_at=at(90_000))
+    for number, each in enumerate(
+        (attempt(), again, attempt(3), attempt(run=RunId("eu-west-1/far/0"), region="eu-west-1"))
+    ):
         assert env.runs.decide(replace(FULL, job=job_id(f"job-{number}")), each)
     assert env.runs.attempts_named(REGION, SECOND) == (again, attempt())
     assert env.runs.attempts_named("eu-west-1", NAME) == ()
@@ -182,7 +184,7 @@ PLACE = "s3://ml-bucket/checkpoints/"
 
 def test_a_location_has_one_writer_until_it_is_replaced_by_name(env: Environment) -> None:
     first, second = (LocationReservation(location=PLACE, run=RUN, number=number) for number in (2, 3))
-    theirs = LocationReservation(location=PLACE, run=RunId("other"), number=2)
+    theirs = LocationReservation(location=PLACE, run=RunId("us-east-1/other/0"), number=2)
     other, planned = replace(FULL, job=job_id("other"), run=theirs.run), attempt(2, run=theirs.run)
     assert env.runs.reservation(PLACE) is None
     assert env.runs.decide(FULL, attempt(), reservation=first)

@@ -35,10 +35,18 @@ READING: Final[dict[str, tuple[str, ...]]] = {
     "pools": ("pools", "--since", "1d"),
     "policy test": ("policy", "test", str(ROOT / "policy.yaml"), "--since", "1d"),
     "policy test of a job": ("policy", "test", str(ROOT / "policy.yaml"), "--job", JOB),
+    "report": ("report", "--output", "build/read-by-others.html", "--since", "1d"),
     "export": ("export", "--output", "build/read-by-others.jsonl"),
     "checkpoints": ("checkpoints", f"s3://ml-bucket/checkpoints/{JOB}/"),
 }
 """The commands that only read, but `doctor`: add yours. Each must succeed with the policy for readers alone."""
+OTHERS: Final[dict[str, str]] = {
+    "doctor": "has a test of its own: its exit code depends on the account",
+    "drill": "sends an event",
+    "dlq": "receives messages, which hides them from others; a test of its own",
+    "scan": "lists training jobs, which the policy does not allow: it is for accounts without a deployment",
+}
+"""The other commands, each with the reason. `tests/infra/test_reader_policy.py` compares both with the commands."""
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,8 @@ from infra.config import Config
 from infra.iam_statements import access_level
 from infra.review import review
 from respot_cli.doctor.checks import ACTIONS
+from respot_cli.main import COMMANDS
+from tests.e2e.test_reader import OTHERS, READING
 from tests.infra.synthesis import Synthesized, dead_letter_queues, statements, synthesize
 from tests.infra.test_permissions import BUCKETS, JOBS, KILL_SWITCH, LEDGER, POLICY_PARAMETER, READER, Row, in_one_order
 
@@ -103,6 +105,11 @@ def test_by_awss_own_tables_a_reader_can_only_read(full: Synthesized, hub: Synth
 def test_a_reader_can_use_respot_doctor(full: Synthesized) -> None:
     needed = {f"{service}:{operation}" for operation, service in ACTIONS.items()}
     assert needed <= {action for actions, _ in granted(full) for action in actions}
+
+
+def test_every_command_is_tried_by_a_reader_or_there_is_a_reason() -> None:
+    assert {words[0] for words in READING.values()} | OTHERS.keys() == COMMANDS.keys()
+    assert not {words[0] for words in READING.values()} & OTHERS.keys()
 
 
 def test_it_is_attached_to_nobody_and_there_only_if_the_setting_says_so(full: Synthesized, plain: Synthesized) -> None:

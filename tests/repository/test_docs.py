@@ -8,6 +8,7 @@ from typing import Final
 import pytest
 
 from infra.config import settings_table
+from respot_cli.main import COMMANDS
 from tests.support import documents
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -65,6 +66,12 @@ def test_all_pages_together_can_be_read() -> None:
 
 def test_the_configuration_page_shows_every_setting_as_it_is() -> None:
     assert settings_table() in read("docs/reference/configuration.md")
+
+
+@pytest.mark.parametrize("page", ["cli", "permissions"])
+def test_the_tables_of_commands_have_every_command(page: str) -> None:
+    first = [row[0].split() for row in documents.table_rows(read(f"docs/reference/{page}.md"))]
+    assert {words[1].strip("`") for words in first if words[0] == "`respot"} == {*COMMANDS}
 
 
 def test_every_row_of_the_threat_tables_names_a_test() -> None:

@@ -10,10 +10,10 @@ from respot.errors import LedgerContentionError, UnreadableItemError
 from respot.jobs.job import JobId, JobRecord, Market
 from respot.jobs.merge import reconcile
 from respot.recovery.planning.decision import Action, Placement
-from respot.recovery.planning.run import RunId, run_id
+from respot.recovery.planning.run import RunId, first_job, run_id
 from respot.recovery.records import AttemptRecord, DecisionRecord, NextStep, OutcomeKind
 from respot.runs.run_state import RunState
-from respot.runs.summary import RunSummaries, RunSummary, StoredSummary, first_job
+from respot.runs.summary import RunSummaries, RunSummary, StoredSummary
 from tests.contracts.test_summary_store import read_error
 from tests.support.builders import CREATED, NAME, REGION, at, job_id, snapshot
 from tests.support.memory import MemoryLedger, MemoryRunStore, MemorySummaries

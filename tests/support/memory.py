@@ -26,7 +26,7 @@ from respot.jobs.ports import Clock
 from respot.recording.observation import SweepObservation
 from respot.recovery.checkpoints.location import CheckpointLocation, Listing, StoredObject
 from respot.recovery.planning.decision import Placement
-from respot.recovery.planning.run import RunId
+from respot.recovery.planning.run import RunId, first_job
 from respot.recovery.planning.start_history import MOST_SAMPLES, MeasuredStart, StartPool, StartSample
 from respot.recovery.planning.waiting import StopIntent
 from respot.recovery.policy.policy import AccountPolicy
@@ -42,7 +42,7 @@ from respot.recovery.records import (
     RecoveryRecords,
     Refusal,
 )
-from respot.runs.summary import RunSummary, StoredSummary, first_job
+from respot.runs.summary import RunSummary, StoredSummary
 from respot.sweep.progress import SweepProgress, resumed
 
 K = TypeVar("K")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from itertools import takewhile
 from typing import Final, Protocol
 
@@ -10,7 +10,7 @@ from respot.errors import LedgerContentionError, UnreadableItemError
 from respot.jobs.job import JobId, JobState, Market, Parent
 from respot.jobs.lifecycle import WAITING, is_terminal
 from respot.jobs.ports import JobStore
-from respot.recovery.planning.run import RunId
+from respot.recovery.planning.run import RunId, first_job
 from respot.recovery.planning.waiting import waiting_since
 from respot.recovery.ports import RunStore
 from respot.recovery.records import NextStep
@@ -97,17 +97,6 @@ class SummaryStore(Protocol):
 
     def rebuild(self, summary: RunSummary, *, over: UnreadableItemError) -> bool:
         """Write the summary in place of one that `load` could not read; `False` as with `save`."""
-
-
-def first_job(run: RunId) -> JobId:
-    """The job that began the run.
-
-    Raises:
-        ValueError: it is no id of a run.
-    """
-    region, name, milliseconds = run.split("/")
-    created = datetime.fromtimestamp(0, tz=UTC) + timedelta(milliseconds=int(milliseconds))
-    return JobId(region=region, name=name, created=created)
 
 
 def summarize(run: RunId, last: RunAttempt, state: JobState) -> RunSummary:

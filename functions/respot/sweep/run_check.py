@@ -9,11 +9,11 @@ from respot.errors import ItemError
 from respot.jobs.job import JobId
 from respot.jobs.lifecycle import is_terminal
 from respot.recovery.planning.attempt import may_be_attempt
-from respot.recovery.planning.run import run_id
+from respot.recovery.planning.run import first_job, run_id
 from respot.recovery.ports import RunStore
 from respot.recovery.records import OutcomeKind
 from respot.runs.run_state import RunState
-from respot.runs.summary import RunSummary, first_job
+from respot.runs.summary import RunSummary
 from respot.sweep.ports import JobIndex, RunIndex
 
 

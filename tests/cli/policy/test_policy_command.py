@@ -84,7 +84,7 @@ def test_all_jobs_that_ended_since_are_compared(respot: Command) -> None:
     assert said in lines
     assert "For 1 of these 3, that depends on what the ledger does not know." in lines
     assert "1 more completed, and need no decision." in lines
-    assert f"  respot why {NIGHTLY}        what was decided then, and from what" in lines
+    assert f"  respot why {run_id(job_id(NIGHTLY))}  what was decided then, and from what" in lines
 
 
 def test_it_only_reads(respot: Command) -> None:
@@ -212,7 +212,7 @@ def test_the_json_has_all_decisions(respot: Command) -> None:
     assert nightly["changed"] is True
     (tuned,) = (each for each in document["jobs"] if each["job"] == "tune-bert")
     assert (tuned["changed"], tuned["difference"]) == (False, None)
-    assert document["next"][0] == f"respot why {NIGHTLY}"
+    assert document["next"][0] == f"respot why {run_id(job_id(NIGHTLY))}"
 
 
 def test_only_changes_are_listed_if_asked_for(respot: Command) -> None:

@@ -31,7 +31,7 @@ from respot.jobs.job import JobId, Market
 from respot.recovery.checkpoints.checkpoint import Checkpoint
 from respot.recovery.planning.cause import Cause
 from respot.recovery.planning.decision import Action, Decision, Placement
-from respot.recovery.planning.run import RunId
+from respot.recovery.planning.run import RunId, first_job
 from respot.recovery.planning.waiting import StopIntent
 from respot.recovery.records import (
     AttemptRecord,
@@ -98,7 +98,7 @@ def read_decision(item: Item) -> DecisionRecord:
         placement, checkpoint = values.inner_or_none("placement"), values.inner_or_none("checkpoint")
         return DecisionRecord(
             job=values.job(),
-            run=RunId(values.text("run")),
+            run=read_run(values),
             number=values.whole("number"),
             decision=Decision(
                 action=values.word("action", Action),
@@ -153,7 +153,7 @@ def read_attempt(item: Item) -> AttemptRecord:
     """An attempt from either of its items."""
     with reading(item, ItemKind.ATTEMPT, ItemKind.ATTEMPT_NAME) as values:
         return AttemptRecord(
-            run=RunId(values.text("run")),
+            run=read_run(values),
             number=values.whole("number"),
             region=values.text("region"),
             name=values.text("name"),
@@ -181,8 +181,15 @@ def read_reservation(item: Item) -> LocationReservation:
     """A location's writer from its item."""
     with reading(item, ItemKind.WRITER) as values:
         return LocationReservation(
-            location=values.text("location"), run=RunId(values.text("run")), number=values.whole("number")
+            location=values.text("location"), run=read_run(values), number=values.whole("number")
         )
+
+
+def read_run(values: Values) -> RunId:
+    """The run that an item names. One that names no job would fail later, where nothing names the item."""
+    run = RunId(values.text("run"))
+    first_job(run)
+    return run
 
 
 def outcome_item(outcome: Outcome, retention: timedelta | None) -> Item:

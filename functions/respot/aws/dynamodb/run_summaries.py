@@ -9,13 +9,14 @@ from respot.aws.dynamodb.attribute_values import Item, serialize
 from respot.aws.dynamodb.expiry import expiry
 from respot.aws.dynamodb.keys import RUN_SUMMARY_KEY, partition_of, run_summary_partition
 from respot.aws.dynamodb.reading import reading
+from respot.aws.dynamodb.run_items import read_run
 from respot.aws.dynamodb.table import ABSENT, Store, readable, translated
 from respot.errors import UnreadableItemError
 from respot.jobs.formatting import iso
 from respot.jobs.job import JobId, Market, Owner, Parent
-from respot.recovery.planning.run import RunId
+from respot.recovery.planning.run import RunId, first_job
 from respot.runs.run_state import RunState
-from respot.runs.summary import RunSummary, StoredSummary, first_job
+from respot.runs.summary import RunSummary, StoredSummary
 from respot.schema import (
     BY_RUN,
     EXPIRES_AT,
@@ -158,7 +159,7 @@ def read_summary(item: Item) -> StoredSummary:
     with reading(item, ItemKind.RUN_SUMMARY) as values:
         parent = values.inner_or_none("parent")
         summary = RunSummary(
-            run=RunId(values.text("run")),
+            run=read_run(values),
             state=values.word("state", RunState),
             reason=values.text("reason"),
             since=values.moment("since"),

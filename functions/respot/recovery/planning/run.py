@@ -276,3 +276,15 @@ def _training_of(attempt: Attempt) -> list[tuple[datetime, datetime, datetime]]:
 def run_id(first: JobId) -> RunId:
     """The run that a user's own job begins."""
     return RunId(f"{first.region}/{first.name}/{round(first.created.timestamp() * 1000)}")
+
+
+def first_job(run: RunId) -> JobId:
+    """The job that began the run.
+
+    Raises:
+        ValueError: it is no id of a run.
+        OverflowError: its creation is no time.
+    """
+    region, name, milliseconds = run.split("/")
+    created = datetime.fromtimestamp(0, tz=UTC) + timedelta(milliseconds=int(milliseconds))
+    return JobId(region=region, name=name, created=created)
