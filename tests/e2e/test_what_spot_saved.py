@@ -143,7 +143,7 @@ def test_the_report_has_the_figures_of_the_command(deployed: DeployedAccount, pr
     done = respot(deployed, "report", *chosen, "--output", str(file))
     assert done.returncode == 0, done.stderr
     html = file.read_text(encoding="utf-8")
-    teams = [row for row in tables_of(html)["By the tag team"] if row["Team"] in {SPEECH, VISION}]
+    teams = [row for row in tables_of(html)["By the tag team"] if row["team"] in {SPEECH, VISION}]
     assert_same_teams(teams, {team: of_team(savings, team) for team in (SPEECH, VISION)})
     page = re.sub(r"<[^>]*>", " ", html)
     (gross,) = percentages(r"Saved, gross (\S+) %", page)

@@ -127,8 +127,8 @@ def test_the_demos_report_has_the_figures_of_the_commands_by_team_and_in_money(
         "vision": pytest.approx([16 / 3600, 9 / 3600], abs=1e-6),
     }
     speech, vision = tables_of(page)["By the tag team"]
-    assert (speech["Team"], speech["Runs"], speech["Gross"], speech["Billed (s)"]) == ("speech", "5", "68.4 %", "6.00")
-    assert (vision["Team"], vision["Runs"], vision["Gross"], vision["Billed (s)"]) == ("vision", "3", "43.8 %", "9.00")
+    assert (speech["team"], speech["Runs"], speech["Gross"], speech["Billed (s)"]) == ("speech", "5", "68.4 %", "6.00")
+    assert (vision["team"], vision["Runs"], vision["Gross"], vision["Billed (s)"]) == ("vision", "3", "43.8 %", "9.00")
     assert "Net, USD" in speech
     assert "on-demand prices of AWS's price list" in savings["prices"]
 

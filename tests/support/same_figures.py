@@ -69,7 +69,7 @@ def assert_same_figures(page: str, savings: Mapping[str, Any], pools: Mapping[st
 
 def assert_same_teams(rows: Sequence[Row], groups: Mapping[str, Any]) -> None:
     """The rows of teams have the figures of the groups, in the same order."""
-    assert [row["Team"] for row in rows] == [team or "without this tag" for team in groups]
+    assert [row["team"] for row in rows] == [team or "without this tag" for team in groups]
     for row, group in zip(rows, groups.values(), strict=True):
         assert (row["Runs"], row["Interruptions"]) == (f"{group['runs']:,}", f"{group['interruptions']:,}")
         is_billed = group["not_billed_yet"] < group["attempts"]

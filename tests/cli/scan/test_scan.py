@@ -267,7 +267,7 @@ def test_without_a_region_nothing_is_read(account: Account, tmp_path: Path) -> N
     account.monkeypatch.delenv("AWS_DEFAULT_REGION")
     account.monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     code, _, err = account.run()
-    assert (code, account.calls) == (2, [])
+    assert (code, account.calls) == (4, [])
     assert "--regions" in err
 
 
