@@ -48,7 +48,7 @@ _WITH_COUNTS: Final = 79
 _NEXT: Final = (
     (".venv/bin/python -m local demo --keep", "the same, and keep the account"),
     (f".venv/bin/respot show {RESUMED.name}", "one job, with the settings it prints"),
-    (".venv/bin/respot savings --by team", "what spot saved each team, as in the report"),
+    (".venv/bin/respot savings --by team", "what spot saved each team"),
     (".venv/bin/python -m local demo --verbose", "all timelines and Slack messages"),
 )
 
