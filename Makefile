@@ -39,7 +39,7 @@ coverage: $(STAMP) ## Measure what the tests reach, without the end-to-end ones
 soak: $(STAMP) ## Run 100,000 random schedules of events, faults and crashes against recovery (minutes)
 	$(BIN)/python -m tests.support.recovery_world --schedules 100000 --processes 2
 
-proof: $(STAMP) ## Run chaos, load, the soak, the backtest, the clients and the browser, and judge their figures in one table (most of an hour)
+proof: $(STAMP) ## Run chaos, load, the soak, the backtest, the clients and the browser, and judge their figures in one table (an hour and a half)
 	$(BIN)/python -m local proof
 
 check: $(STAMP) lock-check ## Lint, types, layers, lock, templates and permissions, the newest SageMaker, known vulnerabilities
