@@ -6,10 +6,10 @@ import pytest
 
 from respot.alerting.kinds import KIND_BY_STATUS, AlertKind
 from respot.aws.dynamodb.attribute_values import Item, serialize
+from respot.aws.dynamodb.changes import read_change
 from respot.aws.dynamodb.job_items import state_item, transition_item
 from respot.aws.dynamodb.keys import partition_of
 from respot.aws.dynamodb.run_items import attempt_item, decision_item, notice_item, outcome_item
-from respot.aws.dynamodb.stream import read_change
 from respot.jobs.formatting import iso
 from respot.jobs.job import JobRecord, Transition
 from respot.jobs.merge import reconcile

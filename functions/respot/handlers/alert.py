@@ -10,8 +10,9 @@ from respot.alerting.digest.collector import DigestCollector
 from respot.alerting.digest.digest import DigestRecord
 from respot.alerting.digest.timer import read_timer
 from respot.alerting.kinds import AlertKind
+from respot.aws.dynamodb.changes import read_change
 from respot.aws.dynamodb.digests import DynamoDbDigestStore
-from respot.aws.dynamodb.stream import key_of, read_change
+from respot.aws.dynamodb.stream import key_of
 from respot.aws.sns import SnsTopic
 from respot.aws.sqs.digest_timers import SqsDigestTimers
 from respot.bootstrap.clients import client, now, once_ssm_client, required, settings

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar, cast
 
 from respot.alerting.alerter import Alerter
 from respot.alerting.kinds import AlertKind
-from respot.aws.dynamodb.stream import read_change
+from respot.aws.dynamodb.changes import read_change
 from respot.errors import (
     CreateLaterError,
     CreateRefusedError,
