@@ -29,8 +29,9 @@ clients: $(STAMP) ## Run the SageMaker SDKs v2 and v3, the AWS CLI and boto3 aga
 browser: $(STAMP) ## Run the report's tests in Chromium, the system's or else one from npm (a minute, downloads)
 	$(BIN)/python -m tests.browser
 
+# One process more than cores: the end-to-end tests wait for a quarter of their time.
 test: $(STAMP) ## Run all tests, the end-to-end ones included
-	$(BIN)/pytest --numprocesses 2 --dist loadgroup
+	$(BIN)/pytest --numprocesses 3 --dist loadgroup
 
 # Not part of `test`: tracing doubles its time. The end-to-end tests run the functions in processes of their own.
 coverage: $(STAMP) ## Measure what the tests reach, without the end-to-end ones
