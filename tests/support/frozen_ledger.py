@@ -18,6 +18,7 @@ from respot.alerting.weekly.digest import WeeklyOutcome, WeeklyRecord
 from respot.alerting.weekly.week import week_before
 from respot.aws.dynamodb import (
     alerts,
+    changes,
     digests,
     drills,
     job_items,
@@ -25,7 +26,6 @@ from respot.aws.dynamodb import (
     run_items,
     run_summaries,
     starts,
-    stream,
     sweeps,
     weekly,
 )
@@ -88,7 +88,7 @@ class Written:
 
 
 def _of_stream(item: Item) -> object:
-    return stream.read_change({"dynamodb": {"NewImage": item}})
+    return changes.read_change({"dynamodb": {"NewImage": item}})
 
 
 def _states() -> dict[str, Written]:
